@@ -1,0 +1,1 @@
+//! Serves the Kafka protocol; owns the partitions of one broker.

@@ -1,0 +1,1 @@
+//! Decides topics, partitions, brokers and configurations.

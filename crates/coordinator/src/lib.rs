@@ -1,0 +1,1 @@
+//! Decides consumer groups and their offsets.

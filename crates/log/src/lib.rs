@@ -1,0 +1,1 @@
+//! What Ottla remembers: one partition's records on disk, in Kafka's layout.

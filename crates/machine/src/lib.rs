@@ -1,0 +1,1 @@
+//! Decide, apply, wait: the loop that every coordinator and the controller run on.

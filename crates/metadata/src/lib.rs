@@ -1,0 +1,1 @@
+//! What is true of the cluster: the metadata image, its deltas and the table of configuration keys.

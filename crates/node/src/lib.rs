@@ -1,0 +1,1 @@
+//! The process: configuration, listeners, the metadata log, shutdown.

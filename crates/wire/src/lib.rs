@@ -1,0 +1,1 @@
+//! What Ottla speaks: the Kafka protocol's messages, records, ids and error codes.

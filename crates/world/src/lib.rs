@@ -1,0 +1,1 @@
+//! What Ottla touches: clock, disk and randomness, behind traits.
