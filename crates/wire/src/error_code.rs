@@ -1,0 +1,3 @@
+//! Error codes of the Kafka protocol.
+/// A Kafka error code.
+pub enum ErrorCode {}

@@ -1,0 +1,1 @@
+//! The hash that Kafka clients place keys with.
