@@ -1,0 +1,293 @@
+//! Runs one machine over one log.
+//!
+//! The driver's side of the bargain: after every [`Step`] that holds records it appends them as one
+//! batch and calls [`Runner::appended`] before it submits anything else; when the log's committed
+//! offset moves it calls [`Runner::committed`]. If an append fails, or leadership is lost, it drops
+//! the runner and loads a new one from the log: nothing is ever undone.
+
+use std::collections::VecDeque;
+
+use crate::machine::{Answer, Decision, Machine, Millis, Offset, Token};
+
+/// What the driver must do now.
+#[derive(Debug)]
+pub struct Step<M: Machine + ?Sized> {
+    /// Records to append as one batch; already applied to the machine.
+    pub records: Vec<M::Record>,
+    /// Answers that nothing holds back any longer.
+    pub replies: Vec<Answer<M::Response>>,
+}
+
+/// The runner holds as many parked answers as it may: the caller says "try again".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+/// One machine, the answers it has parked, and how far its log is known to be written and committed.
+#[derive(Debug)]
+pub struct Runner<M: Machine> {
+    machine: M,
+    /// The log's end: where the next append will begin.
+    written: Offset,
+    /// Everything below is committed.
+    committed: Offset,
+    /// Answers that tell of records handed out in a step and not yet reported as appended.
+    unwritten: Vec<Answer<M::Response>>,
+    appending: bool,
+    /// Answers in log order, each with the offset that must be committed before it may leave.
+    parked: VecDeque<(Offset, Answer<M::Response>)>,
+    parked_max: usize,
+}
+
+impl<M: Machine> Runner<M> {
+    /// A runner over an empty log. `parked_max` bounds the answers that wait for a commit.
+    #[must_use]
+    pub fn new(machine: M, parked_max: usize) -> Self {
+        Self {
+            machine,
+            written: 0,
+            committed: 0,
+            unwritten: Vec::new(),
+            appending: false,
+            parked: VecDeque::new(),
+            parked_max,
+        }
+    }
+
+    /// Takes in a record that the log already holds, while loading.
+    pub fn replay(&mut self, offset: Offset, record: &M::Record) {
+        assert!(self.parked.is_empty(), "replay comes before the first request");
+        assert!(offset >= self.written, "records are replayed in log order");
+        self.machine.apply(offset, record);
+        self.written = offset + 1;
+        self.committed = self.written;
+    }
+
+    /// Ends the replay: the log is written and committed up to `end`.
+    pub fn loaded(&mut self, end: Offset) {
+        assert!(end >= self.written, "the log's end lies behind its last record");
+        self.written = end;
+        self.committed = end;
+    }
+
+    /// Decides one request.
+    ///
+    /// # Errors
+    /// [`Busy`] when `parked_max` answers wait already.
+    pub fn submit(
+        &mut self,
+        token: Token,
+        request: M::Request,
+        now: Millis,
+    ) -> Result<Step<M>, Busy> {
+        if self.parked.len() >= self.parked_max {
+            return Err(Busy);
+        }
+        let decision = self.machine.decide(token, request, now);
+        Ok(self.take(decision))
+    }
+
+    /// Decides what is due at `now`.
+    pub fn tick(&mut self, now: Millis) -> Step<M> {
+        let decision = self.machine.expire(now);
+        self.take(decision)
+    }
+
+    /// The records of the last step are in the log, which now ends at `end`.
+    pub fn appended(&mut self, end: Offset) {
+        assert!(self.appending, "nothing was handed out to append");
+        assert!(end > self.written, "an append moves the log's end");
+        self.appending = false;
+        self.written = end;
+        self.parked.extend(self.unwritten.drain(..).map(|answer| (end, answer)));
+    }
+
+    /// The log is committed below `end`: releases what waited for that.
+    pub fn committed(&mut self, end: Offset) -> Vec<Answer<M::Response>> {
+        self.committed = self.committed.max(end.min(self.written));
+        let mut replies = Vec::new();
+        while self.parked.front().is_some_and(|(needed, _)| *needed <= self.committed) {
+            replies.extend(self.parked.pop_front().map(|(_, answer)| answer));
+        }
+        replies
+    }
+
+    /// The machine, to read.
+    #[must_use]
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// The earliest time at which [`Runner::tick`] has something to do.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Millis> {
+        self.machine.next_deadline()
+    }
+
+    fn take(&mut self, decision: Decision<M>) -> Step<M> {
+        assert!(!self.appending, "the last step's records were not reported as appended");
+        let Decision { records, touches, answers } = decision;
+        for (offset, record) in (self.written..).zip(&records) {
+            self.machine.apply(offset, record);
+        }
+        for touch in touches {
+            self.machine.touch(touch);
+        }
+        if records.is_empty() {
+            // A read parks too: it may tell of records that are not committed yet.
+            let written = self.written;
+            self.parked.extend(answers.into_iter().map(|answer| (written, answer)));
+            return Step { records, replies: self.committed(self.committed) };
+        }
+        self.appending = true;
+        self.unwritten = answers;
+        Step { records, replies: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Counts; `Later` is answered by the next `Add`, or by time.
+    #[derive(Default)]
+    struct Counter {
+        total: i64,
+        waiting: Vec<Token>,
+        deadline: Option<Millis>,
+    }
+
+    enum Ask {
+        Add(i64),
+        Read,
+        Later(Millis),
+    }
+
+    enum Soft {
+        Wait(Token, Millis),
+        Woken,
+    }
+
+    impl Machine for Counter {
+        type Request = Ask;
+        type Response = i64;
+        type Record = i64;
+        type Touch = Soft;
+
+        fn decide(&self, token: Token, request: Ask, _now: Millis) -> Decision<Self> {
+            match request {
+                Ask::Read => Decision::answer(token, self.total),
+                Ask::Later(at) => {
+                    Decision { touches: vec![Soft::Wait(token, at)], ..Decision::nothing() }
+                }
+                Ask::Add(by) => {
+                    let mut decision = Decision::answer(token, self.total + by);
+                    decision.records.push(by);
+                    decision.touches.push(Soft::Woken);
+                    for waiting in &self.waiting {
+                        decision = decision.and_answer(*waiting, self.total + by);
+                    }
+                    decision
+                }
+            }
+        }
+
+        fn expire(&self, now: Millis) -> Decision<Self> {
+            let mut decision = Decision::nothing();
+            if self.deadline.is_some_and(|at| at <= now) {
+                decision.touches.push(Soft::Woken);
+                for waiting in &self.waiting {
+                    decision = decision.and_answer(*waiting, -1);
+                }
+            }
+            decision
+        }
+
+        fn next_deadline(&self) -> Option<Millis> {
+            self.deadline
+        }
+
+        fn apply(&mut self, _offset: Offset, record: &i64) {
+            self.total += record;
+        }
+
+        fn touch(&mut self, touch: Soft) {
+            match touch {
+                Soft::Wait(token, at) => {
+                    self.waiting.push(token);
+                    self.deadline = Some(at);
+                }
+                Soft::Woken => {
+                    self.waiting.clear();
+                    self.deadline = None;
+                }
+            }
+        }
+    }
+
+    fn told(answers: Vec<Answer<i64>>) -> Vec<(u64, i64)> {
+        answers.into_iter().map(|answer| (answer.token.0, answer.response)).collect()
+    }
+
+    #[test]
+    fn an_answer_waits_for_its_records_to_be_committed() {
+        let mut runner = Runner::new(Counter::default(), 10);
+        let step = runner.submit(Token(1), Ask::Add(5), 0).expect("not busy");
+        assert_eq!(step.records, [5]);
+        assert!(step.replies.is_empty());
+        runner.appended(1);
+        assert_eq!(told(runner.committed(0)), []);
+        assert_eq!(told(runner.committed(1)), [(1, 5)]);
+    }
+
+    #[test]
+    fn a_read_waits_for_what_it_saw() {
+        let mut runner = Runner::new(Counter::default(), 10);
+        let read = runner.submit(Token(1), Ask::Read, 0).expect("not busy");
+        assert_eq!(told(read.replies), [(1, 0)]);
+        runner.submit(Token(2), Ask::Add(5), 0).expect("not busy");
+        runner.appended(1);
+        let read = runner.submit(Token(3), Ask::Read, 0).expect("not busy");
+        assert_eq!(told(read.replies), []);
+        assert_eq!(told(runner.committed(1)), [(2, 5), (3, 5)]);
+    }
+
+    #[test]
+    fn a_request_may_be_answered_by_a_later_decision_or_by_time() {
+        let mut runner = Runner::new(Counter::default(), 10);
+        runner.submit(Token(1), Ask::Later(100), 0).expect("not busy");
+        assert_eq!(runner.next_deadline(), Some(100));
+        runner.submit(Token(2), Ask::Add(1), 0).expect("not busy");
+        runner.appended(1);
+        assert_eq!(told(runner.committed(1)), [(2, 1), (1, 1)]);
+        runner.submit(Token(3), Ask::Later(100), 0).expect("not busy");
+        assert_eq!(told(runner.tick(99).replies), []);
+        assert_eq!(told(runner.tick(100).replies), [(3, -1)]);
+    }
+
+    #[test]
+    fn a_full_runner_refuses() {
+        let mut runner = Runner::new(Counter::default(), 1);
+        runner.submit(Token(1), Ask::Add(1), 0).expect("not busy");
+        runner.appended(1);
+        assert_eq!(runner.submit(Token(2), Ask::Read, 0).map(|_| ()), Err(Busy));
+    }
+
+    #[test]
+    fn replay_leads_to_the_same_state() {
+        let mut runner = Runner::new(Counter::default(), 10);
+        runner.replay(0, &5);
+        // A gap: a marker or a cleaned record took the offset.
+        runner.replay(3, &6);
+        runner.loaded(5);
+        let read = runner.submit(Token(1), Ask::Read, 0).expect("not busy");
+        assert_eq!(told(read.replies), [(1, 11)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "not reported as appended")]
+    fn a_driver_that_forgets_an_append_is_a_bug() {
+        let mut runner = Runner::new(Counter::default(), 10);
+        runner.submit(Token(1), Ask::Add(5), 0).expect("not busy");
+        runner.tick(0);
+    }
+}
