@@ -1,1 +1,21 @@
-//! What Ottla touches: clock, disk and randomness, behind traits.
+//! What Ottla touches: clock, disk and randomness, behind small object-safe traits.
+//!
+//! Nothing above this crate opens a file, asks the time or draws a random number itself, so that a
+//! test can run the same code on a disk that loses unsynced writes and on a clock that it moves by hand.
+//!
+//! # Layout
+//! - [`clock`]: wall time as Kafka timestamps, monotonic time
+//! - [`disk`]: the traits [`disk::Disk`] and [`disk::File`]; atomic replacement of a file
+//! - [`random`]: bytes nobody can guess
+//! - [`real`]: the machine we run on
+//! - [`memory`]: a disk in memory that crashes, tears and refuses as a seed says; a clock moved by hand
+pub mod clock;
+pub mod disk;
+pub mod memory;
+pub mod random;
+pub mod real;
+
+pub use clock::Clock;
+pub use disk::{Disk, File, OpenMode};
+pub use random::Random;
+pub use real::{OsRandom, RealDisk, SystemClock};
