@@ -1,1 +1,38 @@
 //! What Ottla remembers: one partition's records on disk, in Kafka's layout.
+//!
+//! A [`Log`] has one owner, who wraps it in a mutex: appends and offset changes take `&mut`, reads
+//! `&`, and what is slow (checking records before an append, reading a slice, waiting for the disk)
+//! is handed out as values that work without the lock.
+//!
+//! # Layout
+//! - [`log`]: one partition: append, read, roll, truncate, recover, retain
+//! - [`append`]: checking records before they are appended
+//! - `segment`: one file of records and its indexes
+//! - [`producers`]: what idempotent and transactional producers wrote last
+//! - [`epochs`]: where each leader epoch starts
+//! - [`directory`]: a folder of logs: lock, checkpoints, loading
+//! - [`checkpoint`]: Kafka's small text files
+//! - [`cleaner`]: compaction
+pub mod append;
+pub mod checkpoint;
+pub mod cleaner;
+pub mod config;
+pub mod directory;
+pub mod epochs;
+pub mod error;
+pub mod log;
+mod names;
+pub mod producers;
+mod segment;
+
+pub use append::{AppendOrigin, AppendPolicy, RecordError, Refusal, ValidatedBatches};
+pub use config::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType};
+pub use directory::{LogDirectory, MetaProperties};
+pub use epochs::EpochEnd;
+pub use error::{AppendError, Error, ReadError, Result};
+pub use log::{
+    AbortedTransaction, Appended, FileSlice, Isolation, LeaderAppend, Log, LogRead, Offsets,
+    OpenLog, PendingFlush, ReadOptions, TimestampOffset,
+};
+pub use names::TopicPartition;
+pub use producers::ActiveProducer;

@@ -1,0 +1,1 @@
+//! Kafka's small text files: a version, a count, one entry a line.

@@ -1,0 +1,1 @@
+//! Compaction: of the records with equal keys, only the last is kept.

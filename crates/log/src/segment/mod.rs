@@ -1,0 +1,1 @@
+//! One file of records and its indexes.
