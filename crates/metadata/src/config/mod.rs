@@ -1,14 +1,21 @@
 //! The table of configuration keys and what follows from it: validation, defaults, sources, files.
 //!
 //! # Layout
+//! - [`broker`]: the keys of a broker
 //! - [`key`]: one key: type, default, range, how it may change
 //! - [`topic`]: the keys of a topic
 //! - [`resolve`]: which value is in force and where it comes from
+//! - [`server`]: a server's configuration as given, with old spellings translated
 //! - [`properties`]: the `.properties` file format
+pub mod broker;
 pub mod key;
+mod legacy;
+mod nearest;
 pub mod properties;
 pub mod resolve;
+pub mod server;
 pub mod topic;
 
 pub use key::{Invalid, Key, Kind, Rule, Update};
 pub use resolve::{Layer, Layers, Source, Values};
+pub use server::{Notice, ServerConfig};

@@ -1,0 +1,112 @@
+//! Consumer groups and their offsets.
+
+use super::super::key::{Kind, Rule, Update};
+use super::{BrokerKey, Effect, key};
+
+/// Every key of this part, by name.
+pub(super) static KEYS: &[BrokerKey] = &[
+    key(
+        "group.initial.rebalance.delay.ms",
+        Kind::Int,
+        Some("3000"),
+        (Rule::Any, Update::ReadOnly),
+        Effect::Full,
+        "How long the first rebalance of an empty group waits for more members.",
+    ),
+    key(
+        "group.max.session.timeout.ms",
+        Kind::Int,
+        Some("1800000"),
+        (Rule::Any, Update::ReadOnly),
+        Effect::Full,
+        "The longest session time-out a member may ask for.",
+    ),
+    key(
+        "group.max.size",
+        Kind::Int,
+        Some("2147483647"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How many members a group may have.",
+    ),
+    key(
+        "group.min.session.timeout.ms",
+        Kind::Int,
+        Some("6000"),
+        (Rule::Any, Update::ReadOnly),
+        Effect::Full,
+        "The shortest session time-out a member may ask for.",
+    ),
+    key(
+        "offset.metadata.max.bytes",
+        Kind::Int,
+        Some("4096"),
+        (Rule::Any, Update::ReadOnly),
+        Effect::Full,
+        "How long the text that goes with a committed offset may be.",
+    ),
+    key(
+        "offsets.commit.timeout.ms",
+        Kind::Int,
+        Some("5000"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How long a commit may wait to be replicated.",
+    ),
+    key(
+        "offsets.load.buffer.size",
+        Kind::Int,
+        Some("5242880"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How many bytes are read at a time while offsets are loaded.",
+    ),
+    key(
+        "offsets.retention.check.interval.ms",
+        Kind::Long,
+        Some("600000"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How often the broker looks for expired offsets.",
+    ),
+    key(
+        "offsets.retention.minutes",
+        Kind::Int,
+        Some("10080"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How long offsets are kept after their group became empty.",
+    ),
+    key(
+        "offsets.topic.compression.codec",
+        Kind::Int,
+        Some("0"),
+        (Rule::Any, Update::ReadOnly),
+        Effect::Full,
+        "The codec of the offsets topic: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.",
+    ),
+    key(
+        "offsets.topic.num.partitions",
+        Kind::Int,
+        Some("50"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How many partitions the offsets topic is created with.",
+    ),
+    key(
+        "offsets.topic.replication.factor",
+        Kind::Short,
+        Some("3"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How many replicas the offsets topic is created with.",
+    ),
+    key(
+        "offsets.topic.segment.bytes",
+        Kind::Int,
+        Some("104857600"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "The segment size of the offsets topic.",
+    ),
+];

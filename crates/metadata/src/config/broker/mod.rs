@@ -1,0 +1,97 @@
+//! The keys of a broker.
+//!
+//! # Layout
+//! - [`network`], [`log`], [`groups`], [`server`]: the tables, by subject
+//! - [`absent`]: keys of Apache Kafka that nothing here reads
+pub mod absent;
+mod groups;
+mod log;
+mod network;
+mod server;
+
+use super::key::{Key, Kind, Rule, Update};
+use super::topic::{Synonym, Unit};
+
+/// Whether setting a key changes anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Full,
+    /// Accepted for the sake of existing files; the sentence says why nothing changes.
+    None(&'static str),
+}
+
+/// A broker key.
+#[derive(Clone, Copy, Debug)]
+pub struct BrokerKey {
+    pub key: Key,
+    pub effect: Effect,
+}
+
+/// Why thread and queue sizes have no effect.
+const TASKS: &str = "every connection is a task of one scheduler that uses all cores";
+/// Why listeners have no order of opening.
+const AT_ONCE: &str = "a listener opens once the node has read its metadata log";
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    (rule, update): (Rule, Update),
+    effect: Effect,
+    doc: &'static str,
+) -> BrokerKey {
+    BrokerKey { key: Key { name, kind, default, rule, update, doc }, effect }
+}
+
+/// Every broker key.
+pub fn all() -> impl Iterator<Item = &'static BrokerKey> {
+    network::KEYS.iter().chain(log::KEYS).chain(groups::KEYS).chain(server::KEYS)
+}
+
+/// The broker key of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static BrokerKey> {
+    all().find(|entry| entry.key.name == name)
+}
+
+const fn same(name: &'static str) -> Synonym {
+    Synonym { name, unit: Unit::Same }
+}
+
+/// The keys that stand in for a broker key when it is not set, nearest first.
+#[must_use]
+pub fn synonyms(name: &str) -> &'static [Synonym] {
+    match name {
+        "log.retention.ms" => {
+            const { &[same("log.retention.minutes"), same("log.retention.hours")] }
+        }
+        "log.retention.minutes" => const { &[same("log.retention.hours")] },
+        "log.roll.ms" => const { &[same("log.roll.hours")] },
+        "log.roll.jitter.ms" => const { &[same("log.roll.jitter.hours")] },
+        "log.flush.interval.ms" => const { &[same("log.flush.scheduler.interval.ms")] },
+        "node.id" => const { &[same("broker.id")] },
+        "log.dirs" => const { &[same("log.dir")] },
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_documented_and_have_valid_defaults() {
+        let mut names: Vec<_> = all().map(|entry| entry.key.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for entry in all() {
+            assert!(entry.key.doc.ends_with('.'), "{}", entry.key.name);
+            assert!(!absent::ABSENT.contains(&entry.key.name), "{}", entry.key.name);
+            if let Some(default) = entry.key.default {
+                assert_eq!(entry.key.validate(default), Ok(()), "{}", entry.key.name);
+            }
+        }
+    }
+}
