@@ -1,0 +1,61 @@
+//! What an operator asks of a cluster, typed.
+//!
+//! Every operation answers per item, in the order of the question, and retries what Kafka's own admin client
+//! retries (moved controllers, coordinators and leaders) until `default.api.timeout.ms` has passed.
+//!
+//! # Layout
+//! - `topics`, `describe_topics`: the life of a topic, and how it lies in the cluster
+//! - `configs`: configuration of topics, brokers, groups
+//! - `offsets`: offsets by time, deleting records
+//! - `groups`, `group_offsets`: consumer groups and what they committed
+//! - `log_dirs`, `producers`: what single brokers hold
+//! - `cluster`: nodes, features, supported versions
+
+mod cluster;
+mod configs;
+mod describe_topics;
+mod features;
+mod group_description;
+mod group_offsets;
+mod groups;
+mod log_dirs;
+mod offsets;
+mod producers;
+mod topics;
+
+pub use cluster::{ApiVersionRange, BrokerApiVersions, ClusterDescription, ClusterNode, DescribeClusterOptions};
+pub use configs::{
+    AlterConfigOp, ConfigAlteration, ConfigEntry, ConfigResource, ConfigResourceKind, ConfigSource,
+    ConfigSynonym, ConfigValueKind, DescribeConfigsOptions,
+};
+pub use describe_topics::{PartitionDescription, TopicDescription};
+pub use features::{FeatureMetadata, FeatureRange, FeatureUpdate, FeatureUpgrade};
+pub use group_description::{GroupDescription, GroupMember, MemberPartitions};
+pub use group_offsets::{CommittedOffset, OffsetAndMetadata};
+pub use groups::{GroupListing, GroupsFilter, MemberToRemove};
+pub use log_dirs::{LogDirDescription, ReplicaLog};
+pub use offsets::{IsolationLevel, OffsetSpec, ResolvedOffset};
+pub use producers::ActiveProducer;
+pub use topics::{
+    CreatedConfig, CreatedTopic, CreateTopicsOptions, NewPartitions, NewTopic, TopicListing, TopicRef,
+};
+
+use crate::cluster::Cluster;
+
+/// Kafka's Admin: operations on a [`Cluster`]. Cheap to clone; closing is dropping the cluster.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    cluster: Cluster,
+}
+
+impl Admin {
+    /// Operations over `cluster`.
+    pub fn new(cluster: Cluster) -> Self {
+        Self { cluster }
+    }
+
+    /// What carries the operations.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+}

@@ -1,0 +1,1 @@
+//! One TCP connection: requests in, responses out, in order.
