@@ -1,1 +1,27 @@
 //! Serves the Kafka protocol; owns the partitions of one broker.
+//!
+//! The broker sees an image of the cluster's metadata and never the controller behind it: what only
+//! a controller may decide is forwarded through [`ControllerChannel`].
+//!
+//! # Layout
+//! - [`broker`]: the one value that handlers share
+//! - [`caller`]: who is asking
+//! - `router`: one `match` from API to handler
+//! - `api`: one file an API
+//! - [`settings`]: the configuration in force, as typed values
+//! - [`forward`]: the way to the controller
+//! - [`reply`]: what goes back
+pub mod broker;
+pub mod caller;
+pub mod forward;
+pub mod reply;
+pub mod settings;
+
+mod api;
+mod router;
+
+pub use broker::{Broker, BrokerParts};
+pub use caller::{Caller, Connection};
+pub use forward::{ControllerAnswer, ControllerChannel};
+pub use reply::{Outcome, Piece};
+pub use settings::Settings;

@@ -1,0 +1,19 @@
+//! The network side of a node.
+//!
+//! # Layout
+//! - [`endpoint`]: what the configuration says of listeners
+//! - `listener`: binding and accepting, with the limits on connections
+//! - [`limits`]: how many connections there may be
+//! - `connection`: one connection: frames in, answers out, in order
+//! - `outbox`: answers on their way out
+//! - `budget`: the bound on requests in memory
+mod budget;
+mod connection;
+pub mod endpoint;
+pub mod limits;
+mod listener;
+mod outbox;
+
+pub use endpoint::{Endpoint, Endpoints};
+pub use limits::Limits;
+pub use listener::{Bound, Network, NetworkOptions, SocketOptions};
