@@ -1,0 +1,190 @@
+//! DescribeConfigs: the values in force, each with its source and what would hold without it.
+//!
+//! v1: synonyms.  v3: types and documentation.
+
+use ottla_metadata::config::key::Key;
+use ottla_metadata::config::resolve::{self, Layer, Values};
+use ottla_metadata::config::topic::TOPIC_KEYS;
+use ottla_metadata::config::{Update, broker as broker_keys};
+use ottla_metadata::image::ResourceType;
+use ottla_metadata::topic_name;
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::describe_configs_request::DescribeConfigsResource;
+use ottla_wire::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use ottla_wire::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
+
+use crate::broker::Broker;
+
+pub(super) fn describe_configs(
+    broker: &Broker,
+    request: &DescribeConfigsRequest,
+) -> DescribeConfigsResponse {
+    let form = Form {
+        synonyms: request.include_synonyms,
+        documentation: request.include_documentation,
+    };
+    let result = |resource: &DescribeConfigsResource| {
+        let mut result = DescribeConfigsResult {
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name.clone(),
+            // An empty message goes with success, as Kafka has it.
+            error_message: Some(String::new()),
+            ..DescribeConfigsResult::default()
+        };
+        match configs(broker, resource, form) {
+            Ok(mut configs) => {
+                if let Some(wanted) = &resource.configuration_keys {
+                    configs.retain(|config| wanted.contains(&config.name));
+                }
+                result.configs = configs;
+            }
+            Err((code, message)) => {
+                result.error_code = code.code();
+                result.error_message = Some(message);
+            }
+        }
+        result
+    };
+    let results = request.resources.iter().map(result).collect();
+    DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() }
+}
+
+/// What the caller wants to see of each value.
+#[derive(Clone, Copy)]
+struct Form {
+    synonyms: bool,
+    documentation: bool,
+}
+
+type Refusal = (ErrorCode, String);
+
+fn configs(
+    broker: &Broker,
+    resource: &DescribeConfigsResource,
+    form: Form,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    let name = resource.resource_name.as_str();
+    match ResourceType::from_code(resource.resource_type) {
+        Some(ResourceType::Topic) => topic_configs(broker, name, form),
+        Some(ResourceType::Broker) if name.is_empty() => Ok(cluster_configs(broker, form)),
+        Some(ResourceType::Broker) => {
+            own_id(broker, name)?;
+            Ok(broker_configs(broker, form))
+        }
+        _ => Err((
+            ErrorCode::InvalidRequest,
+            format!("Unsupported resource type: {}", type_name(resource.resource_type)),
+        )),
+    }
+}
+
+fn type_name(code: i8) -> &'static str {
+    match code {
+        2 => "TOPIC",
+        4 => "BROKER",
+        8 => "BROKER_LOGGER",
+        16 => "CLIENT_METRICS",
+        32 => "GROUP",
+        _ => "UNKNOWN",
+    }
+}
+
+fn own_id(broker: &Broker, name: &str) -> Result<(), Refusal> {
+    let Ok(id) = name.parse::<i32>() else {
+        let message = format!("Broker id must be an integer, but it is: {name}");
+        return Err((ErrorCode::InvalidRequest, message));
+    };
+    if id == broker.node_id {
+        return Ok(());
+    }
+    let message = format!(
+        "Unexpected broker id, expected {} or empty string, but received {name}",
+        broker.node_id
+    );
+    Err((ErrorCode::InvalidRequest, message))
+}
+
+fn topic_configs(
+    broker: &Broker,
+    name: &str,
+    form: Form,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    if let Err(reason) = topic_name::check(name) {
+        return Err((ErrorCode::InvalidTopicException, reason));
+    }
+    let image = broker.image();
+    if image.topics.by_name(name).is_none() {
+        let code = ErrorCode::UnknownTopicOrPartition;
+        return Err((code, code.message().to_owned()));
+    }
+    let settings = broker.settings();
+    let own: Option<&Values> = image.configs.topic(name).map(AsRef::as_ref);
+    let entry = |entry: &ottla_metadata::config::topic::TopicKey| {
+        let layers = resolve::topic(entry, own, settings.layers());
+        describe(&entry.key, layers, false, form)
+    };
+    Ok(TOPIC_KEYS.iter().map(entry).collect())
+}
+
+fn broker_configs(broker: &Broker, form: Form) -> Vec<DescribeConfigsResourceResult> {
+    let settings = broker.settings();
+    broker_keys::all()
+        .map(|entry| {
+            let synonyms = broker_keys::synonyms(entry.key.name);
+            let layers = resolve::broker(&entry.key, synonyms, settings.layers());
+            describe(&entry.key, layers, entry.key.update == Update::ReadOnly, form)
+        })
+        .collect()
+}
+
+/// The dynamic values of all brokers: only those that are set.
+fn cluster_configs(broker: &Broker, form: Form) -> Vec<DescribeConfigsResourceResult> {
+    let settings = broker.settings();
+    let set = settings.cluster.iter().filter_map(|(name, value)| {
+        let entry = broker_keys::find(name)?;
+        let layer = Layer {
+            name: name.clone(),
+            value: Some(value.clone()),
+            source: resolve::Source::DynamicDefaultBroker,
+        };
+        Some(describe(&entry.key, vec![layer], entry.key.update == Update::ReadOnly, form))
+    });
+    set.collect()
+}
+
+fn describe(
+    key: &Key,
+    layers: Vec<Layer>,
+    read_only: bool,
+    form: Form,
+) -> DescribeConfigsResourceResult {
+    let shown = |value: Option<String>| value.filter(|_| !key.is_sensitive());
+    let nearest = layers.first().cloned();
+    let mut synonyms = Vec::new();
+    if form.synonyms {
+        // A default of null is not worth a synonym.
+        synonyms = layers
+            .into_iter()
+            .filter(|layer| layer.value.is_some())
+            .map(|layer| DescribeConfigsSynonym {
+                name: layer.name,
+                value: shown(layer.value),
+                source: layer.source.code(),
+                ..DescribeConfigsSynonym::default()
+            })
+            .collect();
+    }
+    DescribeConfigsResourceResult {
+        name: key.name.to_owned(),
+        value: nearest.as_ref().and_then(|layer| shown(layer.value.clone())),
+        read_only,
+        config_source: nearest.map_or(resolve::Source::Default.code(), |layer| layer.source.code()),
+        is_sensitive: key.is_sensitive(),
+        synonyms,
+        config_type: key.kind.code(),
+        documentation: form.documentation.then(|| key.doc.to_owned()),
+        ..DescribeConfigsResourceResult::default()
+    }
+}

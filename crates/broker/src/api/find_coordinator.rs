@@ -1,0 +1,88 @@
+//! FindCoordinator: which broker keeps a group's or a transactional id's state.
+//!
+//! v0–3: one key.  v1: key types, messages.  v4: many keys.  v6: share groups.
+//!
+//! The topic behind the coordinator is created when it is first asked for.
+
+use ottla_coordinator::partition_for;
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::find_coordinator_response::Coordinator;
+use ottla_wire::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+
+use super::metadata::listener;
+use crate::broker::Broker;
+use crate::caller::Caller;
+use crate::internal_topics::{self, OFFSETS_TOPIC};
+
+/// `CoordinatorType` codes.
+const GROUP: i8 = 0;
+
+pub(super) async fn find_coordinator(
+    broker: &Broker,
+    caller: &Caller,
+    request: FindCoordinatorRequest,
+) -> FindCoordinatorResponse {
+    if caller.version < 4 {
+        let found = find(broker, caller, request.key_type, &request.key).await;
+        return FindCoordinatorResponse {
+            error_code: found.error_code,
+            error_message: found.error_message,
+            node_id: found.node_id,
+            host: found.host,
+            port: found.port,
+            ..FindCoordinatorResponse::default()
+        };
+    }
+    let mut coordinators = Vec::with_capacity(request.coordinator_keys.len());
+    for key in &request.coordinator_keys {
+        coordinators.push(find(broker, caller, request.key_type, key).await);
+    }
+    FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() }
+}
+
+async fn find(broker: &Broker, caller: &Caller, key_type: i8, key: &str) -> Coordinator {
+    // Transaction and share coordinators are not built yet: to a client they are never available.
+    if key_type != GROUP {
+        let known = (0..=2).contains(&key_type);
+        let code =
+            if known { ErrorCode::CoordinatorNotAvailable } else { ErrorCode::InvalidRequest };
+        return refused(key, code);
+    }
+    if broker.image().topics.by_name(OFFSETS_TOPIC).is_none() {
+        let names = [OFFSETS_TOPIC.to_owned()];
+        internal_topics::create(broker, &names, &caller.connection.principal).await;
+    }
+    let image = broker.image();
+    let Some(topic) = image.topics.by_name(OFFSETS_TOPIC) else {
+        return refused(key, ErrorCode::CoordinatorNotAvailable);
+    };
+    let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);
+    let endpoint = topic
+        .partition(partition_for(key, count))
+        .and_then(|partition| image.broker(partition.leader))
+        .filter(|leader| leader.is_active())
+        .and_then(|leader| Some((leader.id, listener(leader, caller)?)));
+    match endpoint {
+        None => refused(key, ErrorCode::CoordinatorNotAvailable),
+        Some((node_id, endpoint)) => Coordinator {
+            key: key.to_owned(),
+            node_id,
+            host: endpoint.host.clone(),
+            port: i32::from(endpoint.port),
+            error_message: Some(ErrorCode::None.message().to_owned()),
+            ..Coordinator::default()
+        },
+    }
+}
+
+fn refused(key: &str, code: ErrorCode) -> Coordinator {
+    Coordinator {
+        key: key.to_owned(),
+        node_id: -1,
+        host: String::new(),
+        port: -1,
+        error_code: code.code(),
+        error_message: Some(code.message().to_owned()),
+        ..Coordinator::default()
+    }
+}

@@ -1,0 +1,456 @@
+//! Produce, versions 3 to 13.
+//!
+//! Two stages: *accepted*, when the records are in the log and their order is fixed, and *durable*, when
+//! as many replicas have them as `acks` asks for. A connection may accept the next request before the
+//! previous one is durable.
+//! v5: log start offset.  v7: zstd.  v8: record errors.  v10: current leader.  v13: topic ids.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use ottla_log::{AppendOrigin, Appended, Refusal};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use ottla_wire::messages::produce_response::{
+    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
+    TopicProduceResponse,
+};
+use ottla_wire::messages::{ProduceRequest, ProduceResponse, Records};
+use ottla_wire::records::CompressionType;
+
+use super::leaders::Leaders;
+use super::produce_batch::{Batch, first_batch};
+use crate::broker::Broker;
+use crate::caller::Caller;
+use crate::partition::{Append, AppendFailure, Counters, Partition};
+use crate::waiters::{Registration, Until, Waiter};
+
+/// The client id of Kafka's own tools, which may write to internal topics.
+const ADMIN_CLIENT_ID: &str = "__admin_client";
+
+/// What a produce request leads to.
+#[derive(Debug)]
+pub(crate) enum ProduceAnswer {
+    Response(ProduceResponse),
+    /// `acks=0` and all went well.
+    Silent,
+    /// `acks=0` and something failed: the producer learns it from a closed connection.
+    Close(String),
+}
+
+/// A partition's records on their way.
+struct Entry {
+    /// Its place in the response: topic, partition.
+    place: (usize, usize),
+    topic: Arc<str>,
+    index: i32,
+    records: Bytes,
+}
+
+/// An append that is not durable yet.
+struct Pending {
+    place: (usize, usize),
+    partition: Arc<Partition>,
+    /// The offset after its last record.
+    end: i64,
+}
+
+/// A request whose records are in the log.
+pub(crate) struct Accepted {
+    acks: i16,
+    version: i16,
+    timeout: Duration,
+    response: ProduceResponse,
+    pending: Vec<Pending>,
+}
+
+/// Appends a request's records. Whoever calls this for two requests in order has fixed the order of
+/// their records.
+pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) -> Accepted {
+    let acks = request.acks;
+    let mut accepted = Accepted {
+        acks,
+        version: caller.version,
+        timeout: Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
+        response: ProduceResponse::default(),
+        pending: Vec::new(),
+    };
+    if let Err(refusal) = check_whole(&request) {
+        accepted.response = refused(&request, refusal);
+        return accepted;
+    }
+    let transactional_id = request.transactional_id.is_some();
+    let (response, entries) = sort_out(broker, caller, request.topic_data);
+    accepted.response = response;
+    if entries.iter().any(|entry| entry.records.is_empty() && entry.index < 0) {
+        unreachable!("negative partitions are never known");
+    }
+    let internal_allowed = caller.client_id() == ADMIN_CLIENT_ID;
+    let now_ms = broker.clock.now_ms();
+    let append =
+        Append { origin: AppendOrigin::Client, required_acks: acks, now_ms, transaction_version: 0 };
+    for entry in entries {
+        let outcome = if !(-1..=1).contains(&acks) {
+            Err(AppendFailure::of(ErrorCode::InvalidRequiredAcks))
+        } else {
+            append_entry(broker, &entry, append, transactional_id, internal_allowed)
+        };
+        accepted.note(entry.place, outcome);
+    }
+    accepted.name_leaders(broker, caller);
+    accepted
+}
+
+/// Waits until the records are as safe as `acks` asks.
+pub(crate) async fn durable(
+    broker: &Broker,
+    caller: &Caller,
+    mut accepted: Accepted,
+) -> ProduceAnswer {
+    if !accepted.pending.is_empty() {
+        let deadline = tokio::time::Instant::now() + accepted.timeout;
+        while !accepted.settle() {
+            let waiter = Waiter::for_commit();
+            let _joined: Vec<Registration> = accepted.join(&waiter);
+            // What became durable between the look and the joining woke nobody.
+            if accepted.settle() {
+                break;
+            }
+            if tokio::time::timeout_at(deadline, waiter.woken()).await.is_err() {
+                accepted.settle();
+                accepted.time_out();
+                break;
+            }
+        }
+        accepted.name_leaders(broker, caller);
+    }
+    accepted.answer()
+}
+
+/// What concerns the request as a whole, as Kafka finds it before it looks at single partitions.
+fn check_whole(request: &ProduceRequest) -> Result<(), Refusal> {
+    let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
+    let mut is_transactional = false;
+    for partition in partitions {
+        let Some(records) = bytes_of(partition) else { continue };
+        let batch = first_batch(records).map_err(|detail| Refusal {
+            code: ErrorCode::CorruptMessage,
+            message: detail,
+            record_errors: Vec::new(),
+        })?;
+        is_transactional |= batch.is_some_and(|batch| batch.is_transactional);
+        if is_transactional {
+            break;
+        }
+    }
+    if is_transactional && request.transactional_id.is_none() {
+        let code = ErrorCode::TransactionalIdAuthorizationFailed;
+        return Err(Refusal { code, message: String::new(), record_errors: Vec::new() });
+    }
+    Ok(())
+}
+
+fn bytes_of(partition: &PartitionProduceData) -> Option<&Bytes> {
+    match &partition.records {
+        Some(Records::Bytes(bytes)) => Some(bytes),
+        // A request is made of bytes; slots only occur in responses.
+        Some(Records::Slot { .. }) | None => None,
+    }
+}
+
+/// The response that refuses everything.
+fn refused(request: &ProduceRequest, refusal: Refusal) -> ProduceResponse {
+    let message = (!refusal.message.is_empty()).then_some(refusal.message);
+    let topics = request.topic_data.iter().map(|topic| TopicProduceResponse {
+        name: topic.name.clone(),
+        topic_id: topic.topic_id,
+        partition_responses: topic
+            .partition_data
+            .iter()
+            .map(|partition| PartitionProduceResponse {
+                error_message: message.clone(),
+                ..failed(partition.index, refusal.code)
+            })
+            .collect(),
+        ..TopicProduceResponse::default()
+    });
+    ProduceResponse { responses: topics.collect(), ..ProduceResponse::default() }
+}
+
+fn failed(index: i32, code: ErrorCode) -> PartitionProduceResponse {
+    PartitionProduceResponse {
+        index,
+        error_code: code.code(),
+        base_offset: -1,
+        log_append_time_ms: -1,
+        log_start_offset: -1,
+        ..PartitionProduceResponse::default()
+    }
+}
+
+/// Prepares the response, with errors where there is nothing to append, and lists what there is. A
+/// partition that is named twice is appended and answered once, with what was said last.
+fn sort_out(
+    broker: &Broker,
+    caller: &Caller,
+    topics: Vec<TopicProduceData>,
+) -> (ProduceResponse, Vec<Entry>) {
+    let image = broker.image();
+    let mut response = ProduceResponse::default();
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut seen: HashMap<(Arc<str>, i32), usize> = HashMap::new();
+    for topic in topics {
+        let known = if caller.version > 12 {
+            image.topics.by_id(topic.topic_id)
+        } else {
+            image.topics.by_name(&topic.name)
+        };
+        let mut answers = Vec::with_capacity(topic.partition_data.len());
+        for partition in topic.partition_data {
+            let index = partition.index;
+            let Some(known) = known else {
+                let code = if caller.version > 12 {
+                    ErrorCode::UnknownTopicId
+                } else {
+                    ErrorCode::UnknownTopicOrPartition
+                };
+                answers.push(failed(index, code));
+                continue;
+            };
+            let checked = match known.partition(index) {
+                Some(_) => check_version(caller.version, &partition),
+                None => Err(ErrorCode::UnknownTopicOrPartition),
+            };
+            let name = Arc::clone(&known.name);
+            match checked {
+                Err(code) => answers.push(failed(index, code)),
+                Ok(records) => match seen.get(&(Arc::clone(&name), index)) {
+                    Some(&earlier) => entries[earlier].records = records,
+                    None => {
+                        seen.insert((Arc::clone(&name), index), entries.len());
+                        let place = (response.responses.len(), answers.len());
+                        entries.push(Entry { place, topic: name, index, records });
+                        answers.push(failed(index, ErrorCode::None));
+                    }
+                },
+            }
+        }
+        response.responses.push(TopicProduceResponse {
+            name: topic.name,
+            topic_id: topic.topic_id,
+            partition_responses: answers,
+            ..TopicProduceResponse::default()
+        });
+    }
+    (response, entries)
+}
+
+/// Checks what the request's version allows: one batch, of magic 2.
+fn check_version(version: i16, partition: &PartitionProduceData) -> Result<Bytes, ErrorCode> {
+    let records = bytes_of(partition).ok_or(ErrorCode::UnknownServerError)?;
+    let batch = first_batch(records).map_err(|_| ErrorCode::CorruptMessage)?;
+    let Batch { magic, len, compression, .. } = batch.ok_or(ErrorCode::InvalidRecord)?;
+    if magic != 2 {
+        return Err(ErrorCode::InvalidRecord);
+    }
+    if version < 7 && compression == Some(CompressionType::Zstd) {
+        return Err(ErrorCode::UnsupportedCompressionType);
+    }
+    let rest = first_batch(&records[len..]).map_err(|_| ErrorCode::CorruptMessage)?;
+    if rest.is_some() { Err(ErrorCode::InvalidRecord) } else { Ok(records.clone()) }
+}
+
+fn append_entry(
+    broker: &Broker,
+    entry: &Entry,
+    append: Append,
+    has_transactional_id: bool,
+    internal_allowed: bool,
+) -> Result<(Arc<Partition>, Appended), AppendFailure> {
+    let Entry { topic, index, records, .. } = entry;
+    if has_transactional_id
+        && first_batch(records).is_ok_and(|batch| batch.is_some_and(|batch| batch.is_transactional))
+    {
+        // The transaction coordinator would have to confirm that the partition belongs to the
+        // transaction, and there is none to ask.
+        let code = ErrorCode::NotEnoughReplicas;
+        let message = "Unable to verify the partition has been added to the transaction. \
+                       Underlying error: COORDINATOR_NOT_AVAILABLE";
+        return Err(AppendFailure { message: message.to_owned(), ..AppendFailure::of(code) });
+    }
+    let found = broker.partitions.find(topic, *index, &broker.image());
+    let counters = match &found {
+        Ok(partition) => partition.counters(),
+        Err(_) => broker.partitions.strangers(),
+    };
+    Counters::add(&counters.produce_requests, 1);
+    if super::is_internal(topic) && !internal_allowed {
+        return Err(AppendFailure::of(ErrorCode::InvalidTopicException));
+    }
+    let partition = found.map_err(AppendFailure::of)?;
+    match partition.append(records.clone(), append) {
+        Ok(appended) => Ok((partition, appended)),
+        Err(failure) => {
+            count_failure(partition.counters(), &failure, records.len());
+            Err(failure)
+        }
+    }
+}
+
+fn count_failure(counters: &Counters, failure: &AppendFailure, bytes: usize) {
+    match failure.code {
+        ErrorCode::MessageTooLarge | ErrorCode::RecordListTooLarge => {
+            Counters::add(&counters.bytes_rejected, bytes as u64);
+        }
+        ErrorCode::CorruptMessage => Counters::add(&counters.invalid_crc, 1),
+        code if is_expected(code) => {}
+        code => {
+            Counters::add(&counters.failed_produce_requests, 1);
+            tracing::debug!(?code, reason = %failure.message, "records are refused");
+        }
+    }
+}
+
+/// Failures that happen in a healthy cluster: not counted, and answered without the log start offset.
+fn is_expected(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::UnknownTopicOrPartition
+            | ErrorCode::NotLeaderOrFollower
+            | ErrorCode::MessageTooLarge
+            | ErrorCode::RecordListTooLarge
+            | ErrorCode::CorruptMessage
+            | ErrorCode::KafkaStorageError
+            | ErrorCode::UnknownTopicId
+            | ErrorCode::InvalidRequiredAcks
+            | ErrorCode::InvalidTopicException
+    )
+}
+
+impl Accepted {
+    fn answer_at(&mut self, (topic, partition): (usize, usize)) -> &mut PartitionProduceResponse {
+        &mut self.response.responses[topic].partition_responses[partition]
+    }
+
+    fn note(
+        &mut self,
+        place: (usize, usize),
+        outcome: Result<(Arc<Partition>, Appended), AppendFailure>,
+    ) {
+        let acks = self.acks;
+        let answer = self.answer_at(place);
+        match outcome {
+            Ok((partition, appended)) => {
+                answer.base_offset = appended.base_offset;
+                answer.log_append_time_ms = appended.log_append_time_ms;
+                answer.log_start_offset = appended.log_start_offset;
+                let end = appended.last_offset + 1;
+                // One replica and no flush to wait for: durable already, in most cases.
+                if acks != 0 && partition.is_durable(end, acks) != Ok(true) {
+                    self.pending.push(Pending { place, partition, end });
+                }
+            }
+            Err(failure) => {
+                *answer = failed(answer.index, failure.code);
+                if !is_expected(failure.code) {
+                    answer.log_start_offset = failure.log_start_offset;
+                }
+                let is_told = !failure.record_errors.is_empty()
+                    || failure.message.starts_with("Unable to verify");
+                answer.error_message = is_told.then_some(failure.message);
+                let errors = failure.record_errors.into_iter();
+                answer.record_errors = errors
+                    .map(|error| BatchIndexAndErrorMessage {
+                        batch_index: error.batch_index,
+                        batch_index_error_message: Some(error.message),
+                        ..BatchIndexAndErrorMessage::default()
+                    })
+                    .collect();
+            }
+        }
+    }
+
+    /// Takes what is decided out of the pending ones; true when none is left.
+    fn settle(&mut self) -> bool {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.retain(|each| match each.partition.is_durable(each.end, self.acks) {
+            Ok(is_durable) => !is_durable,
+            Err(code) => {
+                self.answer_at(each.place).error_code = code.code();
+                false
+            }
+        });
+        self.pending = pending;
+        self.pending.is_empty()
+    }
+
+    fn join(&self, waiter: &Waiter) -> Vec<Registration> {
+        let join = |each: &Pending| each.partition.waiters().join(waiter, Until::Committed(each.end));
+        self.pending.iter().map(join).collect()
+    }
+
+    fn time_out(&mut self) {
+        for each in std::mem::take(&mut self.pending) {
+            self.answer_at(each.place).error_code = ErrorCode::RequestTimedOut.code();
+        }
+    }
+
+    /// Tells the current leaders of partitions that are led elsewhere (KIP-951).
+    fn name_leaders(&mut self, broker: &Broker, caller: &Caller) {
+        if self.version < 10 {
+            return;
+        }
+        let not_leader = ErrorCode::NotLeaderOrFollower.code();
+        let image = broker.image();
+        let mut leaders = Leaders::new(&broker.partitions, &image, &caller.connection.listener);
+        for topic in &mut self.response.responses {
+            for answer in &mut topic.partition_responses {
+                if answer.error_code == not_leader {
+                    let found = if self.version > 12 {
+                        image.topics.by_id(topic.topic_id)
+                    } else {
+                        image.topics.by_name(&topic.name)
+                    };
+                    let Some(found) = found else { continue };
+                    let (leader_id, leader_epoch) = leaders.leader(&found.name, answer.index);
+                    answer.current_leader =
+                        LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
+                }
+            }
+        }
+        self.response.node_endpoints = leaders
+            .into_nodes()
+            .into_iter()
+            .map(|node| NodeEndpoint {
+                node_id: node.id,
+                host: node.host,
+                port: node.port,
+                rack: node.rack,
+                ..NodeEndpoint::default()
+            })
+            .collect();
+    }
+
+    fn answer(self) -> ProduceAnswer {
+        if self.acks != 0 {
+            return ProduceAnswer::Response(self.response);
+        }
+        let mut failures = Vec::new();
+        for topic in &self.response.responses {
+            for answer in &topic.partition_responses {
+                if let Some(code) = ErrorCode::try_from_code(answer.error_code)
+                    && code != ErrorCode::None
+                {
+                    failures.push(format!("{}-{}: {}", topic.name, answer.index, code.name()));
+                }
+            }
+        }
+        if failures.is_empty() {
+            ProduceAnswer::Silent
+        } else {
+            ProduceAnswer::Close(format!("a produce request with acks=0 failed: {}", failures.join(", ")))
+        }
+    }
+}

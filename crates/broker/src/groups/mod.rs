@@ -1,0 +1,145 @@
+//! The group coordinators of this broker: one task for each partition of `__consumer_offsets` it leads.
+//!
+//! A task owns its partition's machine; handlers send it requests over a bounded queue and wait. When
+//! leadership goes, the task answers everybody who waits and ends.
+//!
+//! # Layout
+//! - `driver`: the task: decide, append, wait for the commit, answer
+//! - `loader`: replays a partition into a machine
+//! - `records`: records to batches and back
+mod driver;
+mod loader;
+mod records;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_coordinator::{Body, Config, Request, Response, partition_for};
+use ottla_wire::ErrorCode;
+use ottla_world::Clock;
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use self::driver::{Command, Driver};
+use crate::partition::Partition;
+
+/// Requests that may wait for one coordinator; more are told to come again.
+const QUEUE_MAX: usize = 10_000;
+
+/// The coordinators at work.
+#[derive(Debug)]
+pub struct GroupCoordinators {
+    runtime: Handle,
+    clock: Arc<dyn Clock>,
+    config: Config,
+    tasks: Mutex<Tasks>,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    /// How many partitions the topic has: what a group's place is computed from.
+    partitions: i32,
+    by_partition: BTreeMap<i32, Task>,
+}
+
+#[derive(Debug)]
+struct Task {
+    leader_epoch: i32,
+    queue: mpsc::Sender<Command>,
+}
+
+impl GroupCoordinators {
+    /// No coordinators yet. Tasks run on `runtime`.
+    #[must_use]
+    pub fn new(runtime: Handle, clock: Arc<dyn Clock>, config: Config) -> Self {
+        Self { runtime, clock, config, tasks: Mutex::default() }
+    }
+
+    /// Starts and stops coordinators so that they match the partitions this broker leads.
+    /// `partitions` is the topic's size, zero while it does not exist.
+    pub fn reconcile(&self, partitions: i32, led: &[Arc<Partition>]) {
+        let mut tasks = self.tasks.lock();
+        tasks.partitions = partitions;
+        tasks.by_partition.retain(|index, task| {
+            led.iter().any(|partition| {
+                partition.index() == *index && partition.leader().1 == task.leader_epoch
+            })
+        });
+        for partition in led {
+            let index = partition.index();
+            tasks.by_partition.entry(index).or_insert_with(|| {
+                let (queue, commands) = mpsc::channel(QUEUE_MAX);
+                let driver = Driver::new(
+                    Arc::clone(partition),
+                    Arc::clone(&self.clock),
+                    self.config.clone(),
+                );
+                self.runtime.spawn(driver.run(commands));
+                Task { leader_epoch: partition.leader().1, queue }
+            });
+        }
+    }
+
+    /// Ends every coordinator; whoever waits is told to look for another.
+    pub fn shutdown(&self) {
+        self.tasks.lock().by_partition.clear();
+    }
+
+    /// Asks the coordinator of `group_id`.
+    ///
+    /// # Errors
+    /// `NOT_COORDINATOR`, `COORDINATOR_NOT_AVAILABLE` or `COORDINATOR_LOAD_IN_PROGRESS`.
+    pub async fn ask(&self, group_id: &str, request: Request) -> Result<Response, ErrorCode> {
+        let queue = {
+            let tasks = self.tasks.lock();
+            if tasks.partitions == 0 {
+                return Err(ErrorCode::NotCoordinator);
+            }
+            let index = partition_for(group_id, tasks.partitions);
+            tasks.by_partition.get(&index).map(|task| task.queue.clone())
+        };
+        send(queue.ok_or(ErrorCode::NotCoordinator)?, request).await
+    }
+
+    /// Asks every coordinator of this broker, and collects what they answer.
+    pub async fn ask_all(
+        &self,
+        mut request: impl FnMut() -> Request,
+    ) -> Vec<Result<Response, ErrorCode>> {
+        let queues: Vec<_> =
+            self.tasks.lock().by_partition.values().map(|task| task.queue.clone()).collect();
+        let mut answers = Vec::with_capacity(queues.len());
+        for queue in queues {
+            answers.push(send(queue, request()).await);
+        }
+        answers
+    }
+
+    /// Tells every coordinator, without waiting, that topics are gone.
+    pub fn topics_deleted(self: &Arc<Self>, topics: Vec<ottla_coordinator::DeletedTopic>) {
+        let coordinators = Arc::clone(self);
+        self.runtime.spawn(async move {
+            let request = || Request {
+                caller: ottla_coordinator::Caller::default(),
+                body: Body::TopicsDeleted(topics.clone()),
+            };
+            for answer in coordinators.ask_all(request).await {
+                if let Err(code) = answer {
+                    tracing::debug!(?code, "a coordinator did not take note of deleted topics");
+                }
+            }
+        });
+    }
+}
+
+async fn send(queue: mpsc::Sender<Command>, request: Request) -> Result<Response, ErrorCode> {
+    let (answer, answered) = oneshot::channel();
+    let command = Command { request, answer };
+    match queue.try_send(command) {
+        Ok(()) => answered.await.unwrap_or(Err(ErrorCode::NotCoordinator)),
+        // A full queue is a coordinator that can't keep up; clients back off and come again.
+        Err(mpsc::error::TrySendError::Full(_)) => Err(ErrorCode::CoordinatorLoadInProgress),
+        Err(mpsc::error::TrySendError::Closed(_)) => Err(ErrorCode::NotCoordinator),
+    }
+}
