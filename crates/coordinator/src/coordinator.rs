@@ -1,0 +1,229 @@
+//! The machine: one partition of `__consumer_offsets`, its groups and their offsets.
+//!
+//! Loading is replaying records; the first `expire` after that starts the sessions, so a driver must tick as soon as
+//! [`Machine::next_deadline`] says. When leadership is lost the driver answers what [`GroupCoordinator::unload`] names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ottla_machine::{Answer, Decision, Machine, Millis, Offset, Token};
+use ottla_wire::ErrorCode;
+
+use crate::config::Config;
+use crate::group::{Draft, Group, Member, State};
+use crate::offsets::Offsets;
+use crate::record::Record;
+use crate::request::{Body, Request, Response};
+
+/// Decides the groups of one partition of `__consumer_offsets`.
+#[derive(Debug)]
+pub struct GroupCoordinator {
+    config: Config,
+    groups: BTreeMap<String, Group>,
+    /// When each group that waits for anything wants to be looked at. Never later than its first deadline.
+    wakes: BTreeSet<(Millis, String)>,
+    offsets: Offsets,
+    /// When offsets are next searched for expired ones. None until the first `expire`.
+    next_offset_check: Option<Millis>,
+}
+
+/// An offset that a group has committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommittedOffset<'a> {
+    pub group_id: &'a str,
+    pub topic: &'a str,
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// A change of soft state.
+#[derive(Debug)]
+pub struct Touch(Change);
+
+#[derive(Debug)]
+enum Change {
+    PutGroup(Box<Group>),
+    RenewSession { group_id: String, member_id: String, deadline: Millis },
+    CheckOffsetsAt(Millis),
+}
+
+impl Touch {
+    pub(crate) fn put_group(group: Group) -> Self {
+        Self(Change::PutGroup(Box::new(group)))
+    }
+
+    pub(crate) fn renew_session(group_id: &str, member: &Member, now: Millis) -> Self {
+        Self(Change::RenewSession {
+            group_id: group_id.to_owned(),
+            member_id: member.id.clone(),
+            deadline: now.saturating_add(Millis::from(member.session_timeout_ms)),
+        })
+    }
+
+    pub(crate) fn check_offsets_at(at: Millis) -> Self {
+        Self(Change::CheckOffsetsAt(at))
+    }
+}
+
+impl Machine for GroupCoordinator {
+    type Request = Request;
+    type Response = Response;
+    type Record = Record;
+    type Touch = Touch;
+
+    fn decide(&self, token: Token, request: Request, now: Millis) -> Decision<Self> {
+        let Request { caller, body } = request;
+        match body {
+            Body::JoinGroup(request) => self.join_group(token, &caller, &request, now),
+            Body::SyncGroup(request) => self.sync_group(token, &caller, &request, now),
+            Body::Heartbeat(request) => self.heartbeat(token, &request, now),
+            Body::LeaveGroup(request) => self.leave_group(token, &caller, request, now),
+            Body::OffsetCommit(request) => self.commit_offsets(token, &caller, request, now),
+            Body::OffsetFetch(request) => self.fetch_offsets(token, &caller, request),
+            Body::OffsetDelete(request) => self.delete_offsets(token, request),
+            Body::ListGroups(request) => self.list_groups(token, &request),
+            Body::DescribeGroups(request) => self.describe_groups(token, &caller, &request),
+            Body::DeleteGroups(request) => self.delete_groups(token, &request),
+            Body::TopicsDeleted(topics) => self.forget_topics(token, &topics),
+        }
+    }
+
+    fn expire(&self, now: Millis) -> Decision<Self> {
+        let Some(next_offset_check) = self.next_offset_check else { return self.start(now) };
+        let mut decision = Decision::nothing();
+        let due = self.wakes.iter().take_while(|(at, _)| *at <= now);
+        for group in due.filter_map(|(_, group_id)| self.groups.get(group_id)) {
+            decision.extend(self.expire_group(group, now));
+        }
+        // A group that changes in this decision must not be judged by what it was before: the offsets wait for the
+        // next call, which is due at once.
+        if decision.is_nothing() && next_offset_check <= now {
+            return self.expire_offsets(now);
+        }
+        decision
+    }
+
+    fn next_deadline(&self) -> Option<Millis> {
+        let Some(next_offset_check) = self.next_offset_check else { return Some(Millis::MIN) };
+        let wake = self.wakes.first().map(|(at, _)| *at);
+        Some(wake.map_or(next_offset_check, |at| at.min(next_offset_check)))
+    }
+
+    fn apply(&mut self, offset: Offset, record: &Record) {
+        match record {
+            Record::OffsetCommit { key, value } => {
+                if value.is_some() && !self.groups.contains_key(&key.group) {
+                    self.put_group(Group::empty(key.group.clone(), None));
+                }
+                self.offsets.apply(offset, key, value.as_ref());
+            }
+            Record::GroupMetadata { key, value: Some(value) } => {
+                self.put_group(Group::from_record(key.group.clone(), value));
+            }
+            Record::GroupMetadata { key, value: None } => self.remove_group(&key.group),
+            // Written by a newer version, for a group that this one knows nothing about.
+            Record::Unknown { .. } => {}
+        }
+    }
+
+    fn touch(&mut self, touch: Touch) {
+        match touch.0 {
+            Change::PutGroup(group) => self.put_group(*group),
+            Change::RenewSession { group_id, member_id, deadline } => {
+                if let Some(mut group) = self.remove_group_entry(&group_id) {
+                    group.renew_session(&member_id, deadline);
+                    self.put_group(group);
+                }
+            }
+            Change::CheckOffsetsAt(at) => self.next_offset_check = Some(at),
+        }
+    }
+}
+
+impl GroupCoordinator {
+    /// A coordinator that knows of nothing yet: records are replayed into it.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            groups: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            offsets: Offsets::default(),
+            next_offset_check: None,
+        }
+    }
+
+    /// The answers to everyone who waits in a join or sync, when this broker no longer coordinates: they must look for
+    /// the new coordinator.
+    #[must_use]
+    pub fn unload(&self) -> Vec<Answer<Response>> {
+        self.groups().flat_map(|group| group.refuse_all(ErrorCode::NotCoordinator)).collect()
+    }
+
+    /// How many groups are in each state.
+    #[must_use]
+    pub fn groups_by_state(&self) -> BTreeMap<State, usize> {
+        let mut counts = BTreeMap::new();
+        for group in self.groups() {
+            *counts.entry(group.state()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Every offset that is committed.
+    pub fn committed_offsets(&self) -> impl Iterator<Item = CommittedOffset<'_>> {
+        self.offsets.iter()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn group(&self, group_id: &str) -> Option<&Group> {
+        self.groups.get(group_id)
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
+    }
+
+    pub(crate) fn offsets(&self) -> &Offsets {
+        &self.offsets
+    }
+
+    pub(crate) fn draft(&self, group: Group, now: Millis) -> Draft<'_> {
+        Draft::new(&self.config, now, group)
+    }
+
+    fn start(&self, now: Millis) -> Decision<Self> {
+        let mut decision = Decision::nothing();
+        for group in self.groups() {
+            decision.extend(self.start_group(group, now));
+        }
+        decision.touches.push(Touch::check_offsets_at(self.next_check_after(now)));
+        decision
+    }
+
+    pub(crate) fn next_check_after(&self, now: Millis) -> Millis {
+        now.saturating_add(self.config.offsets_retention_check_interval_ms)
+    }
+
+    fn put_group(&mut self, group: Group) {
+        self.remove_group(&group.id);
+        if let Some(at) = group.wake_at() {
+            self.wakes.insert((at, group.id.clone()));
+        }
+        self.groups.insert(group.id.clone(), group);
+    }
+
+    fn remove_group(&mut self, group_id: &str) {
+        self.remove_group_entry(group_id);
+    }
+
+    fn remove_group_entry(&mut self, group_id: &str) -> Option<Group> {
+        let group = self.groups.remove(group_id)?;
+        if let Some(at) = group.wake_at() {
+            self.wakes.remove(&(at, group.id.clone()));
+        }
+        Some(group)
+    }
+}

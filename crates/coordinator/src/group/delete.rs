@@ -1,0 +1,42 @@
+//! DeleteGroups: a group goes with all its offsets, if nobody is a member.
+
+use ottla_machine::{Decision, Token};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::delete_groups_response::DeletableGroupResult;
+use ottla_wire::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
+
+use crate::coordinator::GroupCoordinator;
+use crate::record::Record;
+use crate::request::Response;
+
+impl GroupCoordinator {
+    pub(crate) fn delete_groups(
+        &self,
+        token: Token,
+        request: &DeleteGroupsRequest,
+    ) -> Decision<Self> {
+        let mut decision = Decision::nothing();
+        let mut results: Vec<DeletableGroupResult> = Vec::new();
+        for group_id in &request.groups_names {
+            if results.iter().any(|result| result.group_id == *group_id) {
+                continue;
+            }
+            let error = match self.group(group_id) {
+                None => ErrorCode::GroupIdNotFound,
+                Some(group) if !group.is_empty() => ErrorCode::NonEmptyGroup,
+                Some(_) => {
+                    decision.records.extend(self.offsets().tombstones_of(group_id));
+                    decision.records.push(Record::group_tombstone(group_id));
+                    ErrorCode::None
+                }
+            };
+            results.push(DeletableGroupResult {
+                group_id: group_id.clone(),
+                error_code: error.code(),
+                ..DeletableGroupResult::default()
+            });
+        }
+        let response = DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() };
+        decision.and_answer(token, Response::DeleteGroups(response))
+    }
+}

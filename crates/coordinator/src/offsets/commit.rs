@@ -1,0 +1,132 @@
+//! OffsetCommit.
+//!
+//! v2-4: the commit brings its own retention.  v6: leader epochs.  v7: static members.
+//! v9: a missing group is GROUP_ID_NOT_FOUND, before it is ILLEGAL_GENERATION.  v10: topic ids.
+//!
+//! A consumer that assigns partitions to itself commits with generation -1: its group need not exist.
+
+use ottla_machine::{Decision, Millis, Token};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use ottla_wire::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use ottla_wire::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetCommitValue};
+
+use crate::coordinator::{GroupCoordinator, Touch};
+use crate::group::Group;
+use crate::record::Record;
+use crate::request::{Caller, Response};
+
+const FIRST_VERSION_WITH_NOT_FOUND: i16 = 9;
+
+impl GroupCoordinator {
+    pub(crate) fn commit_offsets(
+        &self,
+        token: Token,
+        caller: &Caller,
+        request: OffsetCommitRequest,
+        now: Millis,
+    ) -> Decision<Self> {
+        let touch = match self.validate_commit(caller, &request, now) {
+            Ok(touch) => touch,
+            Err(error) => return Decision::answer(token, refusal(request, error)),
+        };
+        let expires_at = match request.retention_time_ms {
+            -1 => -1,
+            retention_ms => now.saturating_add(retention_ms),
+        };
+        let mut decision = Decision::nothing();
+        decision.touches.extend(touch);
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in request.topics {
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for partition in &topic.partitions {
+                let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
+                if self.is_too_large(metadata) {
+                    partitions.push(outcome(partition, ErrorCode::OffsetMetadataTooLarge));
+                    continue;
+                }
+                partitions.push(outcome(partition, ErrorCode::None));
+                let value = OffsetCommitValue {
+                    offset: partition.committed_offset,
+                    leader_epoch: partition.committed_leader_epoch,
+                    metadata: metadata.to_owned(),
+                    commit_timestamp: now,
+                    expire_timestamp: expires_at,
+                    topic_id: topic.topic_id,
+                    ..OffsetCommitValue::default()
+                };
+                let (group_id, index) = (&request.group_id, partition.partition_index);
+                decision.records.push(Record::offset(group_id, &topic.name, index, value));
+            }
+            topics.push(response_topic(topic, partitions));
+        }
+        let response = OffsetCommitResponse { topics, ..OffsetCommitResponse::default() };
+        decision.and_answer(token, Response::OffsetCommit(response))
+    }
+
+    /// What a valid commit touches: a new simple group, or the session of the member that commits.
+    fn validate_commit(
+        &self,
+        caller: &Caller,
+        request: &OffsetCommitRequest,
+        now: Millis,
+    ) -> Result<Option<Touch>, ErrorCode> {
+        match self.group(&request.group_id) {
+            Some(group) => {
+                let member = group.validate_commit(request)?;
+                Ok(member.map(|member| Touch::renew_session(&request.group_id, member, now)))
+            }
+            None if request.generation_id_or_member_epoch < 0 => {
+                Ok(Some(Touch::put_group(Group::empty(request.group_id.clone(), None))))
+            }
+            None if caller.api_version >= FIRST_VERSION_WITH_NOT_FOUND => {
+                Err(ErrorCode::GroupIdNotFound)
+            }
+            None => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+
+    /// Kafka's limit counts Java characters, which are UTF-16 units.
+    fn is_too_large(&self, metadata: &str) -> bool {
+        let units_max = usize::try_from(self.config().offset_metadata_max_bytes).unwrap_or(0);
+        metadata.len() > units_max && metadata.encode_utf16().count() > units_max
+    }
+}
+
+/// The answer when nothing of the request could be done.
+fn refusal(request: OffsetCommitRequest, error: ErrorCode) -> Response {
+    let refuse = |topic: OffsetCommitRequestTopic| {
+        let partitions =
+            topic.partitions.iter().map(|partition| outcome(partition, error)).collect();
+        response_topic(topic, partitions)
+    };
+    let topics = request.topics.into_iter().map(refuse).collect();
+    Response::OffsetCommit(OffsetCommitResponse { topics, ..OffsetCommitResponse::default() })
+}
+
+fn response_topic(
+    topic: OffsetCommitRequestTopic,
+    partitions: Vec<OffsetCommitResponsePartition>,
+) -> OffsetCommitResponseTopic {
+    OffsetCommitResponseTopic {
+        name: topic.name,
+        topic_id: topic.topic_id,
+        partitions,
+        ..OffsetCommitResponseTopic::default()
+    }
+}
+
+fn outcome(
+    partition: &OffsetCommitRequestPartition,
+    error: ErrorCode,
+) -> OffsetCommitResponsePartition {
+    OffsetCommitResponsePartition {
+        partition_index: partition.partition_index,
+        error_code: error.code(),
+        ..OffsetCommitResponsePartition::default()
+    }
+}

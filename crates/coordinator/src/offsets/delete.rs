@@ -1,0 +1,103 @@
+//! OffsetDelete (KIP-496), and what the deletion of topics leaves behind.
+
+use ottla_machine::{Decision, Token};
+use ottla_wire::messages::offset_delete_request::OffsetDeleteRequestTopic;
+use ottla_wire::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
+use ottla_wire::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
+use ottla_wire::{ErrorCode, Uuid};
+
+use crate::coordinator::GroupCoordinator;
+use crate::group::Group;
+use crate::record::Record;
+use crate::request::{DeletedTopic, Response};
+
+impl GroupCoordinator {
+    pub(crate) fn delete_offsets(
+        &self,
+        token: Token,
+        request: OffsetDeleteRequest,
+    ) -> Decision<Self> {
+        let group = match self.validate_delete(&request) {
+            Ok(group) => group,
+            Err(error) => {
+                let error_code = error.code();
+                let response =
+                    OffsetDeleteResponse { error_code, ..OffsetDeleteResponse::default() };
+                return Decision::answer(token, Response::OffsetDelete(response));
+            }
+        };
+        let mut decision = Decision::nothing();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for topic in request.topics {
+            if !group.is_subscribed_to(&topic.name) {
+                decision.records.extend(self.tombstones(&request.group_id, &topic));
+            }
+            topics.push(outcome(group, topic));
+        }
+        let response = OffsetDeleteResponse { topics, ..OffsetDeleteResponse::default() };
+        decision.and_answer(token, Response::OffsetDelete(response))
+    }
+
+    fn validate_delete(&self, request: &OffsetDeleteRequest) -> Result<&Group, ErrorCode> {
+        if request.group_id.is_empty() {
+            return Err(ErrorCode::InvalidGroupId);
+        }
+        let group = self.group(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
+        group.validate_offset_delete()?;
+        Ok(group)
+    }
+
+    fn tombstones(
+        &self,
+        group_id: &str,
+        topic: &OffsetDeleteRequestTopic,
+    ) -> impl Iterator<Item = Record> {
+        topic
+            .partitions
+            .iter()
+            .map(|partition| partition.partition_index)
+            .filter(|index| self.offsets().get(group_id, &topic.name, *index).is_some())
+            .map(|index| Record::offset_tombstone(group_id, &topic.name, index))
+    }
+
+    /// Removes the offsets of deleted topics, except for those that belong to a later topic of the same name.
+    pub(crate) fn forget_topics(&self, token: Token, topics: &[DeletedTopic]) -> Decision<Self> {
+        let mut decision = Decision::nothing();
+        for group in self.groups() {
+            let Some(committed) = self.offsets().of_group(&group.id) else { continue };
+            for deleted in topics {
+                let partitions = committed.get(&deleted.name).into_iter().flatten();
+                let gone = partitions.filter(|(_, committed)| {
+                    committed.topic_id == Uuid::ZERO || committed.topic_id == deleted.id
+                });
+                decision.records.extend(gone.map(|(partition, _)| {
+                    Record::offset_tombstone(&group.id, &deleted.name, *partition)
+                }));
+            }
+        }
+        decision.and_answer(token, Response::TopicsDeleted)
+    }
+}
+
+fn outcome(group: &Group, topic: OffsetDeleteRequestTopic) -> OffsetDeleteResponseTopic {
+    let error = match group.is_subscribed_to(&topic.name) {
+        true => ErrorCode::GroupSubscribedToTopic,
+        false => ErrorCode::None,
+    };
+    let partitions = topic
+        .partitions
+        .iter()
+        .map(|partition| OffsetDeleteResponsePartition {
+            partition_index: partition.partition_index,
+            error_code: error.code(),
+            ..OffsetDeleteResponsePartition::default()
+        })
+        .collect();
+    OffsetDeleteResponseTopic {
+        name: topic.name,
+        partitions,
+        ..OffsetDeleteResponseTopic::default()
+    }
+}

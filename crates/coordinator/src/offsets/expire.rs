@@ -1,0 +1,67 @@
+//! Offsets that nobody has used for `offsets.retention.minutes`, and groups that have nothing left (KIP-211).
+//!
+//! The time counts from when the group became empty; for topics that a stable consumer group no longer subscribes to,
+//! and for consumers without a group, from the last commit.
+
+use ottla_machine::{Decision, Millis};
+
+use super::Committed;
+use crate::coordinator::{GroupCoordinator, Touch};
+use crate::group::{Expiry, Group};
+use crate::record::Record;
+
+/// How many records one decision may hold: they are appended as one batch. The rest is due again at once.
+const TOMBSTONES_MAX: usize = 1_000;
+
+impl GroupCoordinator {
+    pub(crate) fn expire_offsets(&self, now: Millis) -> Decision<Self> {
+        let mut decision = Decision::nothing();
+        for group in self.groups() {
+            let has_finished = self.expire_offsets_of(group, now, &mut decision.records);
+            if decision.records.len() >= TOMBSTONES_MAX {
+                decision.touches.push(Touch::check_offsets_at(now));
+                return decision;
+            }
+            if has_finished && group.is_empty() {
+                decision.records.push(Record::group_tombstone(&group.id));
+            }
+        }
+        decision.touches.push(Touch::check_offsets_at(self.next_check_after(now)));
+        decision
+    }
+
+    /// Whether the group has no offsets left when these records are applied.
+    fn expire_offsets_of(&self, group: &Group, now: Millis, records: &mut Vec<Record>) -> bool {
+        let Some(topics) = self.offsets().of_group(&group.id) else { return true };
+        let Some(expiry) = group.offset_expiry() else { return false };
+        let mut has_finished = true;
+        for (topic, partitions) in topics {
+            if group.is_subscribed_to(topic) {
+                has_finished = false;
+                continue;
+            }
+            for (partition, committed) in partitions {
+                if records.len() >= TOMBSTONES_MAX {
+                    return false;
+                }
+                if self.is_expired(committed, expiry, now) {
+                    records.push(Record::offset_tombstone(&group.id, topic, *partition));
+                } else {
+                    has_finished = false;
+                }
+            }
+        }
+        has_finished
+    }
+
+    fn is_expired(&self, committed: &Committed, expiry: Expiry, now: Millis) -> bool {
+        if let Some(expires_at) = committed.expires_at {
+            return now >= expires_at;
+        }
+        let unused_since = match expiry {
+            Expiry::SinceEmpty(at) => at,
+            Expiry::SinceCommit => committed.committed_at,
+        };
+        now.saturating_sub(unused_since) >= self.config().offsets_retention_ms()
+    }
+}

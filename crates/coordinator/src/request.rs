@@ -1,0 +1,74 @@
+//! What the coordinator is asked, and what it answers.
+//!
+//! Requests and responses are the messages of the protocol in their newest shape, plus what the connection knows
+//! about the caller. The broker authorizes, resolves topic ids to names, and splits what concerns several partitions
+//! of `__consumer_offsets` (`ListGroups`, `DescribeGroups`, `DeleteGroups`, `OffsetFetch` from version 8).
+
+use ottla_wire::Uuid;
+use ottla_wire::messages::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse,
+    HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
+    LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest,
+    OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
+};
+
+/// One request and who sent it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub caller: Caller,
+    pub body: Body,
+}
+
+/// What the connection knows about the sender.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Caller {
+    /// The version of the request: it decides about a few answers.
+    pub api_version: i16,
+    /// The client id of the request header; empty when there is none.
+    pub client_id: String,
+    /// The address as Kafka shows it: `/127.0.0.1`.
+    pub client_host: String,
+    /// Fresh randomness: the member id that this request may create is made from it.
+    pub random: u128,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    JoinGroup(JoinGroupRequest),
+    SyncGroup(SyncGroupRequest),
+    Heartbeat(HeartbeatRequest),
+    LeaveGroup(LeaveGroupRequest),
+    OffsetCommit(OffsetCommitRequest),
+    OffsetFetch(OffsetFetchRequest),
+    OffsetDelete(OffsetDeleteRequest),
+    ListGroups(ListGroupsRequest),
+    DescribeGroups(DescribeGroupsRequest),
+    DeleteGroups(DeleteGroupsRequest),
+    /// These topics are gone: so are their offsets. Asked of every coordinator when topics are deleted.
+    TopicsDeleted(Vec<DeletedTopic>),
+}
+
+/// A topic that was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeletedTopic {
+    pub name: String,
+    pub id: Uuid,
+}
+
+/// The answer to the body of the same name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Response {
+    JoinGroup(JoinGroupResponse),
+    SyncGroup(SyncGroupResponse),
+    Heartbeat(HeartbeatResponse),
+    LeaveGroup(LeaveGroupResponse),
+    OffsetCommit(OffsetCommitResponse),
+    OffsetFetch(OffsetFetchResponse),
+    OffsetDelete(OffsetDeleteResponse),
+    ListGroups(ListGroupsResponse),
+    DescribeGroups(DescribeGroupsResponse),
+    DeleteGroups(DeleteGroupsResponse),
+    TopicsDeleted,
+}
