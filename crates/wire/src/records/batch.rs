@@ -3,8 +3,8 @@ use std::ops::Deref;
 
 use bytes::Bytes;
 
+use super::contents::{RecordViews, Records};
 use super::header::{ATTRIBUTES_AT, HEADER_BYTES};
-use super::records::{RecordViews, Records};
 use super::{BatchError, BatchHeader, CompressionType, compression};
 
 /// A whole batch that lies in someone else's bytes. Derefs to its [`BatchHeader`].

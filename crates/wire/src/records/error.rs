@@ -22,6 +22,12 @@ pub enum BatchError {
         /// The smallest value that would do.
         minimum: i32,
     },
+    /// The length field says more than a batch with its first twelve bytes can have.
+    #[error("record size {length} exceeds the largest allowable message size")]
+    LengthOverflow {
+        /// The length field's value.
+        length: i32,
+    },
     /// The magic byte is none that Kafka ever used.
     #[error("invalid magic found in record: {magic}")]
     Magic {
@@ -161,6 +167,7 @@ impl BatchError {
             BatchError::ZstdNotAllowed { .. } => ErrorCode::UnsupportedCompressionType,
             // Kafka lets these escape as unexpected exceptions, and answers so.
             BatchError::UnknownCompression { .. }
+            | BatchError::LengthOverflow { .. }
             | BatchError::Compression(_)
             | BatchError::Timestamp { .. } => ErrorCode::UnknownServerError,
             BatchError::Records(faults) => super::validate::RecordFault::error_code(faults),

@@ -199,7 +199,8 @@ impl BatchHeader {
     /// count. `None` when fewer than 17 bytes are there.
     ///
     /// # Errors
-    /// `Length` when it is too small for any format, `Magic` when the format is none.
+    /// `Length` when it is too small for any format, `LengthOverflow` when it is too large for any batch, `Magic`
+    /// when the format is none.
     pub fn batch_bytes(bytes: &[u8]) -> Result<Option<usize>, BatchError> {
         // Kafka judges the length before it looks for the magic byte, and so reports it first.
         let Some(length) = bytes.get(LENGTH_AT..).and_then(|rest| rest.first_chunk()) else {
@@ -215,6 +216,9 @@ impl BatchHeader {
         let magic = magic as i8;
         if !(0..=MAGIC).contains(&magic) {
             return Err(BatchError::Magic { magic });
+        }
+        if length > i32::MAX - LENGTH_OVERHEAD_BYTES as i32 {
+            return Err(BatchError::LengthOverflow { length });
         }
         Ok(Some(LENGTH_OVERHEAD_BYTES + length as usize))
     }

@@ -6,7 +6,7 @@
 //! # Layout
 //! - `header`: the 61 bytes before the records, and the attribute bits
 //! - `batch`: one batch in place; `batches`: one after another, with a cut-off tail
-//! - `record`: one record; `records`: the records of a batch; `walk`: the one parser below both
+//! - `record`: one record; `contents`: the records of a batch; `walk`: the one parser below both
 //! - `validate`: what a leader checks before it appends; `patch`: what it may change in place
 //! - `builder`: writes batches; `rebuild`: writes one again; `control`: control records
 //! - `compression`: gzip, snappy, lz4, zstd
@@ -14,13 +14,13 @@ mod batch;
 mod batches;
 mod builder;
 pub mod compression;
+mod contents;
 mod control;
 mod error;
 mod header;
 mod patch;
 mod rebuild;
 mod record;
-mod records;
 mod validate;
 mod varint;
 mod walk;
@@ -29,6 +29,7 @@ pub use batch::{Batch, BatchView};
 pub use batches::{BatchViews, Batches};
 pub use builder::{BatchBuilder, BatchOptions, BuildError, record_bytes, record_bytes_max};
 pub use compression::{Compression, CompressionError, CompressionType};
+pub use contents::{RecordViews, Records};
 pub use control::{ControlError, ControlType, EndTransactionMarker, control_batch};
 pub use error::{BatchError, RecordError};
 pub use header::{
@@ -39,7 +40,6 @@ pub use header::{
 pub use patch::BatchMut;
 pub use rebuild::rebuild;
 pub use record::{HeaderView, Headers, Record, RecordHeader, RecordView};
-pub use records::{RecordViews, Records};
 pub use validate::{
     BatchLimits, RecordFault, RecordFaultKind, RecordRules, Summary, check_batch,
     check_produce_shape, check_records, validate_produce,

@@ -81,14 +81,17 @@ pub enum RecordFaultKind {
         offset: i64,
         /// Its timestamp.
         timestamp: i64,
-        /// Bytes of its key, -1 for null.
-        key_bytes: i64,
-        /// Bytes of its value, -1 for null.
-        value_bytes: i64,
+        /// Bytes of its key, if it has one.
+        key_bytes: Option<usize>,
+        /// Bytes of its value, if it has one.
+        value_bytes: Option<usize>,
         /// Whether the batch is compressed.
         is_compressed: bool,
     },
 }
+
+/// Faults that are remembered of one batch. A compressed batch can hold more bad records than memory could.
+const FAULTS_MAX: usize = 1 << 16;
 
 impl RecordFault {
     /// The code of a whole batch with these faults.
@@ -97,6 +100,60 @@ impl RecordFault {
             ErrorCode::InvalidTimestamp
         } else {
             ErrorCode::InvalidRecord
+        }
+    }
+
+    /// Kafka's message for a whole batch with these faults; `partition` as `topic-0`.
+    pub fn summary(faults: &[RecordFault], partition: &str) -> String {
+        if faults.iter().any(RecordFault::is_about_time) {
+            return "One or more records have been rejected due to invalid timestamp".to_string();
+        }
+        let first: Vec<String> = faults
+            .iter()
+            .take(3)
+            .map(|fault| {
+                let message = fault.message(partition);
+                format!("RecordError(batchIndex={}, message='{message}')", fault.index)
+            })
+            .collect();
+        format!(
+            "One or more records have been rejected due to {} record errors in total, and only showing the first \
+             three errors at most: [{}]",
+            faults.len(),
+            first.join(", ")
+        )
+    }
+
+    /// Kafka's message for this fault; `partition` as `topic-0`.
+    pub fn message(&self, partition: &str) -> String {
+        match self.kind {
+            RecordFaultKind::NoKey => format!(
+                "Compacted topic cannot accept message without key in topic partition {partition}"
+            ),
+            RecordFaultKind::Timestamp { offset, timestamp, earliest, latest } => format!(
+                "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should be \
+                 within [{earliest}, {latest}]"
+            ),
+            RecordFaultKind::TimestampType {
+                offset,
+                timestamp,
+                key_bytes,
+                value_bytes,
+                is_compressed,
+            } => {
+                // Kafka prints its class, and that depends on how it read the record.
+                let (class, null) = match is_compressed {
+                    true => ("PartialDefaultRecord", -1),
+                    false => ("DefaultRecord", 0),
+                };
+                let length = |bytes: Option<usize>| bytes.map_or(null, |bytes| bytes as i64);
+                format!(
+                    "Invalid timestamp type in message {class}(offset={offset}, timestamp={timestamp}, \
+                     key={} bytes, value={} bytes). Producer should not set timestamp type to LogAppendTime.",
+                    length(key_bytes),
+                    length(value_bytes)
+                )
+            }
         }
     }
 
@@ -209,8 +266,6 @@ pub fn validate_produce<'a>(
 struct Check<'a> {
     header: &'a BatchHeader,
     rules: &'a RecordRules,
-    earliest: i64,
-    latest: i64,
     summary: Summary,
     faults: Vec<RecordFault>,
 }
@@ -220,8 +275,6 @@ impl<'a> Check<'a> {
         Check {
             header: batch.header(),
             rules,
-            earliest: rules.now_ms.saturating_sub(rules.before_max_ms),
-            latest: rules.now_ms.saturating_add(rules.after_max_ms),
             summary: Summary {
                 count: 0,
                 compression: kind,
@@ -245,7 +298,9 @@ impl<'a> Check<'a> {
     #[inline]
     fn record(&mut self, index: i32, shape: &Shape) {
         let timestamp = self.header.timestamp_of(shape.timestamp_delta);
-        if let Some(kind) = self.fault(shape, timestamp) {
+        if let Some(kind) = self.fault(shape, timestamp)
+            && self.faults.len() < FAULTS_MAX
+        {
             self.faults.push(RecordFault { index, kind });
         }
         if timestamp > self.summary.max_timestamp {
@@ -264,27 +319,28 @@ impl<'a> Check<'a> {
             return Some(RecordFaultKind::NoKey);
         }
         let offset = self.header.base_offset.wrapping_add(i64::from(shape.offset_delta));
+        let rules = self.rules;
         // Kafka looks at the claimed timestamp type only where it does not look at the timestamp.
-        if self.rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
-            return (timestamp < self.earliest || timestamp > self.latest).then_some(
-                RecordFaultKind::Timestamp {
-                    offset,
-                    timestamp,
-                    earliest: self.earliest,
-                    latest: self.latest,
-                },
-            );
+        if rules.timestamp_type == TimestampType::CreateTime && timestamp != NO_TIMESTAMP {
+            // The sums wrap as Java's do: the limits are i64::MAX unless somebody set them.
+            let age = rules.now_ms.wrapping_sub(timestamp);
+            let is_off = age > rules.before_max_ms || age.wrapping_neg() > rules.after_max_ms;
+            return is_off.then_some(RecordFaultKind::Timestamp {
+                offset,
+                timestamp,
+                earliest: rules.now_ms.wrapping_sub(rules.before_max_ms),
+                latest: rules.now_ms.wrapping_add(rules.after_max_ms),
+            });
         }
-        (self.header.timestamp_type() == TimestampType::LogAppendTime).then_some({
-            let length = |span: Option<super::walk::Span>| span.map_or(-1, |s| s.length as i64);
+        (self.header.timestamp_type() == TimestampType::LogAppendTime).then_some(
             RecordFaultKind::TimestampType {
                 offset,
                 timestamp,
-                key_bytes: length(shape.key),
-                value_bytes: length(shape.value),
+                key_bytes: shape.key.map(|span| span.length),
+                value_bytes: shape.value.map(|span| span.length),
                 is_compressed: self.summary.compression != CompressionType::None,
-            }
-        })
+            },
+        )
     }
 
     fn finish(mut self, is_at_end: bool, position: usize) -> Result<Summary, BatchError> {

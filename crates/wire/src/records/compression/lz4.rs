@@ -2,9 +2,9 @@
 //!
 //! Frames may follow one another when read. Dependent blocks, dictionaries and frames of other versions are refused:
 //! Kafka's own clients cannot read them, so a log must not hold them.
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
-use lz4_flex::frame::{BlockMode, BlockSize, FrameDecoder, FrameEncoder, FrameInfo};
+use lz4_flex::frame::FrameDecoder;
 
 use super::{CompressionError, corrupt};
 
@@ -12,27 +12,56 @@ const MAGIC: [u8; 4] = 0x184D_2204_u32.to_le_bytes();
 const VERSION_MASK: u8 = 0xc0;
 const VERSION: u8 = 0x40;
 const INDEPENDENT_BLOCKS: u8 = 0x20;
+const BLOCK_CHECKSUM: u8 = 0x10;
+const CONTENT_SIZE: u8 = 0x08;
+const CONTENT_CHECKSUM: u8 = 0x04;
+const DICTIONARY: u8 = 0x01;
+const UNCOMPRESSED: u32 = 1 << 31;
+
+/// Kafka's default level, which it writes with the fast compressor.
+const FAST_LEVEL: i32 = 9;
+/// What comes before the first block: magic, version 1 with independent blocks, 64 KiB, header checksum.
+const FRAME_HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, VERSION | INDEPENDENT_BLOCKS, 0x40, 0x82];
+const BLOCK_BYTES: usize = 64 * 1024;
 
 pub(super) fn compress(
     input: &[u8],
-    _level: i32,
+    level: i32,
     out: &mut Vec<u8>,
 ) -> Result<(), CompressionError> {
-    let info = FrameInfo::new().block_mode(BlockMode::Independent).block_size(BlockSize::Max64KB);
-    let mut encoder = FrameEncoder::with_frame_info(info, out);
-    encoder.write_all(input).map_err(CompressionError::write)?;
-    encoder.finish().map(drop).map_err(CompressionError::write)
+    out.extend_from_slice(&FRAME_HEADER);
+    for block in input.chunks(BLOCK_BYTES) {
+        let compressed = compress_block(block, level)?;
+        // A block that does not shrink is stored as it is, and marked.
+        let (length, bytes) = if compressed.len() < block.len() {
+            (compressed.len() as u32, compressed.as_slice())
+        } else {
+            (block.len() as u32 | UNCOMPRESSED, block)
+        };
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(bytes);
+    }
+    out.extend_from_slice(&[0; 4]);
+    Ok(())
+}
+
+fn compress_block(block: &[u8], level: i32) -> Result<Vec<u8>, CompressionError> {
+    if level == FAST_LEVEL {
+        return Ok(lz4_flex::block::compress(block));
+    }
+    let mode = lz4::block::CompressionMode::HIGHCOMPRESSION(level);
+    lz4::block::compress(block, Some(mode), false).map_err(CompressionError::write)
 }
 
 /// Reads frames.
 pub(super) struct Decoder<'a> {
-    input: &'a [u8],
-    frames: Option<FrameDecoder<&'a [u8]>>,
+    rest: &'a [u8],
+    frame: Option<FrameDecoder<&'a [u8]>>,
 }
 
 impl<'a> Decoder<'a> {
     pub(super) fn new(input: &'a [u8]) -> Self {
-        Decoder { input, frames: None }
+        Decoder { rest: input, frame: None }
     }
 }
 
@@ -42,27 +71,28 @@ impl Read for Decoder<'_> {
             return Ok(0);
         }
         loop {
-            let frames = match &mut self.frames {
-                Some(frames) => frames,
-                None if self.input.is_empty() => return Ok(0),
-                None => {
-                    check_frame(self.input)?;
-                    self.frames.insert(FrameDecoder::new(self.input))
+            if let Some(frame) = &mut self.frame {
+                let count = frame.read(buffer)?;
+                if count > 0 {
+                    return Ok(count);
                 }
-            };
-            let count = frames.read(buffer)?;
-            if count > 0 {
-                return Ok(count);
             }
-            self.input = frames.get_ref();
-            self.frames = None;
+            if self.rest.is_empty() {
+                return Ok(0);
+            }
+            let (frame, rest) = split_frame(self.rest)?;
+            self.rest = rest;
+            self.frame = Some(FrameDecoder::new(frame));
         }
     }
 }
 
-fn check_frame(input: &[u8]) -> io::Result<()> {
+/// The first frame and what follows it. The library takes a frame without an end for one that ends there, so the
+/// end is looked for here.
+fn split_frame(input: &[u8]) -> io::Result<(&[u8], &[u8])> {
+    let cut_off = || corrupt("stream ended prematurely");
     let Some((magic, [flags, ..])) = input.split_first_chunk::<4>() else {
-        return Err(corrupt("the lz4 frame header is cut off"));
+        return Err(cut_off());
     };
     if *magic != MAGIC {
         return Err(corrupt("stream unsupported (invalid magic bytes)"));
@@ -75,5 +105,23 @@ fn check_frame(input: &[u8]) -> io::Result<()> {
             "dependent block stream is unsupported (BLOCK_INDEPENDENCE must be set)",
         ));
     }
-    Ok(())
+    if flags & DICTIONARY != 0 {
+        return Err(corrupt("lz4 frames with dictionaries are unsupported"));
+    }
+    let size_field = if flags & CONTENT_SIZE != 0 { 8 } else { 0 };
+    let checksum = |flag| if flags & flag != 0 { 4 } else { 0 };
+    // Magic, flags, block size, header checksum.
+    let mut at = 4 + 1 + 1 + size_field + 1;
+    loop {
+        let (length, _) =
+            input.get(at..).and_then(|rest| rest.split_first_chunk()).ok_or_else(cut_off)?;
+        // The highest bit marks a block that is stored as it is.
+        let length = (u32::from_le_bytes(*length) & !UNCOMPRESSED) as usize;
+        at += 4;
+        if length == 0 {
+            at += checksum(CONTENT_CHECKSUM);
+            return input.split_at_checked(at).ok_or_else(cut_off);
+        }
+        at += length + checksum(BLOCK_CHECKSUM);
+    }
 }
