@@ -9,7 +9,8 @@
 //! - `offsets`: offsets by time, deleting records
 //! - `groups`, `group_offsets`: consumer groups and what they committed
 //! - `log_dirs`, `producers`: what single brokers hold
-//! - `cluster`: nodes, features, supported versions
+//! - `cluster`, `features`: nodes, supported versions, feature levels
+//! - `routing`: asking the controller, a coordinator, each leader
 
 mod cluster;
 mod configs;
@@ -21,6 +22,7 @@ mod groups;
 mod log_dirs;
 mod offsets;
 mod producers;
+mod routing;
 mod topics;
 
 pub use cluster::{ApiVersionRange, BrokerApiVersions, ClusterDescription, ClusterNode, DescribeClusterOptions};

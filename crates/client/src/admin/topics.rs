@@ -2,11 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use ottla_wire::Uuid;
+use ottla_wire::messages::create_partitions_request::{
+    CreatePartitionsAssignment, CreatePartitionsTopic,
+};
+use ottla_wire::messages::create_topics_request::{
+    CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
+};
+use ottla_wire::messages::create_topics_response::{CreatableTopicConfigs, CreatableTopicResult};
+use ottla_wire::messages::delete_topics_request::DeleteTopicState;
+use ottla_wire::messages::{
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteTopicsRequest, DeleteTopicsResponse,
+};
+use ottla_wire::{Message, Uuid};
 
 use super::Admin;
 use super::configs::ConfigSource;
-use crate::error::{Error, PerItem};
+use super::routing::in_order_of;
+use crate::error::{ApiError, Error, PerItem};
+
+/// From here on a topic can be created without saying how many partitions or replicas (KIP-464).
+const DEFAULT_COUNTS_FROM: i16 = 4;
+
+/// From here on topics can be deleted by id (KIP-516).
+const TOPIC_IDS_FROM: i16 = 6;
 
 /// A topic to be created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,12 +115,47 @@ impl Admin {
         topics: &[NewTopic],
         options: CreateTopicsOptions,
     ) -> Result<PerItem<String, CreatedTopic>, Error> {
-        todo!("{topics:?} {options:?}")
+        let request = CreateTopicsRequest {
+            topics: topics.iter().map(creatable).collect(),
+            timeout_ms: self.request_timeout_ms(),
+            validate_only: options.validate_only,
+            ..CreateTopicsRequest::default()
+        };
+        let needs = if topics.iter().any(NewTopic::leaves_counts_to_the_broker) {
+            DEFAULT_COUNTS_FROM
+        } else {
+            *<CreateTopicsRequest as Message>::VERSIONS.start()
+        };
+        let response = self
+            .ask_controller(needs, &request, |response: &CreateTopicsResponse| {
+                response.topics.iter().map(|topic| topic.error_code).collect()
+            })
+            .await?;
+        let results = response.topics.into_iter().map(|topic| {
+            let outcome = ApiError::check(topic.error_code, topic.error_message.clone());
+            (topic.name.clone(), outcome.map(|()| created(topic)))
+        });
+        let names = topics.iter().map(|topic| topic.name.clone());
+        Ok(in_order_of(names, results.collect()))
     }
 
     /// Deletes topics.
     pub async fn delete_topics(&self, topics: &[TopicRef]) -> Result<PerItem<TopicRef, ()>, Error> {
-        todo!("{topics:?}")
+        let by_id = topics.iter().any(|topic| matches!(topic, TopicRef::Id(_)));
+        let codes = |response: &DeleteTopicsResponse| {
+            response.responses.iter().map(|topic| topic.error_code).collect()
+        };
+        let build = |version| deletion(version, topics, self.request_timeout_ms());
+        let least = if by_id { TOPIC_IDS_FROM } else { 0 };
+        let response = self.ask_controller_versioned(least, &build, codes).await?;
+        let results = response.responses.into_iter().map(|answer| {
+            let outcome = ApiError::check(answer.error_code, answer.error_message);
+            let by_name = answer.name.map(TopicRef::Name);
+            let asked_by_name = by_name.filter(|name| topics.contains(name));
+            (asked_by_name.unwrap_or(TopicRef::Id(answer.topic_id)), outcome)
+        });
+        let results = results.collect();
+        Ok(in_order_of(topics.iter().cloned(), results))
     }
 
     /// Adds partitions to topics.
@@ -110,11 +164,124 @@ impl Admin {
         additions: &[NewPartitions],
         validate_only: bool,
     ) -> Result<PerItem<String, ()>, Error> {
-        todo!("{additions:?} {validate_only}")
+        let request = CreatePartitionsRequest {
+            topics: additions.iter().map(addition).collect(),
+            timeout_ms: self.request_timeout_ms(),
+            validate_only,
+            ..CreatePartitionsRequest::default()
+        };
+        let response = self
+            .ask_controller(0, &request, |response: &CreatePartitionsResponse| {
+                response.results.iter().map(|topic| topic.error_code).collect()
+            })
+            .await?;
+        let results = response.results.into_iter().map(|topic| {
+            (topic.name, ApiError::check(topic.error_code, topic.error_message))
+        });
+        let names = additions.iter().map(|addition| addition.topic.clone());
+        Ok(in_order_of(names, results.collect()))
     }
 
     /// All topics that may be seen, by name; internal ones when asked for.
     pub async fn list_topics(&self, include_internal: bool) -> Result<Vec<TopicListing>, Error> {
-        todo!("{include_internal}")
+        let image = self.cluster().metadata_of_all().await?;
+        let mut listings: Vec<TopicListing> = image
+            .topics
+            .values()
+            .filter(|topic| include_internal || !topic.is_internal)
+            .map(|topic| TopicListing {
+                name: topic.name.to_string(),
+                topic_id: topic.topic_id,
+                is_internal: topic.is_internal,
+            })
+            .collect();
+        listings.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(listings)
+    }
+}
+
+impl NewTopic {
+    fn leaves_counts_to_the_broker(&self) -> bool {
+        self.assignments.is_empty()
+            && (self.partitions.is_none() || self.replication_factor.is_none())
+    }
+}
+
+fn creatable(topic: &NewTopic) -> CreatableTopic {
+    CreatableTopic {
+        name: topic.name.clone(),
+        num_partitions: topic.partitions.unwrap_or(-1),
+        replication_factor: topic.replication_factor.unwrap_or(-1),
+        assignments: topic
+            .assignments
+            .iter()
+            .map(|(partition_index, broker_ids)| CreatableReplicaAssignment {
+                partition_index: *partition_index,
+                broker_ids: broker_ids.clone(),
+                ..CreatableReplicaAssignment::default()
+            })
+            .collect(),
+        configs: topic
+            .configs
+            .iter()
+            .map(|(name, value)| CreatableTopicConfig {
+                name: name.clone(),
+                value: Some(value.clone()),
+                ..CreatableTopicConfig::default()
+            })
+            .collect(),
+        ..CreatableTopic::default()
+    }
+}
+
+fn created(topic: CreatableTopicResult) -> CreatedTopic {
+    let config = |config: CreatableTopicConfigs| CreatedConfig {
+        name: config.name,
+        value: config.value,
+        source: ConfigSource::from_id(config.config_source),
+        is_read_only: config.read_only,
+        is_sensitive: config.is_sensitive,
+    };
+    CreatedTopic {
+        topic_id: topic.topic_id,
+        partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        configs: topic.configs.unwrap_or_default().into_iter().map(config).collect(),
+    }
+}
+
+fn deletion(version: i16, topics: &[TopicRef], timeout_ms: i32) -> DeleteTopicsRequest {
+    let mut request = DeleteTopicsRequest { timeout_ms, ..DeleteTopicsRequest::default() };
+    for topic in topics {
+        match topic {
+            TopicRef::Name(name) if version < TOPIC_IDS_FROM => {
+                request.topic_names.push(name.clone());
+            }
+            TopicRef::Name(name) => request.topics.push(DeleteTopicState {
+                name: Some(name.clone()),
+                ..DeleteTopicState::default()
+            }),
+            TopicRef::Id(topic_id) => request.topics.push(DeleteTopicState {
+                topic_id: *topic_id,
+                ..DeleteTopicState::default()
+            }),
+        }
+    }
+    request
+}
+
+fn addition(addition: &NewPartitions) -> CreatePartitionsTopic {
+    let assignment = |broker_ids: &Vec<i32>| CreatePartitionsAssignment {
+        broker_ids: broker_ids.clone(),
+        ..CreatePartitionsAssignment::default()
+    };
+    CreatePartitionsTopic {
+        name: addition.topic.clone(),
+        count: addition.total,
+        assignments: addition
+            .assignments
+            .as_ref()
+            .map(|assignments| assignments.iter().map(assignment).collect()),
+        ..CreatePartitionsTopic::default()
     }
 }
