@@ -7,20 +7,23 @@ use std::fmt::Write;
 
 /// The body of `tree(&self, version)`.
 pub fn body(structure: &Structure) -> Result<String> {
-    let mut body = String::new();
-    let always = |field: &StructField| {
+    let always = |field: &&StructField| {
         field.tag.is_none() && field.versions.condition(structure.versions) == Condition::Always
     };
-    // Fields that are always there are cheap to compile as one literal; the rest is pushed.
-    if structure.fields.iter().all(always) {
-        body += "Tree::Struct(vec![";
-        for field in &structure.fields {
-            write!(body, "({:?}, {}),", field.kafka_name, value(field))?;
-        }
-        return Ok(body + "])");
+    // The fields that are always there and come first are one literal, the rest is pushed.
+    let leading = structure.fields.iter().take_while(always);
+    let count = leading.clone().count();
+    let mut literal = String::from("vec![");
+    for field in leading {
+        write!(literal, "({:?}, {}),", field.kafka_name, value(field))?;
     }
-    writeln!(body, "let mut fields = Vec::new();")?;
-    for field in &structure.fields {
+    literal += "]";
+    if count == structure.fields.len() {
+        return Ok(format!("Tree::Struct({literal})"));
+    }
+    let first = if count == 0 { "Vec::new()" } else { &literal };
+    let mut body = format!("let mut fields = {first};\n");
+    for field in &structure.fields[count..] {
         let push = format!("fields.push(({:?}, {}));", field.kafka_name, value(field));
         let mut conditions = Vec::new();
         match field.versions.condition(structure.versions) {

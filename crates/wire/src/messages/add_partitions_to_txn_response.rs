@@ -88,8 +88,7 @@ impl Message for AddPartitionsToTxnResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
+        let mut fields = vec![("throttleTimeMs", Tree::from(self.throttle_time_ms))];
         if version >= 4 {
             fields.push(("errorCode", Tree::from(self.error_code)));
         }

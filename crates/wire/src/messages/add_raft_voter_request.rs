@@ -77,15 +77,13 @@ impl Message for AddRaftVoterRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
-            "clusterId",
-            Tree::nullable(self.cluster_id.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("timeoutMs", Tree::from(self.timeout_ms)));
-        fields.push(("voterId", Tree::from(self.voter_id)));
-        fields.push(("voterDirectoryId", Tree::from(self.voter_directory_id)));
-        fields.push(("listeners", Tree::list(&self.listeners, |element| element.tree(version))));
+        let mut fields = vec![
+            ("clusterId", Tree::nullable(self.cluster_id.as_ref(), |value| Tree::from(value))),
+            ("timeoutMs", Tree::from(self.timeout_ms)),
+            ("voterId", Tree::from(self.voter_id)),
+            ("voterDirectoryId", Tree::from(self.voter_directory_id)),
+            ("listeners", Tree::list(&self.listeners, |element| element.tree(version))),
+        ];
         if version == 1 {
             fields.push(("ackWhenCommitted", Tree::from(self.ack_when_committed)));
         }

@@ -64,8 +64,7 @@ impl Message for AlterPartitionReassignmentsRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("timeoutMs", Tree::from(self.timeout_ms)));
+        let mut fields = vec![("timeoutMs", Tree::from(self.timeout_ms))];
         if version == 1 {
             fields.push((
                 "allowReplicationFactorChange",

@@ -69,8 +69,7 @@ impl Message for AlterPartitionReassignmentsResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
+        let mut fields = vec![("throttleTimeMs", Tree::from(self.throttle_time_ms))];
         if version == 1 {
             fields.push((
                 "allowReplicationFactorChange",

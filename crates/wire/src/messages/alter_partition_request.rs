@@ -162,9 +162,10 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("leaderEpoch", Tree::from(self.leader_epoch)),
+        ];
         if version == 2 {
             fields.push(("newIsr", Tree::list(&self.new_isr, |element| Tree::from(*element))));
         }

@@ -141,9 +141,10 @@ impl Message for ApiVersionsResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("apiKeys", Tree::list(&self.api_keys, |element| element.tree(version))));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            ("apiKeys", Tree::list(&self.api_keys, |element| element.tree(version))),
+        ];
         if version >= 1 {
             fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
         }

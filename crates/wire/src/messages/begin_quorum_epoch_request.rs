@@ -83,11 +83,10 @@ impl Message for BeginQuorumEpochRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
+        let mut fields = vec![(
             "clusterId",
             Tree::nullable(self.cluster_id.as_ref(), |value| Tree::from(value)),
-        ));
+        )];
         if version == 1 {
             fields.push(("voterId", Tree::from(self.voter_id)));
         }
@@ -195,8 +194,7 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
+        let mut fields = vec![("partitionIndex", Tree::from(self.partition_index))];
         if version == 1 {
             fields.push(("voterDirectoryId", Tree::from(self.voter_directory_id)));
         }

@@ -127,12 +127,13 @@ impl Message for BrokerHeartbeatRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("brokerId", Tree::from(self.broker_id)));
-        fields.push(("brokerEpoch", Tree::from(self.broker_epoch)));
-        fields.push(("currentMetadataOffset", Tree::from(self.current_metadata_offset)));
-        fields.push(("wantFence", Tree::from(self.want_fence)));
-        fields.push(("wantShutDown", Tree::from(self.want_shut_down)));
+        let mut fields = vec![
+            ("brokerId", Tree::from(self.broker_id)),
+            ("brokerEpoch", Tree::from(self.broker_epoch)),
+            ("currentMetadataOffset", Tree::from(self.current_metadata_offset)),
+            ("wantFence", Tree::from(self.want_fence)),
+            ("wantShutDown", Tree::from(self.want_shut_down)),
+        ];
         if version >= 1 && !self.offline_log_dirs.is_empty() {
             fields.push((
                 "offlineLogDirs",

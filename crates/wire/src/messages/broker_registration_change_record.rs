@@ -126,9 +126,10 @@ impl Message for BrokerRegistrationChangeRecord {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("brokerId", Tree::from(self.broker_id)));
-        fields.push(("brokerEpoch", Tree::from(self.broker_epoch)));
+        let mut fields = vec![
+            ("brokerId", Tree::from(self.broker_id)),
+            ("brokerEpoch", Tree::from(self.broker_epoch)),
+        ];
         if self.fenced != 0 {
             fields.push(("fenced", Tree::from(self.fenced)));
         }

@@ -99,13 +99,14 @@ impl Message for BrokerRegistrationRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("brokerId", Tree::from(self.broker_id)));
-        fields.push(("clusterId", Tree::from(&self.cluster_id)));
-        fields.push(("incarnationId", Tree::from(self.incarnation_id)));
-        fields.push(("listeners", Tree::list(&self.listeners, |element| element.tree(version))));
-        fields.push(("features", Tree::list(&self.features, |element| element.tree(version))));
-        fields.push(("rack", Tree::nullable(self.rack.as_ref(), |value| Tree::from(value))));
+        let mut fields = vec![
+            ("brokerId", Tree::from(self.broker_id)),
+            ("clusterId", Tree::from(&self.cluster_id)),
+            ("incarnationId", Tree::from(self.incarnation_id)),
+            ("listeners", Tree::list(&self.listeners, |element| element.tree(version))),
+            ("features", Tree::list(&self.features, |element| element.tree(version))),
+            ("rack", Tree::nullable(self.rack.as_ref(), |value| Tree::from(value))),
+        ];
         if version >= 1 {
             fields.push(("isMigratingZkBroker", Tree::from(self.is_migrating_zk_broker)));
         }

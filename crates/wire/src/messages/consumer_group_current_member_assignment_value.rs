@@ -147,9 +147,10 @@ impl TopicPartitions {
     }
 
     fn tree(&self, _version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("topicId", Tree::from(self.topic_id)));
-        fields.push(("partitions", Tree::list(&self.partitions, |element| Tree::from(*element))));
+        let mut fields = vec![
+            ("topicId", Tree::from(self.topic_id)),
+            ("partitions", Tree::list(&self.partitions, |element| Tree::from(*element))),
+        ];
         if self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty()) {
             fields.push((
                 "assignmentEpochs",

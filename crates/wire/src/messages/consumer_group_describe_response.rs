@@ -226,26 +226,24 @@ impl Member {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("memberId", Tree::from(&self.member_id)));
-        fields.push((
-            "instanceId",
-            Tree::nullable(self.instance_id.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("rackId", Tree::nullable(self.rack_id.as_ref(), |value| Tree::from(value))));
-        fields.push(("memberEpoch", Tree::from(self.member_epoch)));
-        fields.push(("clientId", Tree::from(&self.client_id)));
-        fields.push(("clientHost", Tree::from(&self.client_host)));
-        fields.push((
-            "subscribedTopicNames",
-            Tree::list(&self.subscribed_topic_names, |element| Tree::from(element)),
-        ));
-        fields.push((
-            "subscribedTopicRegex",
-            Tree::nullable(self.subscribed_topic_regex.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("assignment", self.assignment.tree(version)));
-        fields.push(("targetAssignment", self.target_assignment.tree(version)));
+        let mut fields = vec![
+            ("memberId", Tree::from(&self.member_id)),
+            ("instanceId", Tree::nullable(self.instance_id.as_ref(), |value| Tree::from(value))),
+            ("rackId", Tree::nullable(self.rack_id.as_ref(), |value| Tree::from(value))),
+            ("memberEpoch", Tree::from(self.member_epoch)),
+            ("clientId", Tree::from(&self.client_id)),
+            ("clientHost", Tree::from(&self.client_host)),
+            (
+                "subscribedTopicNames",
+                Tree::list(&self.subscribed_topic_names, |element| Tree::from(element)),
+            ),
+            (
+                "subscribedTopicRegex",
+                Tree::nullable(self.subscribed_topic_regex.as_ref(), |value| Tree::from(value)),
+            ),
+            ("assignment", self.assignment.tree(version)),
+            ("targetAssignment", self.target_assignment.tree(version)),
+        ];
         if version == 1 {
             fields.push(("memberType", Tree::from(self.member_type)));
         }

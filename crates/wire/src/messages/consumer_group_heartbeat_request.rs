@@ -104,22 +104,20 @@ impl Message for ConsumerGroupHeartbeatRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("memberId", Tree::from(&self.member_id)));
-        fields.push(("memberEpoch", Tree::from(self.member_epoch)));
-        fields.push((
-            "instanceId",
-            Tree::nullable(self.instance_id.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("rackId", Tree::nullable(self.rack_id.as_ref(), |value| Tree::from(value))));
-        fields.push(("rebalanceTimeoutMs", Tree::from(self.rebalance_timeout_ms)));
-        fields.push((
-            "subscribedTopicNames",
-            Tree::nullable(self.subscribed_topic_names.as_ref(), |value| {
-                Tree::list(value, |element| Tree::from(element))
-            }),
-        ));
+        let mut fields = vec![
+            ("groupId", Tree::from(&self.group_id)),
+            ("memberId", Tree::from(&self.member_id)),
+            ("memberEpoch", Tree::from(self.member_epoch)),
+            ("instanceId", Tree::nullable(self.instance_id.as_ref(), |value| Tree::from(value))),
+            ("rackId", Tree::nullable(self.rack_id.as_ref(), |value| Tree::from(value))),
+            ("rebalanceTimeoutMs", Tree::from(self.rebalance_timeout_ms)),
+            (
+                "subscribedTopicNames",
+                Tree::nullable(self.subscribed_topic_names.as_ref(), |value| {
+                    Tree::list(value, |element| Tree::from(element))
+                }),
+            ),
+        ];
         if version == 1 {
             fields.push((
                 "subscribedTopicRegex",

@@ -113,27 +113,25 @@ impl Message for ConsumerGroupMemberMetadataValue {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
-            "instanceId",
-            Tree::nullable(self.instance_id.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("rackId", Tree::nullable(self.rack_id.as_ref(), |value| Tree::from(value))));
-        fields.push(("clientId", Tree::from(&self.client_id)));
-        fields.push(("clientHost", Tree::from(&self.client_host)));
-        fields.push((
-            "subscribedTopicNames",
-            Tree::list(&self.subscribed_topic_names, |element| Tree::from(element)),
-        ));
-        fields.push((
-            "subscribedTopicRegex",
-            Tree::nullable(self.subscribed_topic_regex.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("rebalanceTimeoutMs", Tree::from(self.rebalance_timeout_ms)));
-        fields.push((
-            "serverAssignor",
-            Tree::nullable(self.server_assignor.as_ref(), |value| Tree::from(value)),
-        ));
+        let mut fields = vec![
+            ("instanceId", Tree::nullable(self.instance_id.as_ref(), |value| Tree::from(value))),
+            ("rackId", Tree::nullable(self.rack_id.as_ref(), |value| Tree::from(value))),
+            ("clientId", Tree::from(&self.client_id)),
+            ("clientHost", Tree::from(&self.client_host)),
+            (
+                "subscribedTopicNames",
+                Tree::list(&self.subscribed_topic_names, |element| Tree::from(element)),
+            ),
+            (
+                "subscribedTopicRegex",
+                Tree::nullable(self.subscribed_topic_regex.as_ref(), |value| Tree::from(value)),
+            ),
+            ("rebalanceTimeoutMs", Tree::from(self.rebalance_timeout_ms)),
+            (
+                "serverAssignor",
+                Tree::nullable(self.server_assignor.as_ref(), |value| Tree::from(value)),
+            ),
+        ];
         if self.classic_member_metadata != Some(ClassicMemberMetadata::default()) {
             fields.push((
                 "classicMemberMetadata",

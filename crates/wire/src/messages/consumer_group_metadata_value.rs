@@ -56,8 +56,7 @@ impl Message for ConsumerGroupMetadataValue {
     }
 
     fn tree(&self, _version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("epoch", Tree::from(self.epoch)));
+        let mut fields = vec![("epoch", Tree::from(self.epoch))];
         if self.metadata_hash != 0 {
             fields.push(("metadataHash", Tree::from(self.metadata_hash)));
         }

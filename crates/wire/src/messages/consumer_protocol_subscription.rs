@@ -73,10 +73,10 @@ impl Message for ConsumerProtocolSubscription {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("topics", Tree::list(&self.topics, |element| Tree::from(element))));
-        fields
-            .push(("userData", Tree::nullable(self.user_data.as_ref(), |value| Tree::from(value))));
+        let mut fields = vec![
+            ("topics", Tree::list(&self.topics, |element| Tree::from(element))),
+            ("userData", Tree::nullable(self.user_data.as_ref(), |value| Tree::from(value))),
+        ];
         if version >= 1 {
             fields.push((
                 "ownedPartitions",

@@ -110,10 +110,11 @@ impl Message for CreateDelegationTokenResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("principalType", Tree::from(&self.principal_type)));
-        fields.push(("principalName", Tree::from(&self.principal_name)));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            ("principalType", Tree::from(&self.principal_type)),
+            ("principalName", Tree::from(&self.principal_name)),
+        ];
         if version == 3 {
             fields.push((
                 "tokenRequesterPrincipalType",

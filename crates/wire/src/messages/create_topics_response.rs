@@ -170,8 +170,7 @@ impl CreatableTopicResult {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("name", Tree::from(&self.name)));
+        let mut fields = vec![("name", Tree::from(&self.name))];
         if version == 7 {
             fields.push(("topicId", Tree::from(self.topic_id)));
         }

@@ -103,9 +103,10 @@ impl DeletableGroupResult {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
+        let mut fields = vec![
+            ("groupId", Tree::from(&self.group_id)),
+            ("errorCode", Tree::from(self.error_code)),
+        ];
         if version == 3 {
             fields.push((
                 "errorMessage",

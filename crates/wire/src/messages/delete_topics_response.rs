@@ -131,8 +131,8 @@ impl DeletableTopicResult {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("name", Tree::nullable(self.name.as_ref(), |value| Tree::from(value))));
+        let mut fields =
+            vec![("name", Tree::nullable(self.name.as_ref(), |value| Tree::from(value)))];
         if version == 6 {
             fields.push(("topicId", Tree::from(self.topic_id)));
         }

@@ -65,11 +65,10 @@ impl Message for DescribeClusterRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
+        let mut fields = vec![(
             "includeClusterAuthorizedOperations",
             Tree::from(self.include_cluster_authorized_operations),
-        ));
+        )];
         if version >= 1 {
             fields.push(("endpointType", Tree::from(self.endpoint_type)));
         }

@@ -86,13 +86,14 @@ impl Message for DescribeClusterResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push((
-            "errorMessage",
-            Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
-        ));
+        let mut fields = vec![
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+            ("errorCode", Tree::from(self.error_code)),
+            (
+                "errorMessage",
+                Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
+            ),
+        ];
         if version >= 1 {
             fields.push(("endpointType", Tree::from(self.endpoint_type)));
         }
@@ -149,11 +150,12 @@ impl DescribeClusterBroker {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("brokerId", Tree::from(self.broker_id)));
-        fields.push(("host", Tree::from(&self.host)));
-        fields.push(("port", Tree::from(self.port)));
-        fields.push(("rack", Tree::nullable(self.rack.as_ref(), |value| Tree::from(value))));
+        let mut fields = vec![
+            ("brokerId", Tree::from(self.broker_id)),
+            ("host", Tree::from(&self.host)),
+            ("port", Tree::from(self.port)),
+            ("rack", Tree::nullable(self.rack.as_ref(), |value| Tree::from(value))),
+        ];
         if version == 2 {
             fields.push(("isFenced", Tree::from(self.is_fenced)));
         }

@@ -62,9 +62,10 @@ impl Message for DescribeConfigsRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("resources", Tree::list(&self.resources, |element| element.tree(version))));
-        fields.push(("includeSynonyms", Tree::from(self.include_synonyms)));
+        let mut fields = vec![
+            ("resources", Tree::list(&self.resources, |element| element.tree(version))),
+            ("includeSynonyms", Tree::from(self.include_synonyms)),
+        ];
         if version >= 3 {
             fields.push(("includeDocumentation", Tree::from(self.include_documentation)));
         }

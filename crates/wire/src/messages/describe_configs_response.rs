@@ -225,13 +225,14 @@ impl DescribeConfigsResourceResult {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("name", Tree::from(&self.name)));
-        fields.push(("value", Tree::nullable(self.value.as_ref(), |value| Tree::from(value))));
-        fields.push(("readOnly", Tree::from(self.read_only)));
-        fields.push(("configSource", Tree::from(self.config_source)));
-        fields.push(("isSensitive", Tree::from(self.is_sensitive)));
-        fields.push(("synonyms", Tree::list(&self.synonyms, |element| element.tree(version))));
+        let mut fields = vec![
+            ("name", Tree::from(&self.name)),
+            ("value", Tree::nullable(self.value.as_ref(), |value| Tree::from(value))),
+            ("readOnly", Tree::from(self.read_only)),
+            ("configSource", Tree::from(self.config_source)),
+            ("isSensitive", Tree::from(self.is_sensitive)),
+            ("synonyms", Tree::list(&self.synonyms, |element| element.tree(version))),
+        ];
         if version >= 3 {
             fields.push(("configType", Tree::from(self.config_type)));
         }

@@ -160,9 +160,10 @@ impl DescribedDelegationToken {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("principalType", Tree::from(&self.principal_type)));
-        fields.push(("principalName", Tree::from(&self.principal_name)));
+        let mut fields = vec![
+            ("principalType", Tree::from(&self.principal_type)),
+            ("principalName", Tree::from(&self.principal_name)),
+        ];
         if version == 3 {
             fields.push((
                 "tokenRequesterPrincipalType",

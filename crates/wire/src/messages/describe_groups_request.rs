@@ -59,8 +59,7 @@ impl Message for DescribeGroupsRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groups", Tree::list(&self.groups, |element| Tree::from(element))));
+        let mut fields = vec![("groups", Tree::list(&self.groups, |element| Tree::from(element)))];
         if version >= 3 {
             fields.push((
                 "includeAuthorizedOperations",

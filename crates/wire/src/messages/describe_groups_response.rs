@@ -150,8 +150,7 @@ impl DescribedGroup {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
+        let mut fields = vec![("errorCode", Tree::from(self.error_code))];
         if version == 6 {
             fields.push((
                 "errorMessage",
@@ -226,8 +225,7 @@ impl DescribedGroupMember {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("memberId", Tree::from(&self.member_id)));
+        let mut fields = vec![("memberId", Tree::from(&self.member_id))];
         if version >= 4 {
             fields.push((
                 "groupInstanceId",

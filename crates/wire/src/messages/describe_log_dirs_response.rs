@@ -58,8 +58,7 @@ impl Message for DescribeLogDirsResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
+        let mut fields = vec![("throttleTimeMs", Tree::from(self.throttle_time_ms))];
         if version >= 3 {
             fields.push(("errorCode", Tree::from(self.error_code)));
         }
@@ -143,10 +142,11 @@ impl DescribeLogDirsResult {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("logDir", Tree::from(&self.log_dir)));
-        fields.push(("topics", Tree::list(&self.topics, |element| element.tree(version))));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            ("logDir", Tree::from(&self.log_dir)),
+            ("topics", Tree::list(&self.topics, |element| element.tree(version))),
+        ];
         if version >= 4 {
             fields.push(("totalBytes", Tree::from(self.total_bytes)));
         }

@@ -76,8 +76,7 @@ impl Message for DescribeQuorumResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
+        let mut fields = vec![("errorCode", Tree::from(self.error_code))];
         if version == 2 {
             fields.push((
                 "errorMessage",
@@ -203,9 +202,10 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("errorCode", Tree::from(self.error_code)),
+        ];
         if version == 2 {
             fields.push((
                 "errorMessage",
@@ -360,8 +360,7 @@ impl ReplicaState {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("replicaId", Tree::from(self.replica_id)));
+        let mut fields = vec![("replicaId", Tree::from(self.replica_id))];
         if version == 2 {
             fields.push(("replicaDirectoryId", Tree::from(self.replica_directory_id)));
         }

@@ -203,10 +203,11 @@ impl DescribeShareGroupOffsetsResponsePartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("startOffset", Tree::from(self.start_offset)));
-        fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("startOffset", Tree::from(self.start_offset)),
+            ("leaderEpoch", Tree::from(self.leader_epoch)),
+        ];
         if version == 1 {
             fields.push(("lag", Tree::from(self.lag)));
         }

@@ -62,8 +62,7 @@ impl Message for ElectLeadersResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
+        let mut fields = vec![("throttleTimeMs", Tree::from(self.throttle_time_ms))];
         if version >= 1 {
             fields.push(("errorCode", Tree::from(self.error_code)));
         }

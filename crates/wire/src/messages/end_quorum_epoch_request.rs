@@ -65,12 +65,10 @@ impl Message for EndQuorumEpochRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
-            "clusterId",
-            Tree::nullable(self.cluster_id.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("topics", Tree::list(&self.topics, |element| element.tree(version))));
+        let mut fields = vec![
+            ("clusterId", Tree::nullable(self.cluster_id.as_ref(), |value| Tree::from(value))),
+            ("topics", Tree::list(&self.topics, |element| element.tree(version))),
+        ];
         if version == 1 {
             fields.push((
                 "leaderEndpoints",
@@ -195,10 +193,11 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("leaderId", Tree::from(self.leader_id)));
-        fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("leaderId", Tree::from(self.leader_id)),
+            ("leaderEpoch", Tree::from(self.leader_epoch)),
+        ];
         if version == 0 {
             fields.push((
                 "preferredSuccessors",

@@ -415,8 +415,7 @@ impl FetchPartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partition", Tree::from(self.partition)));
+        let mut fields = vec![("partition", Tree::from(self.partition))];
         if version >= 9 {
             fields.push(("currentLeaderEpoch", Tree::from(self.current_leader_epoch)));
         }

@@ -96,8 +96,7 @@ impl Message for FetchResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
+        let mut fields = vec![("throttleTimeMs", Tree::from(self.throttle_time_ms))];
         if version >= 7 {
             fields.push(("errorCode", Tree::from(self.error_code)));
         }
@@ -322,11 +321,12 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("highWatermark", Tree::from(self.high_watermark)));
-        fields.push(("lastStableOffset", Tree::from(self.last_stable_offset)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("errorCode", Tree::from(self.error_code)),
+            ("highWatermark", Tree::from(self.high_watermark)),
+            ("lastStableOffset", Tree::from(self.last_stable_offset)),
+        ];
         if version >= 5 {
             fields.push(("logStartOffset", Tree::from(self.log_start_offset)));
         }

@@ -190,11 +190,12 @@ impl PartitionSnapshot {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partition", Tree::from(self.partition)));
-        fields.push(("currentLeaderEpoch", Tree::from(self.current_leader_epoch)));
-        fields.push(("snapshotId", self.snapshot_id.tree(version)));
-        fields.push(("position", Tree::from(self.position)));
+        let mut fields = vec![
+            ("partition", Tree::from(self.partition)),
+            ("currentLeaderEpoch", Tree::from(self.current_leader_epoch)),
+            ("snapshotId", self.snapshot_id.tree(version)),
+            ("position", Tree::from(self.position)),
+        ];
         if version == 1 && self.replica_directory_id != Uuid::ZERO {
             fields.push(("replicaDirectoryId", Tree::from(self.replica_directory_id)));
         }

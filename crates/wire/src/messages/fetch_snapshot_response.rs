@@ -75,10 +75,11 @@ impl Message for FetchSnapshotResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("topics", Tree::list(&self.topics, |element| element.tree(version))));
+        let mut fields = vec![
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+            ("errorCode", Tree::from(self.error_code)),
+            ("topics", Tree::list(&self.topics, |element| element.tree(version))),
+        ];
         if version == 1 && !self.node_endpoints.is_empty() {
             fields.push((
                 "nodeEndpoints",
@@ -191,10 +192,11 @@ impl PartitionSnapshot {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("index", Tree::from(self.index)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("snapshotId", self.snapshot_id.tree(version)));
+        let mut fields = vec![
+            ("index", Tree::from(self.index)),
+            ("errorCode", Tree::from(self.error_code)),
+            ("snapshotId", self.snapshot_id.tree(version)),
+        ];
         if self.current_leader != LeaderIdAndEpoch::default() {
             fields.push(("currentLeader", self.current_leader.tree(version)));
         }

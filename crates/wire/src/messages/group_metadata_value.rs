@@ -85,12 +85,12 @@ impl Message for GroupMetadataValue {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("protocolType", Tree::from(&self.protocol_type)));
-        fields.push(("generation", Tree::from(self.generation)));
-        fields
-            .push(("protocol", Tree::nullable(self.protocol.as_ref(), |value| Tree::from(value))));
-        fields.push(("leader", Tree::nullable(self.leader.as_ref(), |value| Tree::from(value))));
+        let mut fields = vec![
+            ("protocolType", Tree::from(&self.protocol_type)),
+            ("generation", Tree::from(self.generation)),
+            ("protocol", Tree::nullable(self.protocol.as_ref(), |value| Tree::from(value))),
+            ("leader", Tree::nullable(self.leader.as_ref(), |value| Tree::from(value))),
+        ];
         if version >= 2 {
             fields.push(("currentStateTimestamp", Tree::from(self.current_state_timestamp)));
         }
@@ -181,8 +181,7 @@ impl MemberMetadata {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("memberId", Tree::from(&self.member_id)));
+        let mut fields = vec![("memberId", Tree::from(&self.member_id))];
         if version >= 3 {
             fields.push((
                 "groupInstanceId",

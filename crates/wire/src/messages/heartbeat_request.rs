@@ -64,10 +64,11 @@ impl Message for HeartbeatRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("generationId", Tree::from(self.generation_id)));
-        fields.push(("memberId", Tree::from(&self.member_id)));
+        let mut fields = vec![
+            ("groupId", Tree::from(&self.group_id)),
+            ("generationId", Tree::from(self.generation_id)),
+            ("memberId", Tree::from(&self.member_id)),
+        ];
         if version >= 3 {
             fields.push((
                 "groupInstanceId",

@@ -98,12 +98,13 @@ impl Message for InitProducerIdRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
-            "transactionalId",
-            Tree::nullable(self.transactional_id.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("transactionTimeoutMs", Tree::from(self.transaction_timeout_ms)));
+        let mut fields = vec![
+            (
+                "transactionalId",
+                Tree::nullable(self.transactional_id.as_ref(), |value| Tree::from(value)),
+            ),
+            ("transactionTimeoutMs", Tree::from(self.transaction_timeout_ms)),
+        ];
         if version >= 3 {
             fields.push(("producerId", Tree::from(self.producer_id)));
         }

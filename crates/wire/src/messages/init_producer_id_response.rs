@@ -90,11 +90,12 @@ impl Message for InitProducerIdResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("producerId", Tree::from(self.producer_id)));
-        fields.push(("producerEpoch", Tree::from(self.producer_epoch)));
+        let mut fields = vec![
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+            ("errorCode", Tree::from(self.error_code)),
+            ("producerId", Tree::from(self.producer_id)),
+            ("producerEpoch", Tree::from(self.producer_epoch)),
+        ];
         if version == 6 {
             fields.push(("ongoingTxnProducerId", Tree::from(self.ongoing_txn_producer_id)));
         }

@@ -103,9 +103,10 @@ impl Message for JoinGroupRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("sessionTimeoutMs", Tree::from(self.session_timeout_ms)));
+        let mut fields = vec![
+            ("groupId", Tree::from(&self.group_id)),
+            ("sessionTimeoutMs", Tree::from(self.session_timeout_ms)),
+        ];
         if version >= 1 {
             fields.push(("rebalanceTimeoutMs", Tree::from(self.rebalance_timeout_ms)));
         }

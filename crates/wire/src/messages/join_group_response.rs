@@ -187,8 +187,7 @@ impl JoinGroupResponseMember {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("memberId", Tree::from(&self.member_id)));
+        let mut fields = vec![("memberId", Tree::from(&self.member_id))];
         if version >= 5 {
             fields.push((
                 "groupInstanceId",

@@ -93,8 +93,7 @@ impl Voter {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("voterId", Tree::from(self.voter_id)));
+        let mut fields = vec![("voterId", Tree::from(self.voter_id))];
         if version == 1 {
             fields.push(("voterDirectoryId", Tree::from(self.voter_directory_id)));
         }

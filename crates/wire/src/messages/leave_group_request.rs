@@ -70,8 +70,7 @@ impl Message for LeaveGroupRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
+        let mut fields = vec![("groupId", Tree::from(&self.group_id))];
         if version <= 2 {
             fields.push(("memberId", Tree::from(&self.member_id)));
         }
@@ -126,12 +125,13 @@ impl MemberIdentity {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("memberId", Tree::from(&self.member_id)));
-        fields.push((
-            "groupInstanceId",
-            Tree::nullable(self.group_instance_id.as_ref(), |value| Tree::from(value)),
-        ));
+        let mut fields = vec![
+            ("memberId", Tree::from(&self.member_id)),
+            (
+                "groupInstanceId",
+                Tree::nullable(self.group_instance_id.as_ref(), |value| Tree::from(value)),
+            ),
+        ];
         if version == 5 {
             fields
                 .push(("reason", Tree::nullable(self.reason.as_ref(), |value| Tree::from(value))));

@@ -95,8 +95,7 @@ impl ConfigResource {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("resourceName", Tree::from(&self.resource_name)));
+        let mut fields = vec![("resourceName", Tree::from(&self.resource_name))];
         if version == 1 {
             fields.push(("resourceType", Tree::from(self.resource_type)));
         }

@@ -117,9 +117,10 @@ impl ListedGroup {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("protocolType", Tree::from(&self.protocol_type)));
+        let mut fields = vec![
+            ("groupId", Tree::from(&self.group_id)),
+            ("protocolType", Tree::from(&self.protocol_type)),
+        ];
         if version >= 4 {
             fields.push(("groupState", Tree::from(&self.group_state)));
         }

@@ -67,8 +67,7 @@ impl Message for ListOffsetsRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("replicaId", Tree::from(self.replica_id)));
+        let mut fields = vec![("replicaId", Tree::from(self.replica_id))];
         if version >= 2 {
             fields.push(("isolationLevel", Tree::from(self.isolation_level)));
         }
@@ -180,8 +179,7 @@ impl ListOffsetsPartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
+        let mut fields = vec![("partitionIndex", Tree::from(self.partition_index))];
         if version >= 4 {
             fields.push(("currentLeaderEpoch", Tree::from(self.current_leader_epoch)));
         }

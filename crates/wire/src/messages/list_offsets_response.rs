@@ -176,11 +176,12 @@ impl ListOffsetsPartitionResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("timestamp", Tree::from(self.timestamp)));
-        fields.push(("offset", Tree::from(self.offset)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("errorCode", Tree::from(self.error_code)),
+            ("timestamp", Tree::from(self.timestamp)),
+            ("offset", Tree::from(self.offset)),
+        ];
         if version >= 4 {
             fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
         }

@@ -77,13 +77,13 @@ impl Message for ListTransactionsRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields
-            .push(("stateFilters", Tree::list(&self.state_filters, |element| Tree::from(element))));
-        fields.push((
-            "producerIdFilters",
-            Tree::list(&self.producer_id_filters, |element| Tree::from(*element)),
-        ));
+        let mut fields = vec![
+            ("stateFilters", Tree::list(&self.state_filters, |element| Tree::from(element))),
+            (
+                "producerIdFilters",
+                Tree::list(&self.producer_id_filters, |element| Tree::from(*element)),
+            ),
+        ];
         if version >= 1 {
             fields.push(("durationFilter", Tree::from(self.duration_filter)));
         }

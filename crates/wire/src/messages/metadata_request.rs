@@ -115,13 +115,12 @@ impl Message for MetadataRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
+        let mut fields = vec![(
             "topics",
             Tree::nullable(self.topics.as_ref(), |value| {
                 Tree::list(value, |element| element.tree(version))
             }),
-        ));
+        )];
         if version >= 4 {
             fields.push(("allowAutoTopicCreation", Tree::from(self.allow_auto_topic_creation)));
         }

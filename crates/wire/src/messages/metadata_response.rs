@@ -184,10 +184,11 @@ impl MetadataResponseBroker {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("nodeId", Tree::from(self.node_id)));
-        fields.push(("host", Tree::from(&self.host)));
-        fields.push(("port", Tree::from(self.port)));
+        let mut fields = vec![
+            ("nodeId", Tree::from(self.node_id)),
+            ("host", Tree::from(&self.host)),
+            ("port", Tree::from(self.port)),
+        ];
         if version >= 1 {
             fields.push(("rack", Tree::nullable(self.rack.as_ref(), |value| Tree::from(value))));
         }
@@ -284,9 +285,10 @@ impl MetadataResponseTopic {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("name", Tree::nullable(self.name.as_ref(), |value| Tree::from(value))));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            ("name", Tree::nullable(self.name.as_ref(), |value| Tree::from(value))),
+        ];
         if version >= 10 {
             fields.push(("topicId", Tree::from(self.topic_id)));
         }
@@ -392,10 +394,11 @@ impl MetadataResponsePartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("leaderId", Tree::from(self.leader_id)));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("leaderId", Tree::from(self.leader_id)),
+        ];
         if version >= 7 {
             fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
         }

@@ -90,10 +90,11 @@ impl Message for OffsetCommitRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("generationIdOrMemberEpoch", Tree::from(self.generation_id_or_member_epoch)));
-        fields.push(("memberId", Tree::from(&self.member_id)));
+        let mut fields = vec![
+            ("groupId", Tree::from(&self.group_id)),
+            ("generationIdOrMemberEpoch", Tree::from(self.generation_id_or_member_epoch)),
+            ("memberId", Tree::from(&self.member_id)),
+        ];
         if version >= 7 {
             fields.push((
                 "groupInstanceId",
@@ -229,9 +230,10 @@ impl OffsetCommitRequestPartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("committedOffset", Tree::from(self.committed_offset)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("committedOffset", Tree::from(self.committed_offset)),
+        ];
         if version >= 6 {
             fields.push(("committedLeaderEpoch", Tree::from(self.committed_leader_epoch)));
         }

@@ -102,8 +102,7 @@ impl Message for OffsetCommitValue {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("offset", Tree::from(self.offset)));
+        let mut fields = vec![("offset", Tree::from(self.offset))];
         if version >= 3 {
             fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
         }

@@ -246,8 +246,7 @@ impl OffsetFetchRequestGroup {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::from(&self.group_id)));
+        let mut fields = vec![("groupId", Tree::from(&self.group_id))];
         if version >= 9 {
             fields.push((
                 "memberId",

@@ -216,9 +216,10 @@ impl OffsetFetchResponsePartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("committedOffset", Tree::from(self.committed_offset)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("committedOffset", Tree::from(self.committed_offset)),
+        ];
         if version >= 5 {
             fields.push(("committedLeaderEpoch", Tree::from(self.committed_leader_epoch)));
         }

@@ -245,9 +245,10 @@ impl Message for PartitionChangeRecord {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionId", Tree::from(self.partition_id)));
-        fields.push(("topicId", Tree::from(self.topic_id)));
+        let mut fields = vec![
+            ("partitionId", Tree::from(self.partition_id)),
+            ("topicId", Tree::from(self.topic_id)),
+        ];
         if self.isr.is_some() {
             fields.push((
                 "isr",

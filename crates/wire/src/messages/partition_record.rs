@@ -193,20 +193,18 @@ impl Message for PartitionRecord {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionId", Tree::from(self.partition_id)));
-        fields.push(("topicId", Tree::from(self.topic_id)));
-        fields.push(("replicas", Tree::list(&self.replicas, |element| Tree::from(*element))));
-        fields.push(("isr", Tree::list(&self.isr, |element| Tree::from(*element))));
-        fields.push((
-            "removingReplicas",
-            Tree::list(&self.removing_replicas, |element| Tree::from(*element)),
-        ));
-        fields.push((
-            "addingReplicas",
-            Tree::list(&self.adding_replicas, |element| Tree::from(*element)),
-        ));
-        fields.push(("leader", Tree::from(self.leader)));
+        let mut fields = vec![
+            ("partitionId", Tree::from(self.partition_id)),
+            ("topicId", Tree::from(self.topic_id)),
+            ("replicas", Tree::list(&self.replicas, |element| Tree::from(*element))),
+            ("isr", Tree::list(&self.isr, |element| Tree::from(*element))),
+            (
+                "removingReplicas",
+                Tree::list(&self.removing_replicas, |element| Tree::from(*element)),
+            ),
+            ("addingReplicas", Tree::list(&self.adding_replicas, |element| Tree::from(*element))),
+            ("leader", Tree::from(self.leader)),
+        ];
         if self.leader_recovery_state != 0 {
             fields.push(("leaderRecoveryState", Tree::from(self.leader_recovery_state)));
         }

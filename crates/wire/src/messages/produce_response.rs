@@ -82,9 +82,10 @@ impl Message for ProduceResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("responses", Tree::list(&self.responses, |element| element.tree(version))));
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
+        let mut fields = vec![
+            ("responses", Tree::list(&self.responses, |element| element.tree(version))),
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+        ];
         if version >= 10 && !self.node_endpoints.is_empty() {
             fields.push((
                 "nodeEndpoints",
@@ -272,11 +273,12 @@ impl PartitionProduceResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("index", Tree::from(self.index)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("baseOffset", Tree::from(self.base_offset)));
-        fields.push(("logAppendTimeMs", Tree::from(self.log_append_time_ms)));
+        let mut fields = vec![
+            ("index", Tree::from(self.index)),
+            ("errorCode", Tree::from(self.error_code)),
+            ("baseOffset", Tree::from(self.base_offset)),
+            ("logAppendTimeMs", Tree::from(self.log_append_time_ms)),
+        ];
         if version >= 5 {
             fields.push(("logStartOffset", Tree::from(self.log_start_offset)));
         }

@@ -152,8 +152,7 @@ impl Message for RegisterBrokerRecord {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("brokerId", Tree::from(self.broker_id)));
+        let mut fields = vec![("brokerId", Tree::from(self.broker_id))];
         if version >= 2 {
             fields.push(("isMigratingZkBroker", Tree::from(self.is_migrating_zk_broker)));
         }

@@ -100,23 +100,24 @@ impl Message for RemoteLogSegmentMetadataSnapshotRecord {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("segmentId", Tree::from(self.segment_id)));
-        fields.push(("startOffset", Tree::from(self.start_offset)));
-        fields.push(("endOffset", Tree::from(self.end_offset)));
-        fields.push(("brokerId", Tree::from(self.broker_id)));
-        fields.push(("maxTimestampMs", Tree::from(self.max_timestamp_ms)));
-        fields.push(("eventTimestampMs", Tree::from(self.event_timestamp_ms)));
-        fields.push((
-            "segmentLeaderEpochs",
-            Tree::list(&self.segment_leader_epochs, |element| element.tree(version)),
-        ));
-        fields.push(("segmentSizeInBytes", Tree::from(self.segment_size_in_bytes)));
-        fields.push((
-            "customMetadata",
-            Tree::nullable(self.custom_metadata.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("remoteLogSegmentState", Tree::from(self.remote_log_segment_state)));
+        let mut fields = vec![
+            ("segmentId", Tree::from(self.segment_id)),
+            ("startOffset", Tree::from(self.start_offset)),
+            ("endOffset", Tree::from(self.end_offset)),
+            ("brokerId", Tree::from(self.broker_id)),
+            ("maxTimestampMs", Tree::from(self.max_timestamp_ms)),
+            ("eventTimestampMs", Tree::from(self.event_timestamp_ms)),
+            (
+                "segmentLeaderEpochs",
+                Tree::list(&self.segment_leader_epochs, |element| element.tree(version)),
+            ),
+            ("segmentSizeInBytes", Tree::from(self.segment_size_in_bytes)),
+            (
+                "customMetadata",
+                Tree::nullable(self.custom_metadata.as_ref(), |value| Tree::from(value)),
+            ),
+            ("remoteLogSegmentState", Tree::from(self.remote_log_segment_state)),
+        ];
         if self.txn_index_empty {
             fields.push(("txnIndexEmpty", Tree::from(self.txn_index_empty)));
         }

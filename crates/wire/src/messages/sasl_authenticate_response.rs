@@ -74,13 +74,14 @@ impl Message for SaslAuthenticateResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push((
-            "errorMessage",
-            Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("authBytes", Tree::from(&self.auth_bytes)));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            (
+                "errorMessage",
+                Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
+            ),
+            ("authBytes", Tree::from(&self.auth_bytes)),
+        ];
         if version >= 1 {
             fields.push(("sessionLifetimeMs", Tree::from(self.session_lifetime_ms)));
         }

@@ -72,11 +72,11 @@ impl Message for ShareAcknowledgeRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::nullable(self.group_id.as_ref(), |value| Tree::from(value))));
-        fields
-            .push(("memberId", Tree::nullable(self.member_id.as_ref(), |value| Tree::from(value))));
-        fields.push(("shareSessionEpoch", Tree::from(self.share_session_epoch)));
+        let mut fields = vec![
+            ("groupId", Tree::nullable(self.group_id.as_ref(), |value| Tree::from(value))),
+            ("memberId", Tree::nullable(self.member_id.as_ref(), |value| Tree::from(value))),
+            ("shareSessionEpoch", Tree::from(self.share_session_epoch)),
+        ];
         if version == 2 {
             fields.push(("isRenewAck", Tree::from(self.is_renew_ack)));
         }

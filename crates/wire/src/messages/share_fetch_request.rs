@@ -112,16 +112,16 @@ impl Message for ShareFetchRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupId", Tree::nullable(self.group_id.as_ref(), |value| Tree::from(value))));
-        fields
-            .push(("memberId", Tree::nullable(self.member_id.as_ref(), |value| Tree::from(value))));
-        fields.push(("shareSessionEpoch", Tree::from(self.share_session_epoch)));
-        fields.push(("maxWaitMs", Tree::from(self.max_wait_ms)));
-        fields.push(("minBytes", Tree::from(self.min_bytes)));
-        fields.push(("maxBytes", Tree::from(self.max_bytes)));
-        fields.push(("maxRecords", Tree::from(self.max_records)));
-        fields.push(("batchSize", Tree::from(self.batch_size)));
+        let mut fields = vec![
+            ("groupId", Tree::nullable(self.group_id.as_ref(), |value| Tree::from(value))),
+            ("memberId", Tree::nullable(self.member_id.as_ref(), |value| Tree::from(value))),
+            ("shareSessionEpoch", Tree::from(self.share_session_epoch)),
+            ("maxWaitMs", Tree::from(self.max_wait_ms)),
+            ("minBytes", Tree::from(self.min_bytes)),
+            ("maxBytes", Tree::from(self.max_bytes)),
+            ("maxRecords", Tree::from(self.max_records)),
+            ("batchSize", Tree::from(self.batch_size)),
+        ];
         if version == 2 {
             fields.push(("shareAcquireMode", Tree::from(self.share_acquire_mode)));
         }
@@ -209,8 +209,7 @@ impl FetchPartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
+        let mut fields = vec![("partitionIndex", Tree::from(self.partition_index))];
         fields.push((
             "acknowledgementBatches",
             Tree::list(&self.acknowledgement_batches, |element| element.tree(version)),

@@ -85,10 +85,11 @@ impl Message for ShareUpdateValue {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("snapshotEpoch", Tree::from(self.snapshot_epoch)));
-        fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
-        fields.push(("startOffset", Tree::from(self.start_offset)));
+        let mut fields = vec![
+            ("snapshotEpoch", Tree::from(self.snapshot_epoch)),
+            ("leaderEpoch", Tree::from(self.leader_epoch)),
+            ("startOffset", Tree::from(self.start_offset)),
+        ];
         if self.delivery_complete_count != -1 {
             fields.push(("deliveryCompleteCount", Tree::from(self.delivery_complete_count)));
         }

@@ -175,9 +175,10 @@ impl TaskIds {
     }
 
     fn tree(&self, _version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("subtopologyId", Tree::from(&self.subtopology_id)));
-        fields.push(("partitions", Tree::list(&self.partitions, |element| Tree::from(*element))));
+        let mut fields = vec![
+            ("subtopologyId", Tree::from(&self.subtopology_id)),
+            ("partitions", Tree::list(&self.partitions, |element| Tree::from(*element))),
+        ];
         if self.assignment_epochs.as_ref().is_none_or(|value| !value.is_empty()) {
             fields.push((
                 "assignmentEpochs",

@@ -53,10 +53,10 @@ impl Message for StreamsGroupDescribeRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("groupIds", Tree::list(&self.group_ids, |element| Tree::from(element))));
-        fields
-            .push(("includeAuthorizedOperations", Tree::from(self.include_authorized_operations)));
+        let mut fields = vec![
+            ("groupIds", Tree::list(&self.group_ids, |element| Tree::from(element))),
+            ("includeAuthorizedOperations", Tree::from(self.include_authorized_operations)),
+        ];
         if version == 1 {
             fields.push((
                 "includeTopologyDescription",

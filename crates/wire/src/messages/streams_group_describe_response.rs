@@ -157,22 +157,20 @@ impl DescribedGroup {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push((
-            "errorMessage",
-            Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("groupState", Tree::from(&self.group_state)));
-        fields.push(("groupEpoch", Tree::from(self.group_epoch)));
-        fields.push(("assignmentEpoch", Tree::from(self.assignment_epoch)));
-        fields.push((
-            "topology",
-            Tree::nullable(self.topology.as_ref(), |value| value.tree(version)),
-        ));
-        fields.push(("members", Tree::list(&self.members, |element| element.tree(version))));
-        fields.push(("authorizedOperations", Tree::from(self.authorized_operations)));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            (
+                "errorMessage",
+                Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
+            ),
+            ("groupId", Tree::from(&self.group_id)),
+            ("groupState", Tree::from(&self.group_state)),
+            ("groupEpoch", Tree::from(self.group_epoch)),
+            ("assignmentEpoch", Tree::from(self.assignment_epoch)),
+            ("topology", Tree::nullable(self.topology.as_ref(), |value| value.tree(version))),
+            ("members", Tree::list(&self.members, |element| element.tree(version))),
+            ("authorizedOperations", Tree::from(self.authorized_operations)),
+        ];
         if version == 1 {
             fields.push((
                 "topologyDescription",

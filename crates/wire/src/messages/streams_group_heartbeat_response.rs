@@ -153,16 +153,17 @@ impl Message for StreamsGroupHeartbeatResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push((
-            "errorMessage",
-            Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
-        ));
-        fields.push(("memberId", Tree::from(&self.member_id)));
-        fields.push(("memberEpoch", Tree::from(self.member_epoch)));
-        fields.push(("heartbeatIntervalMs", Tree::from(self.heartbeat_interval_ms)));
+        let mut fields = vec![
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+            ("errorCode", Tree::from(self.error_code)),
+            (
+                "errorMessage",
+                Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
+            ),
+            ("memberId", Tree::from(&self.member_id)),
+            ("memberEpoch", Tree::from(self.member_epoch)),
+            ("heartbeatIntervalMs", Tree::from(self.heartbeat_interval_ms)),
+        ];
         if version == 0 {
             fields.push((
                 "acceptableRecoveryLagLegacy",

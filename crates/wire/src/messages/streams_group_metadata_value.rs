@@ -126,9 +126,10 @@ impl Message for StreamsGroupMetadataValue {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("epoch", Tree::from(self.epoch)));
-        fields.push(("metadataHash", Tree::from(self.metadata_hash)));
+        let mut fields = vec![
+            ("epoch", Tree::from(self.epoch)),
+            ("metadataHash", Tree::from(self.metadata_hash)),
+        ];
         if self.validated_topology_epoch != -1 {
             fields.push(("validatedTopologyEpoch", Tree::from(self.validated_topology_epoch)));
         }

@@ -59,8 +59,7 @@ impl Message for StreamsGroupTargetAssignmentMetadataValue {
     }
 
     fn tree(&self, _version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("assignmentEpoch", Tree::from(self.assignment_epoch)));
+        let mut fields = vec![("assignmentEpoch", Tree::from(self.assignment_epoch))];
         if self.assignment_timestamp != 0 {
             fields.push(("assignmentTimestamp", Tree::from(self.assignment_timestamp)));
         }

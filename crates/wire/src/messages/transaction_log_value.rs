@@ -167,8 +167,7 @@ impl Message for TransactionLogValue {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("producerId", Tree::from(self.producer_id)));
+        let mut fields = vec![("producerId", Tree::from(self.producer_id))];
         if version == 1 && self.previous_producer_id != -1 {
             fields.push(("previousProducerId", Tree::from(self.previous_producer_id)));
         }

@@ -110,11 +110,12 @@ impl Message for TxnOffsetCommitRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("transactionalId", Tree::from(&self.transactional_id)));
-        fields.push(("groupId", Tree::from(&self.group_id)));
-        fields.push(("producerId", Tree::from(self.producer_id)));
-        fields.push(("producerEpoch", Tree::from(self.producer_epoch)));
+        let mut fields = vec![
+            ("transactionalId", Tree::from(&self.transactional_id)),
+            ("groupId", Tree::from(&self.group_id)),
+            ("producerId", Tree::from(self.producer_id)),
+            ("producerEpoch", Tree::from(self.producer_epoch)),
+        ];
         if version >= 3 {
             fields.push((
                 "generationIdOrMemberEpoch",
@@ -256,9 +257,10 @@ impl TxnOffsetCommitRequestPartition {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("committedOffset", Tree::from(self.committed_offset)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("committedOffset", Tree::from(self.committed_offset)),
+        ];
         if version >= 2 {
             fields.push(("committedLeaderEpoch", Tree::from(self.committed_leader_epoch)));
         }

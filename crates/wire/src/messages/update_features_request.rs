@@ -64,12 +64,10 @@ impl Message for UpdateFeaturesRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("timeoutMs", Tree::from(self.timeout_ms)));
-        fields.push((
-            "featureUpdates",
-            Tree::list(&self.feature_updates, |element| element.tree(version)),
-        ));
+        let mut fields = vec![
+            ("timeoutMs", Tree::from(self.timeout_ms)),
+            ("featureUpdates", Tree::list(&self.feature_updates, |element| element.tree(version))),
+        ];
         if version >= 1 {
             fields.push(("validateOnly", Tree::from(self.validate_only)));
         }
@@ -133,9 +131,10 @@ impl FeatureUpdateKey {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("feature", Tree::from(&self.feature)));
-        fields.push(("maxVersionLevel", Tree::from(self.max_version_level)));
+        let mut fields = vec![
+            ("feature", Tree::from(&self.feature)),
+            ("maxVersionLevel", Tree::from(self.max_version_level)),
+        ];
         if version == 0 {
             fields.push(("allowDowngrade", Tree::from(self.allow_downgrade)));
         }

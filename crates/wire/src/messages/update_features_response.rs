@@ -67,13 +67,14 @@ impl Message for UpdateFeaturesResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push((
-            "errorMessage",
-            Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
-        ));
+        let mut fields = vec![
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+            ("errorCode", Tree::from(self.error_code)),
+            (
+                "errorMessage",
+                Tree::nullable(self.error_message.as_ref(), |value| Tree::from(value)),
+            ),
+        ];
         if version <= 1 {
             fields.push(("results", Tree::list(&self.results, |element| element.tree(version))));
         }

@@ -63,9 +63,10 @@ impl Message for UpdateRaftVoterResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("throttleTimeMs", Tree::from(self.throttle_time_ms)));
-        fields.push(("errorCode", Tree::from(self.error_code)));
+        let mut fields = vec![
+            ("throttleTimeMs", Tree::from(self.throttle_time_ms)),
+            ("errorCode", Tree::from(self.error_code)),
+        ];
         if self.current_leader != CurrentLeader::default() {
             fields.push(("currentLeader", self.current_leader.tree(version)));
         }

@@ -60,11 +60,10 @@ impl Message for VoteRequest {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push((
+        let mut fields = vec![(
             "clusterId",
             Tree::nullable(self.cluster_id.as_ref(), |value| Tree::from(value)),
-        ));
+        )];
         if version >= 1 {
             fields.push(("voterId", Tree::from(self.voter_id)));
         }
@@ -168,10 +167,11 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partitionIndex", Tree::from(self.partition_index)));
-        fields.push(("replicaEpoch", Tree::from(self.replica_epoch)));
-        fields.push(("replicaId", Tree::from(self.replica_id)));
+        let mut fields = vec![
+            ("partitionIndex", Tree::from(self.partition_index)),
+            ("replicaEpoch", Tree::from(self.replica_epoch)),
+            ("replicaId", Tree::from(self.replica_id)),
+        ];
         if version >= 1 {
             fields.push(("replicaDirectoryId", Tree::from(self.replica_directory_id)));
         }

@@ -71,9 +71,10 @@ impl Message for VoteResponse {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("errorCode", Tree::from(self.error_code)));
-        fields.push(("topics", Tree::list(&self.topics, |element| element.tree(version))));
+        let mut fields = vec![
+            ("errorCode", Tree::from(self.error_code)),
+            ("topics", Tree::list(&self.topics, |element| element.tree(version))),
+        ];
         if version >= 1 && !self.node_endpoints.is_empty() {
             fields.push((
                 "nodeEndpoints",

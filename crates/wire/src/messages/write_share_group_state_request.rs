@@ -146,11 +146,12 @@ impl PartitionData {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("partition", Tree::from(self.partition)));
-        fields.push(("stateEpoch", Tree::from(self.state_epoch)));
-        fields.push(("leaderEpoch", Tree::from(self.leader_epoch)));
-        fields.push(("startOffset", Tree::from(self.start_offset)));
+        let mut fields = vec![
+            ("partition", Tree::from(self.partition)),
+            ("stateEpoch", Tree::from(self.state_epoch)),
+            ("leaderEpoch", Tree::from(self.leader_epoch)),
+            ("startOffset", Tree::from(self.start_offset)),
+        ];
         if version == 1 {
             fields.push(("deliveryCompleteCount", Tree::from(self.delivery_complete_count)));
         }

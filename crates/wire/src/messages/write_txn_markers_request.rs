@@ -89,12 +89,13 @@ impl WritableTxnMarker {
     }
 
     fn tree(&self, version: i16) -> Tree {
-        let mut fields = Vec::new();
-        fields.push(("producerId", Tree::from(self.producer_id)));
-        fields.push(("producerEpoch", Tree::from(self.producer_epoch)));
-        fields.push(("transactionResult", Tree::from(self.transaction_result)));
-        fields.push(("topics", Tree::list(&self.topics, |element| element.tree(version))));
-        fields.push(("coordinatorEpoch", Tree::from(self.coordinator_epoch)));
+        let mut fields = vec![
+            ("producerId", Tree::from(self.producer_id)),
+            ("producerEpoch", Tree::from(self.producer_epoch)),
+            ("transactionResult", Tree::from(self.transaction_result)),
+            ("topics", Tree::list(&self.topics, |element| element.tree(version))),
+            ("coordinatorEpoch", Tree::from(self.coordinator_epoch)),
+        ];
         if version == 2 {
             fields.push(("transactionVersion", Tree::from(self.transaction_version)));
         }
