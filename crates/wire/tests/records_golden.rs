@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use ottla_wire::records::{
     BatchBuilder, BatchError, BatchLimits, BatchMut, BatchOptions, BatchView, BatchViews, Batches,
-    Compression, CompressionType, ControlType, EndTransactionMarker, HeaderView,
-    RecordFault, RecordRules, Summary, TimestampType, validate_produce,
+    Compression, CompressionType, ControlType, EndTransactionMarker, HeaderView, RecordFault,
+    RecordRules, Summary, TimestampType, validate_produce,
 };
 
 const NOW: i64 = 1_700_000_000_000;

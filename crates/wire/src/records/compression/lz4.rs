@@ -4,6 +4,7 @@
 //! Kafka's own clients cannot read them, so a log must not hold them.
 use std::io::{self, Read};
 
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 use lz4_flex::frame::FrameDecoder;
 
 use super::{CompressionError, corrupt};
@@ -23,34 +24,58 @@ const FAST_LEVEL: i32 = 9;
 /// What comes before the first block: magic, version 1 with independent blocks, 64 KiB, header checksum.
 const FRAME_HEADER: [u8; 7] = [0x04, 0x22, 0x4d, 0x18, VERSION | INDEPENDENT_BLOCKS, 0x40, 0x82];
 const BLOCK_BYTES: usize = 64 * 1024;
+const END_MARK: [u8; 4] = [0; 4];
 
 pub(super) fn compress(
     input: &[u8],
     level: i32,
     out: &mut Vec<u8>,
 ) -> Result<(), CompressionError> {
+    let mut blocks = BlockCompressor::of_level(level);
     out.extend_from_slice(&FRAME_HEADER);
     for block in input.chunks(BLOCK_BYTES) {
-        let compressed = compress_block(block, level)?;
-        // A block that does not shrink is stored as it is, and marked.
-        let (length, bytes) = if compressed.len() < block.len() {
-            (compressed.len() as u32, compressed.as_slice())
-        } else {
-            (block.len() as u32 | UNCOMPRESSED, block)
-        };
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(bytes);
+        let length_at = out.len();
+        let block_at = length_at + 4;
+        out.resize(block_at + get_maximum_output_size(block.len()), 0);
+        let mut length = blocks.compress(block, &mut out[block_at..])?;
+        let mut mark = 0;
+        if length >= block.len() {
+            // A block that does not shrink is stored as it is, and marked.
+            (length, mark) = (block.len(), UNCOMPRESSED);
+            out[block_at..block_at + length].copy_from_slice(block);
+        }
+        out.truncate(block_at + length);
+        out[length_at..block_at].copy_from_slice(&(length as u32 | mark).to_le_bytes());
     }
-    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&END_MARK);
     Ok(())
 }
 
-fn compress_block(block: &[u8], level: i32) -> Result<Vec<u8>, CompressionError> {
-    if level == FAST_LEVEL {
-        return Ok(lz4_flex::block::compress(block));
+enum BlockCompressor {
+    Fast(CompressTable),
+    High(i32),
+}
+
+impl BlockCompressor {
+    fn of_level(level: i32) -> Self {
+        match level {
+            FAST_LEVEL => BlockCompressor::Fast(CompressTable::large()),
+            _ => BlockCompressor::High(level),
+        }
     }
-    let mode = lz4::block::CompressionMode::HIGHCOMPRESSION(level);
-    lz4::block::compress(block, Some(mode), false).map_err(CompressionError::write)
+
+    fn compress(&mut self, block: &[u8], out: &mut [u8]) -> Result<usize, CompressionError> {
+        match self {
+            BlockCompressor::Fast(table) => {
+                compress_into_with_table(block, out, table).map_err(CompressionError::write)
+            }
+            BlockCompressor::High(level) => {
+                let mode = lz4::block::CompressionMode::HIGHCOMPRESSION(*level);
+                lz4::block::compress_to_buffer(block, Some(mode), false, out)
+                    .map_err(CompressionError::write)
+            }
+        }
+    }
 }
 
 /// Reads frames.

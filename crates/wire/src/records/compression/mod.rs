@@ -197,7 +197,8 @@ pub fn decompress(
     input: &[u8],
     bytes_max: usize,
 ) -> Result<Vec<u8>, CompressionError> {
-    let mut out = Vec::new();
+    // Records mostly shrink to a quarter or less; what a stream claims about itself is not asked.
+    let mut out = Vec::with_capacity(input.len().saturating_mul(4).min(bytes_max));
     let limit = (bytes_max as u64).saturating_add(1);
     decoder(kind, input)?.take(limit).read_to_end(&mut out).map_err(CompressionError::from_io)?;
     if out.len() > bytes_max {
@@ -248,3 +249,6 @@ impl Read for Decoder<'_> {
 fn corrupt(detail: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, detail.into())
 }
+
+#[cfg(test)]
+mod tests;
