@@ -10,7 +10,10 @@ use ottla_metadata::MetadataImage;
 use ottla_world::{Clock, Random};
 
 use crate::caller::Connection;
+use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
+use crate::partitions::Partitions;
+use crate::producer_ids::ProducerIds;
 use crate::reply::Outcome;
 use crate::router;
 use crate::settings::Settings;
@@ -23,6 +26,7 @@ pub struct BrokerParts {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
     pub controller: Arc<dyn ControllerChannel>,
+    pub partitions: Arc<Partitions>,
 }
 
 /// One broker.
@@ -32,6 +36,9 @@ pub struct Broker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) controller: Arc<dyn ControllerChannel>,
+    pub(crate) partitions: Arc<Partitions>,
+    pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) producer_ids: ProducerIds,
     settings: ArcSwap<Settings>,
     image: ArcSwap<MetadataImage>,
 }
@@ -46,6 +53,9 @@ impl Broker {
             clock: parts.clock,
             random: parts.random,
             controller: parts.controller,
+            partitions: parts.partitions,
+            fetch_sessions: FetchSessions::new(parts.settings.fetch_sessions_max),
+            producer_ids: ProducerIds::default(),
             settings: ArcSwap::from_pointee(parts.settings),
             image: ArcSwap::from_pointee(MetadataImage::empty()),
         }

@@ -17,7 +17,8 @@ use ottla_wire::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
     TopicProduceResponse,
 };
-use ottla_wire::messages::{ProduceRequest, ProduceResponse, Records};
+use ottla_wire::messages::{ProduceRequest, ProduceResponse};
+use ottla_wire::Records;
 use ottla_wire::records::CompressionType;
 
 use super::leaders::Leaders;
@@ -77,16 +78,13 @@ pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) 
         response: ProduceResponse::default(),
         pending: Vec::new(),
     };
-    if let Err(refusal) = check_whole(&request) {
+    if let Err(refusal) = check_whole(broker, &request, caller.version) {
         accepted.response = refused(&request, refusal);
         return accepted;
     }
     let transactional_id = request.transactional_id.is_some();
     let (response, entries) = sort_out(broker, caller, request.topic_data);
     accepted.response = response;
-    if entries.iter().any(|entry| entry.records.is_empty() && entry.index < 0) {
-        unreachable!("negative partitions are never known");
-    }
     let internal_allowed = caller.client_id() == ADMIN_CLIENT_ID;
     let now_ms = broker.clock.now_ms();
     let append =
@@ -130,10 +128,12 @@ pub(crate) async fn durable(
 }
 
 /// What concerns the request as a whole, as Kafka finds it before it looks at single partitions.
-fn check_whole(request: &ProduceRequest) -> Result<(), Refusal> {
+fn check_whole(broker: &Broker, request: &ProduceRequest, version: i16) -> Result<(), Refusal> {
     let partitions = request.topic_data.iter().flat_map(|topic| &topic.partition_data);
     let mut is_transactional = false;
+    let mut has_null = false;
     for partition in partitions {
+        has_null |= partition.records.is_none();
         let Some(records) = bytes_of(partition) else { continue };
         let batch = first_batch(records).map_err(|detail| Refusal {
             code: ErrorCode::CorruptMessage,
@@ -149,7 +149,26 @@ fn check_whole(request: &ProduceRequest) -> Result<(), Refusal> {
         let code = ErrorCode::TransactionalIdAuthorizationFailed;
         return Err(Refusal { code, message: String::new(), record_errors: Vec::new() });
     }
+    if has_null && is_null_for_a_known_partition(broker, request, version) {
+        // Apache Kafka stumbles over missing records and fails the whole request.
+        let code = ErrorCode::UnknownServerError;
+        return Err(Refusal { code, message: String::new(), record_errors: Vec::new() });
+    }
     Ok(())
+}
+
+fn is_null_for_a_known_partition(broker: &Broker, request: &ProduceRequest, version: i16) -> bool {
+    let image = broker.image();
+    request.topic_data.iter().any(|topic| {
+        let known = if version > 12 {
+            image.topics.by_id(topic.topic_id)
+        } else {
+            image.topics.by_name(&topic.name)
+        };
+        let nulls = topic.partition_data.iter().filter(|partition| partition.records.is_none());
+        let mut nulls = nulls.map(|partition| partition.index);
+        known.is_some_and(|known| nulls.any(|index| known.partition(index).is_some()))
+    })
 }
 
 fn bytes_of(partition: &PartitionProduceData) -> Option<&Bytes> {
@@ -278,7 +297,8 @@ fn append_entry(
         let code = ErrorCode::NotEnoughReplicas;
         let message = "Unable to verify the partition has been added to the transaction. \
                        Underlying error: COORDINATOR_NOT_AVAILABLE";
-        return Err(AppendFailure { message: message.to_owned(), ..AppendFailure::of(code) });
+        let failure = AppendFailure::of(code);
+        return Err(AppendFailure { message: message.to_owned(), is_told: true, ..failure });
     }
     let found = broker.partitions.find(topic, *index, &broker.image());
     let counters = match &found {
@@ -286,7 +306,7 @@ fn append_entry(
         Err(_) => broker.partitions.strangers(),
     };
     Counters::add(&counters.produce_requests, 1);
-    if super::is_internal(topic) && !internal_allowed {
+    if crate::internal_topics::is_internal(topic) && !internal_allowed {
         return Err(AppendFailure::of(ErrorCode::InvalidTopicException));
     }
     let partition = found.map_err(AppendFailure::of)?;
@@ -357,9 +377,7 @@ impl Accepted {
                 if !is_expected(failure.code) {
                     answer.log_start_offset = failure.log_start_offset;
                 }
-                let is_told = !failure.record_errors.is_empty()
-                    || failure.message.starts_with("Unable to verify");
-                answer.error_message = is_told.then_some(failure.message);
+                answer.error_message = failure.is_told.then_some(failure.message);
                 let errors = failure.record_errors.into_iter();
                 answer.record_errors = errors
                     .map(|error| BatchIndexAndErrorMessage {

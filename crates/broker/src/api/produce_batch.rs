@@ -50,7 +50,7 @@ pub(super) fn first_batch(records: &[u8]) -> Result<Option<Batch>, String> {
     Ok(Some(Batch {
         magic,
         len,
-        compression: CompressionType::from_id((attributes & 0x07) as i8),
+        compression: CompressionType::from_id((attributes & 0x07) as u8),
         is_transactional: attributes & 0x10 != 0,
     }))
 }

@@ -1,0 +1,144 @@
+//! Records in.
+//!
+//! The first stage of a produce request: *accepted*. When [`Partition::append`] returns, the order
+//! of the records is fixed; whether they are *durable* is a matter of the high watermark and, with
+//! `flush.messages`, of the disk ([`Partition::is_durable`]).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_log::{AppendError, AppendOrigin, Appended, LeaderAppend, Log, RecordError, Refusal};
+use ottla_wire::ErrorCode;
+
+use super::{Partition, State};
+
+/// How to append.
+#[derive(Clone, Copy, Debug)]
+pub struct Append {
+    pub origin: AppendOrigin,
+    /// −1 needs `min.insync.replicas`.
+    pub required_acks: i16,
+    pub now_ms: i64,
+    /// Of the coordinator that writes a marker; 0 otherwise.
+    pub transaction_version: i16,
+}
+
+/// Why records were not appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendFailure {
+    pub code: ErrorCode,
+    pub message: String,
+    /// Whether the producer is told the message: Kafka does so for few failures.
+    pub is_told: bool,
+    pub record_errors: Vec<RecordError>,
+    /// −1 when unknown.
+    pub log_start_offset: i64,
+}
+
+impl AppendFailure {
+    /// A failure that says no more than its code.
+    #[must_use]
+    pub fn of(code: ErrorCode) -> Self {
+        let message = code.message().to_owned();
+        Self { code, message, is_told: false, record_errors: Vec::new(), log_start_offset: -1 }
+    }
+
+    fn refused(refusal: Refusal, log: &Log) -> Self {
+        let Refusal { code, message, record_errors } = refusal;
+        let is_told = !record_errors.is_empty();
+        Self { code, message, is_told, record_errors, log_start_offset: log.log_start_offset() }
+    }
+}
+
+impl Partition {
+    /// Appends records as the leader.
+    ///
+    /// # Errors
+    /// Whatever the records or the partition's state give a producer to read.
+    pub fn append(self: &Arc<Self>, records: Bytes, append: Append) -> Result<Appended, AppendFailure> {
+        let broker_id = self.identity.broker_id;
+        let validated = self.policy.load().validate(records, append.origin, append.now_ms);
+        let mut state = self.state.lock();
+        // Leadership and replicas are judged before the records are.
+        state.leader_log(broker_id).map_err(AppendFailure::of)?;
+        let enough_replicas = state.isr_len() >= state.min_isr();
+        if append.required_acks == -1 && !enough_replicas {
+            return Err(AppendFailure::of(ErrorCode::NotEnoughReplicas));
+        }
+        let options = LeaderAppend {
+            leader_epoch: state.leadership.leader_epoch(),
+            now_ms: append.now_ms,
+            transaction_version: append.transaction_version,
+        };
+        let log = state.leader_log(broker_id).map_err(AppendFailure::of)?;
+        let batches = validated.map_err(|refusal| AppendFailure::refused(refusal, log))?;
+        let appended = match log.append_as_leader(batches, options) {
+            Ok(appended) => appended,
+            Err(AppendError::Refused(refusal)) => return Err(AppendFailure::refused(refusal, log)),
+            Err(AppendError::Fault(error)) => {
+                drop(state);
+                self.failed(&error);
+                return Err(AppendFailure::of(ErrorCode::KafkaStorageError));
+            }
+        };
+        let flush_is_due = state.flush_is_due();
+        let stable_before = state.stable_gap();
+        let advanced = state.advance_high_watermark(broker_id);
+        let stable_moved = stable_before > 0 && state.stable_gap() < stable_before;
+        drop(state);
+        self.counters.appended(&appended);
+        if flush_is_due {
+            self.request_flush();
+        }
+        match advanced {
+            Ok(advanced) => self.tell_waiters(&appended, advanced, stable_moved),
+            Err(error) => {
+                self.failed(&error);
+                return Err(AppendFailure::of(ErrorCode::KafkaStorageError));
+            }
+        }
+        Ok(appended)
+    }
+
+    /// Whether everything below `offset` is as safe as `required_acks` asks: written to every in-sync
+    /// replica for −1 and, where `flush.messages` says so, synced to disk.
+    ///
+    /// # Errors
+    /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`, or leadership was lost, the partition deleted, its disk
+    /// failed.
+    pub fn is_durable(&self, offset: i64, required_acks: i16) -> Result<bool, ErrorCode> {
+        let mut state = self.state.lock();
+        let log = state.leader_log(self.identity.broker_id)?;
+        let is_committed = required_acks != -1 || log.high_watermark() >= offset;
+        let flush_messages = log.config().flush_messages;
+        let is_flushed =
+            flush_messages == i64::MAX || offset - log.recovery_point() < flush_messages;
+        if required_acks == -1 && is_committed && state.isr_len() < state.min_isr() {
+            return Err(ErrorCode::NotEnoughReplicasAfterAppend);
+        }
+        Ok(is_committed && is_flushed)
+    }
+
+    fn tell_waiters(&self, appended: &Appended, advanced: Option<i64>, stable_moved: bool) {
+        let Some(high_watermark) = advanced else { return };
+        let bytes = i64::try_from(appended.bytes).unwrap_or(crate::waiters::ENOUGH);
+        // A transaction that ends makes all that it held back readable at once.
+        self.waiters.readable(if stable_moved { crate::waiters::ENOUGH } else { bytes });
+        self.waiters.committed(high_watermark);
+    }
+}
+
+impl State {
+    fn flush_is_due(&self) -> bool {
+        let flush_messages = self.settings.log.flush_messages;
+        flush_messages < i64::MAX
+            && self.log.as_ref().is_some_and(|log| {
+                log.log_end_offset() - log.recovery_point() >= flush_messages
+            })
+    }
+
+    /// How many offsets open transactions hold back.
+    fn stable_gap(&self) -> i64 {
+        self.log.as_ref().map_or(0, |log| log.high_watermark() - log.last_stable_offset())
+    }
+}

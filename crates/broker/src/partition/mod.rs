@@ -1,0 +1,229 @@
+//! One partition as this broker hosts it: its log, who leads it, and how far its replicas are.
+//!
+//! The log is behind one mutex, held for the time of an append or an index look-up and never across
+//! an await; records are checked before the lock is taken and read after it is released.
+//!
+//! # Layout
+//! - [`append`]: records in
+//! - [`read`]: records out
+//! - [`offsets`]: look-ups by time and epoch, DeleteRecords
+//! - [`leadership`]: what the metadata says of the partition, followers, the high watermark
+//! - [`flush`]: the thread that waits for the disk
+//! - [`settings`]: what a topic's configuration means for its partitions
+//! - [`counters`]: what happened, for metrics
+
+pub mod append;
+pub mod counters;
+pub mod flush;
+pub mod leadership;
+pub mod offsets;
+pub mod read;
+pub mod settings;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use ottla_log::{AppendPolicy, Log, Offsets};
+use ottla_wire::{ErrorCode, Uuid};
+use parking_lot::Mutex;
+
+pub use append::{Append, AppendFailure};
+pub use counters::Counters;
+pub use flush::Flusher;
+pub use leadership::Assignment;
+pub use offsets::Deletion;
+pub use read::{Fetch, Fetched};
+pub use settings::TopicSettings;
+
+use crate::waiters::Waiters;
+use leadership::Leadership;
+
+/// Names a partition and everything about it that never changes.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    pub topic: Arc<str>,
+    pub topic_id: Uuid,
+    pub index: i32,
+    /// The broker that hosts this replica.
+    pub broker_id: i32,
+    /// Which of the broker's log directories holds it.
+    pub directory: usize,
+}
+
+/// One hosted partition.
+#[derive(Debug)]
+pub struct Partition {
+    identity: Identity,
+    state: Mutex<State>,
+    /// A copy of the log's append policy, so that records are checked without the lock.
+    policy: ArcSwap<AppendPolicy>,
+    waiters: Arc<Waiters>,
+    counters: Counters,
+    flusher: Flusher,
+    flush_is_queued: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    /// None once the partition is deleted or closed.
+    log: Option<Log>,
+    settings: Arc<TopicSettings>,
+    leadership: Leadership,
+}
+
+impl Partition {
+    /// Hosts an open log. Nobody leads the partition until [`Partition::assign`] says so.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        mut log: Log,
+        settings: Arc<TopicSettings>,
+        flusher: Flusher,
+    ) -> Self {
+        log.update_config(Arc::clone(&settings.log));
+        let policy = ArcSwap::from_pointee(log.append_policy());
+        let state = State { log: Some(log), settings, leadership: Leadership::default() };
+        Self {
+            identity,
+            state: Mutex::new(state),
+            policy,
+            waiters: Arc::default(),
+            counters: Counters::default(),
+            flusher,
+            flush_is_queued: AtomicBool::new(false),
+        }
+    }
+
+    /// The topic's name.
+    #[must_use]
+    pub fn topic(&self) -> &Arc<str> {
+        &self.identity.topic
+    }
+
+    /// The topic's id.
+    #[must_use]
+    pub fn topic_id(&self) -> Uuid {
+        self.identity.topic_id
+    }
+
+    /// The partition's number.
+    #[must_use]
+    pub fn index(&self) -> i32 {
+        self.identity.index
+    }
+
+    /// Which of the broker's log directories holds it.
+    #[must_use]
+    pub fn directory(&self) -> usize {
+        self.identity.directory
+    }
+
+    /// Who waits for it.
+    #[must_use]
+    pub fn waiters(&self) -> &Arc<Waiters> {
+        &self.waiters
+    }
+
+    /// What happened to it.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Whether a write or flush failed: every request gets `KAFKA_STORAGE_ERROR` from then on.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.state.lock().log.as_ref().is_some_and(Log::is_offline)
+    }
+
+    /// The log's offsets.
+    ///
+    /// # Errors
+    /// `KAFKA_STORAGE_ERROR` when offline, `NOT_LEADER_OR_FOLLOWER` when deleted.
+    pub fn log_offsets(&self) -> Result<Offsets, ErrorCode> {
+        self.state.lock().log().map(Log::offsets)
+    }
+
+    /// Offsets, size and segments of the log for metrics and DescribeLogDirs; `None` when it is closed.
+    #[must_use]
+    pub fn usage(&self) -> Option<Usage> {
+        let state = self.state.lock();
+        let log = state.log.as_ref()?;
+        Some(Usage {
+            offsets: log.offsets(),
+            bytes: log.size(),
+            segments: log.segment_count(),
+            is_leader: state.leadership.is_leader(self.identity.broker_id),
+            is_under_replicated: state.leadership.is_under_replicated(self.identity.broker_id),
+            is_under_min_isr: state.is_under_min_isr(self.identity.broker_id),
+            is_offline: log.is_offline(),
+        })
+    }
+
+    /// Takes over changed settings.
+    pub fn update_settings(&self, settings: Arc<TopicSettings>) {
+        let mut state = self.state.lock();
+        if let Some(log) = &mut state.log {
+            log.update_config(Arc::clone(&settings.log));
+            self.policy.store(Arc::new(log.append_policy()));
+        }
+        state.settings = settings;
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<TopicSettings> {
+        Arc::clone(&self.state.lock().settings)
+    }
+
+    /// Runs `work` on the log, for maintenance; `None` when the partition is closed.
+    pub fn with_log<Outcome>(&self, work: impl FnOnce(&mut Log) -> Outcome) -> Option<Outcome> {
+        self.state.lock().log.as_mut().map(work)
+    }
+
+    /// Gives up the log: the partition is deleted or the broker stops. Whoever waits is woken.
+    pub fn take_log(&self) -> Option<Log> {
+        let log = {
+            let mut state = self.state.lock();
+            state.leadership = Leadership::default();
+            state.log.take()
+        };
+        self.waiters.changed();
+        log
+    }
+
+    /// Notes that the log failed.
+    fn failed(&self, error: &ottla_log::Error) {
+        let Identity { topic, index, .. } = &self.identity;
+        tracing::error!(%topic, partition = index, %error, "the partition goes offline");
+        self.waiters.changed();
+    }
+}
+
+impl State {
+    fn log(&self) -> Result<&Log, ErrorCode> {
+        let log = self.log.as_ref().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        if log.is_offline() { Err(ErrorCode::KafkaStorageError) } else { Ok(log) }
+    }
+
+    fn log_mut(&mut self) -> Result<&mut Log, ErrorCode> {
+        let log = self.log.as_mut().ok_or(ErrorCode::NotLeaderOrFollower)?;
+        if log.is_offline() { Err(ErrorCode::KafkaStorageError) } else { Ok(log) }
+    }
+}
+
+/// A log's size and standing.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    pub offsets: Offsets,
+    pub bytes: u64,
+    pub segments: usize,
+    pub is_leader: bool,
+    pub is_under_replicated: bool,
+    pub is_under_min_isr: bool,
+    pub is_offline: bool,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What a topic's configuration means for its partitions.
+//!
+//! A topic's own values win, then the broker's, by the key table of `ottla_metadata::config`.
+
+use std::sync::Arc;
+
+use ottla_log::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType};
+use ottla_metadata::config::{Layers, Values, broker, resolve, topic};
+use ottla_metadata::{ConfigResource, MetadataImage};
+
+/// The settings of a topic's partitions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TopicSettings {
+    pub log: Arc<LogConfig>,
+    /// `min.insync.replicas`.
+    pub min_insync_replicas: i32,
+}
+
+impl Default for TopicSettings {
+    fn default() -> Self {
+        Self { log: Arc::default(), min_insync_replicas: 1 }
+    }
+}
+
+/// Where a broker's values come from: its properties file, and the metadata.
+#[derive(Clone, Debug)]
+pub struct SettingsSource {
+    pub broker_id: i32,
+    /// The properties file and the command line.
+    pub file: Arc<Values>,
+}
+
+impl SettingsSource {
+    /// The settings in force for a topic.
+    #[must_use]
+    pub fn topic(&self, image: &MetadataImage, topic: &str) -> TopicSettings {
+        let own = image.configs.topic(topic).map(Arc::as_ref);
+        let own_broker = image.configs.get(&ConfigResource::broker(self.broker_id));
+        let all_brokers = image.configs.get(&ConfigResource::all_brokers());
+        let layers = Layers {
+            broker: own_broker.map(Arc::as_ref),
+            cluster: all_brokers.map(Arc::as_ref),
+            file: &self.file,
+        };
+        InForce { own, layers }.settings()
+    }
+}
+
+struct InForce<'a> {
+    own: Option<&'a Values>,
+    layers: Layers<'a>,
+}
+
+impl InForce<'_> {
+    fn settings(&self) -> TopicSettings {
+        let policy = self.text("cleanup.policy");
+        let has = |item| policy.split(',').any(|entry| entry.trim() == item);
+        let log = LogConfig {
+            segment_bytes: self.int("segment.bytes"),
+            segment_ms: self.number("segment.ms"),
+            segment_jitter_ms: self.number("segment.jitter.ms"),
+            segment_index_bytes: self.int("segment.index.bytes"),
+            retention_ms: self.number("retention.ms"),
+            retention_bytes: self.number("retention.bytes"),
+            flush_messages: self.number("flush.messages"),
+            flush_ms: self.number("flush.ms"),
+            index_interval_bytes: self.int("index.interval.bytes"),
+            file_delete_delay_ms: self.number("file.delete.delay.ms"),
+            delete_retention_ms: self.number("delete.retention.ms"),
+            min_compaction_lag_ms: self.number("min.compaction.lag.ms"),
+            max_compaction_lag_ms: self.number("max.compaction.lag.ms"),
+            min_cleanable_dirty_ratio: self.fraction("min.cleanable.dirty.ratio"),
+            cleanup_policy: CleanupPolicy { delete: has("delete"), compact: has("compact") },
+            max_message_bytes: self.int("max.message.bytes"),
+            compression: self.compression(),
+            preallocate: self.text("preallocate").eq_ignore_ascii_case("true"),
+            timestamp_type: match self.text("message.timestamp.type").as_str() {
+                "LogAppendTime" => TimestampType::LogAppendTime,
+                _ => TimestampType::CreateTime,
+            },
+            timestamp_before_max_ms: self.number("message.timestamp.before.max.ms"),
+            timestamp_after_max_ms: self.number("message.timestamp.after.max.ms"),
+            producer_id_expiration_ms: self.producer_id_expiration_ms(),
+        };
+        TopicSettings {
+            log: Arc::new(log),
+            min_insync_replicas: self.int("min.insync.replicas"),
+        }
+    }
+
+    fn text(&self, name: &str) -> String {
+        let entry = topic::find(name).expect("the names above are in the table");
+        resolve::topic_value(entry, self.own, self.layers).trim().to_owned()
+    }
+
+    fn parsed<Number: std::str::FromStr>(&self, name: &str) -> Number {
+        self.text(name).parse().ok().unwrap_or_else(|| {
+            // Values are checked before they are stored; a metadata log from elsewhere may differ.
+            tracing::warn!(key = name, "a value that means nothing gives way to the default");
+            let entry = topic::find(name).expect("the names above are in the table");
+            let default = entry.key.default.and_then(|default| default.parse().ok());
+            default.expect("numeric topic keys have numeric defaults")
+        })
+    }
+
+    fn number(&self, name: &str) -> i64 {
+        self.parsed(name)
+    }
+
+    fn int(&self, name: &str) -> i32 {
+        self.parsed(name)
+    }
+
+    fn fraction(&self, name: &str) -> f64 {
+        self.parsed(name)
+    }
+
+    fn compression(&self) -> BrokerCompression {
+        match self.text("compression.type").as_str() {
+            "uncompressed" => BrokerCompression::Uncompressed,
+            "gzip" => BrokerCompression::Gzip(self.int("compression.gzip.level")),
+            "snappy" => BrokerCompression::Snappy,
+            "lz4" => BrokerCompression::Lz4(self.int("compression.lz4.level")),
+            "zstd" => BrokerCompression::Zstd(self.int("compression.zstd.level")),
+            _ => BrokerCompression::Producer,
+        }
+    }
+
+    fn producer_id_expiration_ms(&self) -> i64 {
+        let entry = broker::find("producer.id.expiration.ms").expect("a broker key");
+        let layers = resolve::broker(&entry.key, &[], self.layers);
+        let nearest = layers.into_iter().next().and_then(|layer| layer.value);
+        let parsed = nearest.and_then(|value| value.trim().parse().ok());
+        parsed.unwrap_or(LogConfig::default().producer_id_expiration_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn settings(own: &[(&str, &str)], file: &[(&str, &str)]) -> TopicSettings {
+        let (own, file) = (values(own), values(file));
+        let layers = Layers { broker: None, cluster: None, file: &file };
+        InForce { own: Some(&own), layers }.settings()
+    }
+
+    #[test]
+    fn without_values_the_defaults_are_the_logs_own() {
+        assert_eq!(settings(&[], &[]), TopicSettings::default());
+    }
+
+    #[test]
+    fn values_reach_the_log() {
+        let own = [
+            ("cleanup.policy", "compact,delete"),
+            ("compression.type", "zstd"),
+            ("compression.zstd.level", "7"),
+            ("message.timestamp.type", "LogAppendTime"),
+            ("min.insync.replicas", "2"),
+            ("retention.ms", "nonsense"),
+        ];
+        let found = settings(&own, &[("log.retention.bytes", "99"), ("log.roll.hours", "1")]);
+        assert_eq!(found.log.cleanup_policy, CleanupPolicy { delete: true, compact: true });
+        assert_eq!(found.log.compression, BrokerCompression::Zstd(7));
+        assert_eq!(found.log.timestamp_type, TimestampType::LogAppendTime);
+        assert_eq!(found.min_insync_replicas, 2);
+        assert_eq!(found.log.retention_bytes, 99);
+        assert_eq!(found.log.segment_ms, 3_600_000);
+        assert_eq!(found.log.retention_ms, 604_800_000);
+    }
+}

@@ -1,0 +1,479 @@
+//! Every partition that this broker hosts, found by topic name or topic id.
+//!
+//! Look-ups take no lock and allocate nothing. What exists is decided by the metadata alone
+//! ([`crate::reconcile`]); logs that were loaded from disk wait here until the metadata claims them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use ottla_log::directory::LoadOptions;
+use ottla_log::{Log, LogDirectory, TopicPartition};
+use ottla_metadata::MetadataImage;
+use ottla_wire::{ErrorCode, Uuid};
+use ottla_world::{Clock, Disk, Random};
+use parking_lot::Mutex;
+
+use crate::partition::counters::Counts;
+use crate::partition::settings::SettingsSource;
+use crate::partition::{Counters, Flusher, Partition};
+
+/// A log directory of this broker, open and locked, with the id from its `meta.properties`.
+#[derive(Debug)]
+pub struct HostedDirectory {
+    pub log_directory: LogDirectory,
+    pub id: Uuid,
+}
+
+/// What a broker needs to host partitions.
+#[derive(Debug)]
+pub struct Hosting {
+    pub directories: Vec<HostedDirectory>,
+    pub settings: SettingsSource,
+    /// `num.recovery.threads.per.data.dir`.
+    pub recovery_threads: usize,
+}
+
+/// One place of a hosted topic.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Hosted {
+    /// Another broker's, or nobody's.
+    #[default]
+    Absent,
+    /// Ours, but its log could not be opened.
+    Offline,
+    Online(Arc<Partition>),
+}
+
+/// A topic of which this broker hosts partitions.
+#[derive(Debug)]
+pub struct HostedTopic {
+    pub name: Arc<str>,
+    pub id: Uuid,
+    /// By partition index.
+    pub(crate) places: ArcSwap<Vec<Hosted>>,
+}
+
+/// A log from disk that the metadata has not claimed.
+#[derive(Debug)]
+pub(crate) struct Unclaimed {
+    pub(crate) directory: usize,
+    pub(crate) log: Log,
+}
+
+/// A deleted partition's files, to be removed when they are due.
+#[derive(Debug)]
+struct Deleted {
+    due_ms: i64,
+    directory: usize,
+    path: PathBuf,
+}
+
+/// The partitions of one broker.
+#[derive(Debug)]
+pub struct Partitions {
+    by_name: papaya::HashMap<Arc<str>, Arc<HostedTopic>>,
+    by_id: papaya::HashMap<Uuid, Arc<HostedTopic>>,
+    pub(crate) directories: Vec<HostedDirectory>,
+    pub(crate) settings: SettingsSource,
+    pub(crate) flusher: Flusher,
+    pub(crate) unclaimed: Mutex<HashMap<TopicPartition, Unclaimed>>,
+    pub(crate) failed: Mutex<HashSet<TopicPartition>>,
+    deleted: Mutex<Vec<Deleted>>,
+    /// What deleted partitions counted, so that the broker's totals never go back.
+    retired: Mutex<Counts>,
+    /// Requests for partitions that are not here.
+    strangers: Counters,
+    is_loaded: AtomicBool,
+    world: World,
+}
+
+/// What partitions touch.
+#[derive(Clone)]
+pub struct World {
+    pub disk: Arc<dyn Disk>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("World")
+    }
+}
+
+impl Partitions {
+    /// Loads every log from disk, recovering what a crash interrupted.
+    ///
+    /// # Errors
+    /// When a directory can't be read, or no thread can be started.
+    pub fn load(
+        mut hosting: Hosting,
+        image: &MetadataImage,
+        world: World,
+    ) -> Result<Self, LoadError> {
+        let settings = hosting.settings;
+        let config_for =
+            |partition: &TopicPartition| settings.topic(image, &partition.topic).log;
+        let options = LoadOptions {
+            config_for: &config_for,
+            threads: hosting.recovery_threads,
+            now_ms: world.clock.now_ms(),
+        };
+        let mut unclaimed = HashMap::new();
+        let mut failed = HashSet::new();
+        for (directory, hosted) in hosting.directories.iter_mut().enumerate() {
+            let loaded = hosted.log_directory.load(&options)?;
+            for (partition, error) in loaded.failed {
+                tracing::error!(%partition, %error, "the log can't be opened");
+                failed.insert(partition);
+            }
+            for log in loaded.logs {
+                let partition = log.partition().clone();
+                if let Some(double) = unclaimed.insert(partition, Unclaimed { directory, log }) {
+                    let path = double.log.directory().to_owned();
+                    return Err(LoadError::Twice { path });
+                }
+            }
+        }
+        Ok(Self {
+            by_name: papaya::HashMap::new(),
+            by_id: papaya::HashMap::new(),
+            directories: hosting.directories,
+            settings,
+            flusher: Flusher::start(Arc::clone(&world.clock)).map_err(LoadError::Thread)?,
+            unclaimed: Mutex::new(unclaimed),
+            failed: Mutex::new(failed),
+            deleted: Mutex::default(),
+            retired: Mutex::default(),
+            strangers: Counters::default(),
+            is_loaded: AtomicBool::new(false),
+            world,
+        })
+    }
+
+    /// The partition, if this broker hosts it and can read it.
+    #[must_use]
+    pub fn get(&self, topic: &str, index: i32) -> Option<Arc<Partition>> {
+        match self.by_name.pin().get(topic)?.place(index) {
+            Hosted::Online(partition) => Some(partition),
+            Hosted::Absent | Hosted::Offline => None,
+        }
+    }
+
+    /// The partition, or why there is none.
+    ///
+    /// # Errors
+    /// `KAFKA_STORAGE_ERROR`; `NOT_LEADER_OR_FOLLOWER` when others host it;
+    /// `UNKNOWN_TOPIC_OR_PARTITION`.
+    pub fn find(
+        &self,
+        topic: &str,
+        index: i32,
+        image: &MetadataImage,
+    ) -> Result<Arc<Partition>, ErrorCode> {
+        let place = self.by_name.pin().get(topic).map(|topic| topic.place(index));
+        match place {
+            Some(Hosted::Online(partition)) => Ok(partition),
+            Some(Hosted::Offline) => Err(ErrorCode::KafkaStorageError),
+            Some(Hosted::Absent) | None => {
+                let topic = image.topics.by_name(topic);
+                match topic.and_then(|topic| topic.partition(index)) {
+                    Some(_) => Err(ErrorCode::NotLeaderOrFollower),
+                    None => Err(ErrorCode::UnknownTopicOrPartition),
+                }
+            }
+        }
+    }
+
+    /// The hosted topic with that id.
+    #[must_use]
+    pub fn topic_by_id(&self, id: Uuid) -> Option<Arc<HostedTopic>> {
+        self.by_id.pin().get(&id).cloned()
+    }
+
+    /// The hosted topic of that name.
+    #[must_use]
+    pub fn topic(&self, name: &str) -> Option<Arc<HostedTopic>> {
+        self.by_name.pin().get(name).cloned()
+    }
+
+    /// Every partition that is online.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<Partition>> {
+        let topics = self.by_name.pin();
+        topics.values().flat_map(|topic| topic.online()).collect()
+    }
+
+    /// How many of our partitions have a log that could not be opened or failed since.
+    #[must_use]
+    pub fn offline_count(&self) -> usize {
+        let topics = self.by_name.pin();
+        let is_offline = |place: &Hosted| match place {
+            Hosted::Absent => false,
+            Hosted::Offline => true,
+            Hosted::Online(partition) => partition.is_offline(),
+        };
+        let count = |topic: &Arc<HostedTopic>| {
+            topic.places.load().iter().filter(|place| is_offline(place)).count()
+        };
+        topics.values().map(count).sum()
+    }
+
+    /// Counts of requests for partitions that are not here.
+    #[must_use]
+    pub fn strangers(&self) -> &Counters {
+        &self.strangers
+    }
+
+    /// What deleted partitions counted.
+    #[must_use]
+    pub fn retired(&self) -> Counts {
+        *self.retired.lock()
+    }
+
+    /// Total and free bytes of the file system that holds a directory.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn space(&self, directory: usize) -> io::Result<ottla_world::disk::Space> {
+        self.world.disk.space(self.path(directory))
+    }
+
+    /// A log directory's path.
+    ///
+    /// # Panics
+    /// When there is no such directory: indices come from partitions of this broker.
+    #[must_use]
+    pub fn path(&self, directory: usize) -> &Path {
+        self.directories[directory].log_directory.path()
+    }
+
+    pub(crate) fn insert(&self, topic: &Arc<HostedTopic>) {
+        self.by_id.pin().insert(topic.id, Arc::clone(topic));
+        self.by_name.pin().insert(Arc::clone(&topic.name), Arc::clone(topic));
+    }
+
+    pub(crate) fn remove(&self, id: Uuid) -> Option<Arc<HostedTopic>> {
+        let topic = self.by_id.pin().remove(&id).cloned()?;
+        // A topic of the same name and another id may be there by now.
+        let by_name = self.by_name.pin();
+        if by_name.get(&*topic.name).is_some_and(|named| named.id == id) {
+            by_name.remove(&*topic.name);
+        }
+        Some(topic)
+    }
+
+    /// Deletes a hosted partition: its directory gets a name that ends with `-delete`, and goes later.
+    pub(crate) fn delete(&self, partition: &Partition, now_ms: i64) {
+        *self.retired.lock() += partition.counters().counts();
+        let delay_ms = partition.settings().log.file_delete_delay_ms;
+        if let Some(log) = partition.take_log() {
+            self.delete_log(partition.directory(), log, now_ms.saturating_add(delay_ms));
+        }
+    }
+
+    pub(crate) fn delete_log(&self, directory: usize, log: Log, due_ms: i64) {
+        let partition = log.partition().clone();
+        let mut random = [0; 16];
+        self.world.random.fill(&mut random);
+        let unique: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        match self.directories[directory].log_directory.delete_log(log, &unique) {
+            Ok(path) => {
+                tracing::info!(%partition, "the log is deleted");
+                self.deleted.lock().push(Deleted { due_ms, directory, path });
+            }
+            Err(error) => tracing::error!(%partition, %error, "a log can't be deleted"),
+        }
+    }
+
+    /// Deletes logs that the metadata does not know: topics deleted while this broker was down. Call it
+    /// once, when the metadata is caught up with and reconciled.
+    pub fn discard_unclaimed(&self, now_ms: i64) {
+        let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
+        for (partition, Unclaimed { directory, log }) in unclaimed {
+            tracing::warn!(%partition, "the metadata knows no such partition; its log is deleted");
+            let delay_ms = log.config().file_delete_delay_ms;
+            self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
+        }
+        self.is_loaded.store(true, Ordering::Release);
+    }
+}
+
+impl HostedTopic {
+    pub(crate) fn new(name: Arc<str>, id: Uuid) -> Self {
+        Self { name, id, places: ArcSwap::default() }
+    }
+
+    pub(crate) fn place(&self, index: i32) -> Hosted {
+        let places = self.places.load();
+        let place = usize::try_from(index).ok().and_then(|index| places.get(index));
+        place.cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn set(&self, index: i32, place: Hosted) {
+        let Ok(index) = usize::try_from(index) else { return };
+        let mut places = Vec::clone(&self.places.load());
+        if places.len() <= index {
+            places.resize(index + 1, Hosted::Absent);
+        }
+        places[index] = place;
+        self.places.store(Arc::new(places));
+    }
+
+    /// The partitions that are online, by index.
+    #[must_use]
+    pub fn online(&self) -> Vec<Arc<Partition>> {
+        let online = |place: &Hosted| match place {
+            Hosted::Online(partition) => Some(Arc::clone(partition)),
+            Hosted::Absent | Hosted::Offline => None,
+        };
+        self.places.load().iter().filter_map(online).collect()
+    }
+}
+
+/// Maintenance, called by the node's timers.
+impl Partitions {
+    /// Deletes what retention no longer keeps and removes the files of what was deleted a while ago.
+    pub fn run_retention(&self, now_ms: i64) {
+        for partition in self.all() {
+            let outcome = partition.with_log(|log| {
+                log.expire_producers(now_ms);
+                let deleted = log.delete_old_segments(now_ms)?;
+                log.remove_deleted_files(now_ms)?;
+                Ok::<_, ottla_log::Error>(deleted)
+            });
+            let (topic, index) = (partition.topic(), partition.index());
+            match outcome {
+                Some(Ok(segments)) if segments > 0 => {
+                    tracing::info!(%topic, partition = index, segments, "segments are deleted");
+                }
+                Some(Err(error)) => {
+                    tracing::error!(%topic, partition = index, %error, "retention failed");
+                }
+                Some(Ok(_)) | None => {}
+            }
+        }
+        self.remove_deleted(now_ms);
+    }
+
+    fn remove_deleted(&self, now_ms: i64) {
+        let due: Vec<Deleted> =
+            self.deleted.lock().extract_if(.., |deleted| deleted.due_ms <= now_ms).collect();
+        for Deleted { directory, path, .. } in due {
+            if let Err(error) = self.directories[directory].log_directory.remove(&path) {
+                tracing::error!(%error, "a deleted log's files can't be removed");
+            }
+        }
+    }
+
+    /// Has every log synced whose `flush.ms` or `flush.messages` asks for it.
+    pub fn flush_due(&self, now_ms: i64) {
+        for partition in self.all() {
+            if partition.with_log(|log| log.flush_is_due(now_ms)) == Some(true) {
+                partition.request_flush();
+            }
+        }
+    }
+
+    /// Writes every directory's `replication-offset-checkpoint`.
+    pub fn checkpoint_high_watermarks(&self) {
+        self.checkpoint(Log::high_watermark, |directory, offsets| {
+            directory.checkpoint_high_watermarks(offsets)
+        });
+    }
+
+    /// Writes every directory's `recovery-point-offset-checkpoint` and `log-start-offset-checkpoint`.
+    pub fn checkpoint_recovery_points(&self) {
+        self.checkpoint(Log::recovery_point, |directory, offsets| {
+            directory.checkpoint_recovery_points(offsets)
+        });
+        self.checkpoint(Log::log_start_offset, |directory, offsets| {
+            directory.checkpoint_log_start_offsets(offsets)
+        });
+    }
+
+    fn checkpoint(
+        &self,
+        offset: impl Fn(&Log) -> i64,
+        write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
+    ) {
+        // Before the metadata has claimed the logs, the checkpoints of the last run know more.
+        if !self.is_loaded.load(Ordering::Acquire) {
+            return;
+        }
+        let mut by_directory = vec![BTreeMap::new(); self.directories.len()];
+        for partition in self.all() {
+            let name = TopicPartition::new(&**partition.topic(), partition.index());
+            if let Some(offset) = partition.with_log(|log| offset(log)) {
+                by_directory[partition.directory()].insert(name, offset);
+            }
+        }
+        self.write_checkpoints(&by_directory, write);
+    }
+
+    fn write_checkpoints(
+        &self,
+        by_directory: &[BTreeMap<TopicPartition, i64>],
+        write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
+    ) {
+        for (hosted, offsets) in self.directories.iter().zip(by_directory) {
+            if let Err(error) = write(&hosted.log_directory, offsets) {
+                let path = hosted.log_directory.path().display();
+                tracing::error!(%path, %error, "a checkpoint can't be written");
+            }
+        }
+    }
+
+    /// Closes every log and, where all of a directory's closed well, leaves the clean shutdown marker.
+    pub fn shutdown(&self, broker_epoch: i64, now_ms: i64) {
+        let count = self.directories.len();
+        let mut high_watermarks = vec![BTreeMap::new(); count];
+        let mut recovery_points = vec![BTreeMap::new(); count];
+        let mut log_starts = vec![BTreeMap::new(); count];
+        let mut is_clean = vec![true; count];
+        let logs = self.all().into_iter().filter_map(|partition| {
+            Some((partition.directory(), partition.take_log()?))
+        });
+        let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
+        let logs = logs.chain(unclaimed.into_values().map(|each| (each.directory, each.log)));
+        for (directory, mut log) in logs {
+            let partition = log.partition().clone();
+            high_watermarks[directory].insert(partition.clone(), log.high_watermark());
+            log_starts[directory].insert(partition.clone(), log.log_start_offset());
+            match log.close(now_ms) {
+                Ok(point) => {
+                    recovery_points[directory].insert(partition, point);
+                }
+                Err(error) => {
+                    tracing::error!(%partition, %error, "the log is not closed in order");
+                    recovery_points[directory].insert(partition, log.recovery_point());
+                    is_clean[directory] = false;
+                }
+            }
+        }
+        self.write_checkpoints(&high_watermarks, LogDirectory::checkpoint_high_watermarks);
+        self.write_checkpoints(&recovery_points, LogDirectory::checkpoint_recovery_points);
+        self.write_checkpoints(&log_starts, LogDirectory::checkpoint_log_start_offsets);
+        for (hosted, _) in self.directories.iter().zip(is_clean).filter(|(_, clean)| *clean) {
+            if let Err(error) = hosted.log_directory.mark_clean_shutdown(broker_epoch) {
+                tracing::error!(%error, "no clean shutdown marker: the next start will recover");
+            }
+        }
+    }
+}
+
+/// Why the logs could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    #[error(transparent)]
+    Log(#[from] ottla_log::Error),
+    #[error("{} holds a partition that another log directory holds too", path.display())]
+    Twice { path: PathBuf },
+    #[error("cannot start a thread")]
+    Thread(#[source] io::Error),
+}

@@ -1,0 +1,229 @@
+//! Makes the hosted partitions what the metadata says they are.
+//!
+//! Partitions are created, deleted, given leaders and settings here and nowhere else. Calls come from
+//! one task, in the order of the metadata log.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use ottla_log::{Log, TopicPartition};
+use ottla_metadata::{
+    Changes, ConfigResource, MetadataImage, PartitionImage, ResourceType, TopicFate, TopicImage,
+};
+use ottla_wire::Uuid;
+
+use crate::partition::{Assignment, Identity, Partition, TopicSettings};
+use crate::partitions::{Hosted, HostedTopic, Partitions, Unclaimed};
+
+impl Partitions {
+    /// Takes over what changed; `image` holds the changes.
+    pub fn reconcile(&self, changes: &Changes, image: &MetadataImage, now_ms: i64) {
+        // A topic may be deleted and created again under its name within one delta.
+        let is_gone = |fate| matches!(fate, TopicFate::Deleted);
+        for (id, _) in changes.topics.iter().filter(|(_, change)| is_gone(change.fate)) {
+            self.delete_topic(*id, now_ms);
+        }
+        for (id, change) in changes.topics.iter().filter(|(_, change)| !is_gone(change.fate)) {
+            if let Some(topic) = image.topics.by_id(*id) {
+                self.take_over(topic, &change.partitions, image, now_ms);
+            }
+        }
+        self.reconfigure(&changes.configs, image);
+    }
+
+    fn delete_topic(&self, id: Uuid, now_ms: i64) {
+        if let Some(topic) = self.remove(id) {
+            for partition in topic.online() {
+                self.delete(&partition, now_ms);
+            }
+        }
+    }
+
+    fn take_over(
+        &self,
+        topic: &TopicImage,
+        indices: &BTreeSet<i32>,
+        image: &MetadataImage,
+        now_ms: i64,
+    ) {
+        let broker_id = self.settings.broker_id;
+        let mut hosted = self.topic_by_id(topic.id);
+        let mut settings = None;
+        for index in indices {
+            let Some(partition) = topic.partition(*index) else { continue };
+            if !partition.replicas.contains(&broker_id) {
+                if let Some(hosted) = &hosted {
+                    self.give_up(hosted, *index, now_ms);
+                }
+                continue;
+            }
+            let hosted = hosted.get_or_insert_with(|| {
+                let hosted = Arc::new(HostedTopic::new(Arc::clone(&topic.name), topic.id));
+                self.insert(&hosted);
+                hosted
+            });
+            if let Hosted::Absent = hosted.place(*index) {
+                let settings = settings
+                    .get_or_insert_with(|| Arc::new(self.settings.topic(image, &topic.name)));
+                let place = self.host(hosted, *index, partition, settings, now_ms);
+                // It is assigned before anybody can find it.
+                assign(&place, partition);
+                hosted.set(*index, place);
+            } else {
+                assign(&hosted.place(*index), partition);
+            }
+        }
+    }
+
+    fn give_up(&self, topic: &HostedTopic, index: i32, now_ms: i64) {
+        let place = topic.place(index);
+        topic.set(index, Hosted::Absent);
+        if let Hosted::Online(partition) = place {
+            self.delete(&partition, now_ms);
+        }
+    }
+
+    /// Opens the log of a partition: the one that was loaded, or a new one.
+    fn host(
+        &self,
+        topic: &HostedTopic,
+        index: i32,
+        image: &PartitionImage,
+        settings: &Arc<TopicSettings>,
+        now_ms: i64,
+    ) -> Hosted {
+        let name = TopicPartition::new(&*topic.name, index);
+        if self.failed.lock().contains(&name) {
+            return Hosted::Offline;
+        }
+        let (directory, log) = match self.claim(&name, topic.id, now_ms) {
+            Some(Unclaimed { directory, log }) => (directory, log),
+            None => {
+                let directory = self.choose_directory(image);
+                let log_directory = &self.directories[directory].log_directory;
+                let config = Arc::clone(&settings.log);
+                match log_directory.create_log(&name, *topic.id.as_bytes(), config, now_ms) {
+                    Ok(log) => (directory, log),
+                    Err(error) => {
+                        tracing::error!(partition = %name, %error, "the log can't be created");
+                        return Hosted::Offline;
+                    }
+                }
+            }
+        };
+        let identity = Identity {
+            topic: Arc::clone(&topic.name),
+            topic_id: topic.id,
+            index,
+            broker_id: self.settings.broker_id,
+            directory,
+        };
+        let flusher = self.flusher.clone();
+        Hosted::Online(Arc::new(Partition::new(identity, log, Arc::clone(settings), flusher)))
+    }
+
+    /// The loaded log of a partition. A log of another topic with the same name is deleted.
+    fn claim(&self, name: &TopicPartition, topic_id: Uuid, now_ms: i64) -> Option<Unclaimed> {
+        let Unclaimed { directory, mut log } = self.unclaimed.lock().remove(name)?;
+        if log.topic_id().is_some_and(|id| Uuid::from_bytes(id) != topic_id) {
+            tracing::warn!(partition = %name, "the log belongs to an older topic; it is deleted");
+            let delay_ms = log.config().file_delete_delay_ms;
+            self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
+            return None;
+        }
+        let prepared = self.restore(&mut log, directory, name, topic_id);
+        if let Err(error) = prepared {
+            tracing::error!(partition = %name, %error, "the log can't be taken over");
+        }
+        Some(Unclaimed { directory, log })
+    }
+
+    fn restore(
+        &self,
+        log: &mut Log,
+        directory: usize,
+        name: &TopicPartition,
+        topic_id: Uuid,
+    ) -> ottla_log::Result<()> {
+        if log.topic_id().is_none() {
+            log.assign_topic_id(*topic_id.as_bytes())?;
+        }
+        let checkpointed = self.directories[directory].log_directory.high_watermarks();
+        if let Some(high_watermark) = checkpointed.get(name) {
+            log.update_high_watermark(*high_watermark)?;
+        }
+        Ok(())
+    }
+
+    /// Where a new log goes: where the controller says, else to the directory with the fewest logs.
+    fn choose_directory(&self, image: &PartitionImage) -> usize {
+        let assigned = image.directory_of(self.settings.broker_id);
+        let named = self.directories.iter().position(|hosted| Some(hosted.id) == assigned);
+        if let Some(directory) = named {
+            return directory;
+        }
+        if self.directories.len() == 1 {
+            return 0;
+        }
+        let mut logs = vec![0usize; self.directories.len()];
+        for partition in self.all() {
+            logs[partition.directory()] += 1;
+        }
+        let fewest = logs.iter().enumerate().min_by_key(|(_, count)| **count);
+        fewest.map_or(0, |(directory, _)| directory)
+    }
+
+    fn reconfigure(&self, changed: &BTreeSet<ConfigResource>, image: &MetadataImage) {
+        let own = self.settings.broker_id.to_string();
+        let is_ours = |resource: &ConfigResource| {
+            resource.kind == ResourceType::Broker
+                && (resource.name.is_empty() || resource.name == own)
+        };
+        let topics: Vec<Arc<HostedTopic>> = if changed.iter().any(is_ours) {
+            image.topics.iter().filter_map(|topic| self.topic_by_id(topic.id)).collect()
+        } else {
+            let topics = changed.iter().filter(|each| each.kind == ResourceType::Topic);
+            topics.filter_map(|each| self.topic(&each.name)).collect()
+        };
+        for topic in topics {
+            let settings = Arc::new(self.settings.topic(image, &topic.name));
+            for partition in topic.online() {
+                partition.update_settings(Arc::clone(&settings));
+            }
+        }
+    }
+
+    /// The ids of the log directories, in the order of `log.dirs`.
+    #[must_use]
+    pub fn directory_ids(&self) -> Vec<Uuid> {
+        self.directories.iter().map(|hosted| hosted.id).collect()
+    }
+
+    /// The paths of the log directories, in the order of `log.dirs`.
+    pub fn directory_paths(&self) -> impl Iterator<Item = &Path> {
+        self.directories.iter().map(|hosted| hosted.log_directory.path())
+    }
+}
+
+fn assign(place: &Hosted, image: &PartitionImage) {
+    let Hosted::Online(partition) = place else { return };
+    let assignment = Assignment {
+        leader: image.leader,
+        leader_epoch: image.leader_epoch,
+        partition_epoch: image.partition_epoch,
+        replicas: image.replicas.clone(),
+        isr: image.isr.clone(),
+    };
+    let (topic, index) = (partition.topic(), partition.index());
+    let (leader, leader_epoch) = (image.leader, image.leader_epoch);
+    match partition.assign(assignment) {
+        Ok(()) => tracing::debug!(%topic, partition = index, leader, leader_epoch, "assigned"),
+        Err(error) => {
+            tracing::error!(%topic, partition = index, %error, "leadership can't be taken over");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
