@@ -115,16 +115,11 @@ impl Record {
 }
 
 fn offset_key(group_id: &str, topic: &str, partition: i32) -> OffsetCommitKey {
-    OffsetCommitKey {
-        group: group_id.to_owned(),
-        topic: topic.to_owned(),
-        partition,
-        ..OffsetCommitKey::default()
-    }
+    OffsetCommitKey { group: group_id.to_owned(), topic: topic.to_owned(), partition }
 }
 
 fn group_key(group_id: &str) -> GroupMetadataKey {
-    GroupMetadataKey { group: group_id.to_owned(), ..GroupMetadataKey::default() }
+    GroupMetadataKey { group: group_id.to_owned() }
 }
 
 fn split_number(bytes: &Bytes) -> Option<(i16, Bytes)> {

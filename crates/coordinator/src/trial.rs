@@ -101,6 +101,16 @@ impl Trial {
         self.now = end;
     }
 
+    /// Lets time pass until the request is answered.
+    pub(crate) fn await_answer(&mut self, token: Token) {
+        while !self.answers.contains_key(&token) {
+            let deadline = self.runner.next_deadline().expect("offsets are always checked again");
+            assert!(deadline < self.now + 1_000_000, "never answered: {token:?}");
+            self.now = self.now.max(deadline);
+            self.tick();
+        }
+    }
+
     fn tick(&mut self) {
         let step = self.runner.tick(self.now);
         self.take(step);
@@ -230,7 +240,7 @@ impl Trial {
 
     fn fill(&mut self, size: usize) -> Vec<String> {
         let joins: Vec<(String, Token)> = (0..size).map(|_| self.join_new()).collect();
-        self.pass(REBALANCE_MS);
+        self.await_answer(joins[0].1);
         let mut leader = None;
         for (member_id, token) in &joins {
             let response = self.joined(*token);

@@ -80,6 +80,7 @@ impl Draft<'_> {
         let refusal = |error| Refusal(error, request.member_id.clone());
         if !self.has_room_for(&request.member_id) {
             self.remove_member(&request.member_id);
+            self.try_complete_join();
             return Err(Refusal(ErrorCode::GroupMaxSizeReached, String::new()));
         }
         let names = request.protocols.iter().map(|protocol| protocol.name.as_str());

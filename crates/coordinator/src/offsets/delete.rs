@@ -92,12 +92,7 @@ fn outcome(group: &Group, topic: OffsetDeleteRequestTopic) -> OffsetDeleteRespon
         .map(|partition| OffsetDeleteResponsePartition {
             partition_index: partition.partition_index,
             error_code: error.code(),
-            ..OffsetDeleteResponsePartition::default()
         })
         .collect();
-    OffsetDeleteResponseTopic {
-        name: topic.name,
-        partitions,
-        ..OffsetDeleteResponseTopic::default()
-    }
+    OffsetDeleteResponseTopic { name: topic.name, partitions }
 }
