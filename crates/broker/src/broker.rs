@@ -13,7 +13,7 @@ use crate::caller::Connection;
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::partitions::Partitions;
-use crate::producer_ids::ProducerIds;
+use crate::api::ProducerIds;
 use crate::reply::Outcome;
 use crate::router;
 use crate::settings::Settings;

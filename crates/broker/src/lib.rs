@@ -12,10 +12,8 @@
 //! - [`forward`]: the way to the controller
 //! - [`reply`]: what goes back
 //! - [`partition`], [`partitions`]: one partition, and all that this broker hosts
-//! - [`reconcile`]: makes them what the metadata says
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
-//! - [`producer_ids`]: ids for idempotent producers
 //! - [`metrics`]: what all of this counted
 pub mod broker;
 pub mod caller;
@@ -24,8 +22,6 @@ pub mod forward;
 pub mod metrics;
 pub mod partition;
 pub mod partitions;
-pub mod producer_ids;
-pub mod reconcile;
 pub mod reply;
 pub mod settings;
 pub mod waiters;

@@ -14,7 +14,8 @@ use ottla_metadata::{
 use ottla_wire::Uuid;
 
 use crate::partition::{Assignment, Identity, Partition, TopicSettings};
-use crate::partitions::{Hosted, HostedTopic, Partitions, Unclaimed};
+
+use super::{Hosted, HostedTopic, Partitions, Unclaimed};
 
 impl Partitions {
     /// Takes over what changed; `image` holds the changes.
@@ -224,6 +225,3 @@ fn assign(place: &Hosted, image: &PartitionImage) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

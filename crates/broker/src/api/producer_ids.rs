@@ -13,7 +13,7 @@ const VERSION: i16 = 0;
 
 /// What is left of the current block.
 #[derive(Debug, Default)]
-pub struct ProducerIds {
+pub(crate) struct ProducerIds {
     /// Held while a block is fetched, so that many producers cause one request.
     block: Mutex<Range<i64>>,
 }

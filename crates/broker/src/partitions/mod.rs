@@ -1,9 +1,19 @@
 //! Every partition that this broker hosts, found by topic name or topic id.
 //!
-//! Look-ups take no lock and allocate nothing. What exists is decided by the metadata alone
-//! ([`crate::reconcile`]); logs that were loaded from disk wait here until the metadata claims them.
+//! Look-ups take no lock and allocate nothing. What exists is decided by the metadata alone; logs that
+//! were loaded from disk wait here until the metadata claims them.
+//!
+//! # Layout
+//! - `reconcile`: creates, deletes and configures partitions as the metadata says
+//! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod maintenance;
+mod reconcile;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -332,137 +342,6 @@ impl HostedTopic {
             Hosted::Absent | Hosted::Offline => None,
         };
         self.places.load().iter().filter_map(online).collect()
-    }
-}
-
-/// Maintenance, called by the node's timers.
-impl Partitions {
-    /// Deletes what retention no longer keeps and removes the files of what was deleted a while ago.
-    pub fn run_retention(&self, now_ms: i64) {
-        for partition in self.all() {
-            let outcome = partition.with_log(|log| {
-                log.expire_producers(now_ms);
-                let deleted = log.delete_old_segments(now_ms)?;
-                log.remove_deleted_files(now_ms)?;
-                Ok::<_, ottla_log::Error>(deleted)
-            });
-            let (topic, index) = (partition.topic(), partition.index());
-            match outcome {
-                Some(Ok(segments)) if segments > 0 => {
-                    tracing::info!(%topic, partition = index, segments, "segments are deleted");
-                }
-                Some(Err(error)) => {
-                    tracing::error!(%topic, partition = index, %error, "retention failed");
-                }
-                Some(Ok(_)) | None => {}
-            }
-        }
-        self.remove_deleted(now_ms);
-    }
-
-    fn remove_deleted(&self, now_ms: i64) {
-        let due: Vec<Deleted> =
-            self.deleted.lock().extract_if(.., |deleted| deleted.due_ms <= now_ms).collect();
-        for Deleted { directory, path, .. } in due {
-            if let Err(error) = self.directories[directory].log_directory.remove(&path) {
-                tracing::error!(%error, "a deleted log's files can't be removed");
-            }
-        }
-    }
-
-    /// Has every log synced whose `flush.ms` or `flush.messages` asks for it.
-    pub fn flush_due(&self, now_ms: i64) {
-        for partition in self.all() {
-            if partition.with_log(|log| log.flush_is_due(now_ms)) == Some(true) {
-                partition.request_flush();
-            }
-        }
-    }
-
-    /// Writes every directory's `replication-offset-checkpoint`.
-    pub fn checkpoint_high_watermarks(&self) {
-        self.checkpoint(Log::high_watermark, |directory, offsets| {
-            directory.checkpoint_high_watermarks(offsets)
-        });
-    }
-
-    /// Writes every directory's `recovery-point-offset-checkpoint` and `log-start-offset-checkpoint`.
-    pub fn checkpoint_recovery_points(&self) {
-        self.checkpoint(Log::recovery_point, |directory, offsets| {
-            directory.checkpoint_recovery_points(offsets)
-        });
-        self.checkpoint(Log::log_start_offset, |directory, offsets| {
-            directory.checkpoint_log_start_offsets(offsets)
-        });
-    }
-
-    fn checkpoint(
-        &self,
-        offset: impl Fn(&Log) -> i64,
-        write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
-    ) {
-        // Before the metadata has claimed the logs, the checkpoints of the last run know more.
-        if !self.is_loaded.load(Ordering::Acquire) {
-            return;
-        }
-        let mut by_directory = vec![BTreeMap::new(); self.directories.len()];
-        for partition in self.all() {
-            let name = TopicPartition::new(&**partition.topic(), partition.index());
-            if let Some(offset) = partition.with_log(|log| offset(log)) {
-                by_directory[partition.directory()].insert(name, offset);
-            }
-        }
-        self.write_checkpoints(&by_directory, write);
-    }
-
-    fn write_checkpoints(
-        &self,
-        by_directory: &[BTreeMap<TopicPartition, i64>],
-        write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
-    ) {
-        for (hosted, offsets) in self.directories.iter().zip(by_directory) {
-            if let Err(error) = write(&hosted.log_directory, offsets) {
-                let path = hosted.log_directory.path().display();
-                tracing::error!(%path, %error, "a checkpoint can't be written");
-            }
-        }
-    }
-
-    /// Closes every log and, where all of a directory's closed well, leaves the clean shutdown marker.
-    pub fn shutdown(&self, broker_epoch: i64, now_ms: i64) {
-        let count = self.directories.len();
-        let mut high_watermarks = vec![BTreeMap::new(); count];
-        let mut recovery_points = vec![BTreeMap::new(); count];
-        let mut log_starts = vec![BTreeMap::new(); count];
-        let mut is_clean = vec![true; count];
-        let logs = self.all().into_iter().filter_map(|partition| {
-            Some((partition.directory(), partition.take_log()?))
-        });
-        let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
-        let logs = logs.chain(unclaimed.into_values().map(|each| (each.directory, each.log)));
-        for (directory, mut log) in logs {
-            let partition = log.partition().clone();
-            high_watermarks[directory].insert(partition.clone(), log.high_watermark());
-            log_starts[directory].insert(partition.clone(), log.log_start_offset());
-            match log.close(now_ms) {
-                Ok(point) => {
-                    recovery_points[directory].insert(partition, point);
-                }
-                Err(error) => {
-                    tracing::error!(%partition, %error, "the log is not closed in order");
-                    recovery_points[directory].insert(partition, log.recovery_point());
-                    is_clean[directory] = false;
-                }
-            }
-        }
-        self.write_checkpoints(&high_watermarks, LogDirectory::checkpoint_high_watermarks);
-        self.write_checkpoints(&recovery_points, LogDirectory::checkpoint_recovery_points);
-        self.write_checkpoints(&log_starts, LogDirectory::checkpoint_log_start_offsets);
-        for (hosted, _) in self.directories.iter().zip(is_clean).filter(|(_, clean)| *clean) {
-            if let Err(error) = hosted.log_directory.mark_clean_shutdown(broker_epoch) {
-                tracing::error!(%error, "no clean shutdown marker: the next start will recover");
-            }
-        }
     }
 }
 
