@@ -1,4 +1,5 @@
 //! The settings of one log, under Kafka's names and with Kafka's defaults.
+use ottla_wire::records::{Compression, CompressionType, TimestampType};
 
 /// Settings of a log. A change takes effect when the log is told ([`crate::Log::update_config`]).
 #[derive(Clone, Debug, PartialEq)]
@@ -91,25 +92,18 @@ pub struct CleanupPolicy {
 /// `compression.type` of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BrokerCompression {
-    /// Keep what the producer chose.
+    /// `producer`: keep what the producer chose.
     Producer,
-    /// `uncompressed`.
-    Uncompressed,
-    /// `gzip` at `compression.gzip.level`.
-    Gzip(i32),
-    /// `snappy`.
-    Snappy,
-    /// `lz4` at `compression.lz4.level`.
-    Lz4(i32),
-    /// `zstd` at `compression.zstd.level`.
-    Zstd(i32),
+    /// This codec (`uncompressed` is [`CompressionType::None`]), at the level that belongs to it.
+    Codec(Compression),
 }
 
-/// Whose clock a record's timestamp is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's.
-    CreateTime,
-    /// The broker's, when it appends.
-    LogAppendTime,
+impl BrokerCompression {
+    /// What a batch that came with `source` is written with.
+    pub(crate) fn target(self, source: CompressionType) -> Compression {
+        match self {
+            BrokerCompression::Producer => Compression::of(source),
+            BrokerCompression::Codec(compression) => compression,
+        }
+    }
 }

@@ -26,13 +26,13 @@ pub mod producers;
 mod segment;
 
 pub use append::{AppendOrigin, AppendPolicy, RecordError, Refusal, ValidatedBatches};
-pub use config::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType};
-pub use directory::{LogDirectory, MetaProperties};
+pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
+pub use directory::{LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition};
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};
 pub use log::{
-    AbortedTransaction, Appended, FileSlice, Isolation, LeaderAppend, Log, LogRead, Offsets,
-    OpenLog, PendingFlush, ReadOptions, TimestampOffset,
+    AbortedTransaction, Appended, FileSlice, FlushedTo, Isolation, LeaderAppend, Log, LogRead,
+    Offsets, OpenLog, PendingFlush, ReadOptions, TimestampOffset,
 };
 pub use names::TopicPartition;
 pub use producers::ActiveProducer;

@@ -1,145 +1,210 @@
 //! A folder of logs: its lock, its identity, its checkpoints, and loading what it holds.
+//!
+//! # Layout
+//! - `properties`: `meta.properties`
+//! - `load`: opening every log
+mod load;
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ottla_wire::Uuid;
 use ottla_world::Disk;
+use ottla_world::disk::{Lock, read_file, replace_file};
 
+pub use load::{LoadOptions, LoadedLogs};
+pub use properties::MetaProperties;
+
+use crate::checkpoint::{read_offsets, write_offsets};
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
-use crate::log::Log;
+use crate::log::{Log, OpenLog};
 use crate::names::TopicPartition;
 
-/// What `meta.properties` says (version 1).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MetaProperties {
-    /// `cluster.id`.
-    pub cluster_id: Option<String>,
-    /// `node.id`.
-    pub node_id: Option<i32>,
-    /// `directory.id`, 22 characters of base64.
-    pub directory_id: Option<String>,
-}
+const LOCK: &str = ".lock";
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
+const LOG_STARTS: &str = "log-start-offset-checkpoint";
+const CLEANED: &str = "cleaner-offset-checkpoint";
+/// The suffix of a deleted log's directory.
+const DELETE_SUFFIX: &str = "-delete";
+/// The longest name a file may have.
+const NAME_BYTES_MAX: usize = 255;
 
-impl MetaProperties {
-    /// Reads `meta.properties` of the folder `path`; `None` when there is none.
-    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>> {
-        let _ = (disk, path);
-        unimplemented!()
-    }
-
-    /// Writes `meta.properties` into the folder `path`, all or nothing.
-    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<()> {
-        let _ = (disk, path);
-        unimplemented!()
-    }
-}
+/// Offsets by partition, as checkpoint files hold them.
+pub type OffsetsByPartition = BTreeMap<TopicPartition, i64>;
 
 /// An open folder of logs; holds its lock.
 #[derive(Debug)]
 pub struct LogDirectory {
-    #[expect(dead_code)]
+    disk: Arc<dyn Disk>,
     path: PathBuf,
-}
-
-/// What a folder held.
-#[derive(Debug)]
-pub struct LoadedLogs {
-    /// Logs that opened, in name order.
-    pub logs: Vec<Log>,
-    /// Logs that did not.
-    pub failed: Vec<(TopicPartition, Error)>,
-}
-
-/// How to load the logs of a folder.
-pub struct LoadOptions<'a> {
-    /// The settings of a partition's log.
-    pub config_for: &'a (dyn Fn(&TopicPartition) -> Arc<LogConfig> + Sync),
-    /// `num.recovery.threads.per.data.dir`.
-    pub threads: usize,
-    /// Kafka timestamp.
-    pub now_ms: i64,
+    high_watermarks: OffsetsByPartition,
+    /// Broker epoch that the clean-shutdown marker told, taken when the folder was opened.
+    clean_shutdown: Option<i64>,
+    #[expect(dead_code, reason = "held, not used")]
+    lock: Box<dyn Lock>,
 }
 
 impl LogDirectory {
-    /// Opens the folder, creating it when absent, and takes its `.lock`.
+    /// Opens the folder, creating it when absent, and takes its `.lock`. The clean-shutdown marker is
+    /// read and removed: from now on a crash is a crash.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] when another process has it.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<LogDirectory> {
-        let _ = (disk, path);
-        unimplemented!()
+        disk.create_dir_all(path).map_err(Error::io("create", path))?;
+        let lock_path = path.join(LOCK);
+        let lock = match disk.lock(&lock_path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                return Err(Error::Locked { path: lock_path });
+            }
+            Err(error) => return Err(Error::io("lock", &lock_path)(error)),
+        };
+        let high_watermarks = lenient_offsets(disk.as_ref(), &path.join(HIGH_WATERMARKS))?;
+        let mut directory = LogDirectory {
+            disk,
+            path: path.to_owned(),
+            high_watermarks,
+            clean_shutdown: None,
+            lock,
+        };
+        directory.clean_shutdown = directory.take_clean_shutdown()?;
+        Ok(directory)
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        unimplemented!()
+        &self.path
     }
 
-    /// Loads every partition's log, recovering those that a crash interrupted; removes what
-    /// deletions and compactions left. `__cluster_metadata-0` is the node's and is left alone.
-    pub fn load(&mut self, options: &LoadOptions<'_>) -> Result<LoadedLogs> {
-        let _ = options;
-        unimplemented!()
+    /// The disk it is on.
+    pub fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
-    /// Creates the log of a new partition.
+    /// The broker epoch that the last process left when it shut down in order; `None` when it did not.
+    pub fn clean_shutdown_broker_epoch(&self) -> Option<i64> {
+        self.clean_shutdown
+    }
+
+    fn take_clean_shutdown(&self) -> Result<Option<i64>> {
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        let contents = match read_file(self.disk.as_ref(), &path, 4096) {
+            Ok(contents) => contents,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        self.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+        self.disk.sync_dir(&self.path).map_err(Error::io("sync", &self.path))?;
+        Ok(Some(broker_epoch_of(&contents)))
+    }
+
+    /// Leaves `.kafka_cleanshutdown`: every log was closed and the recovery points are checkpointed.
+    pub fn mark_clean_shutdown(&self, broker_epoch: i64) -> Result<()> {
+        let path = self.path.join(CLEAN_SHUTDOWN);
+        let contents = format!(r#"{{"version":0,"brokerEpoch":{broker_epoch}}}"#);
+        replace_file(self.disk.as_ref(), &path, contents.as_bytes())
+            .map_err(Error::io("write", &path))
+    }
+
+    /// Creates (or opens) the log of a new partition.
     pub fn create_log(
         &self,
         partition: &TopicPartition,
-        topic_id: [u8; 16],
+        topic_id: Option<Uuid>,
         config: Arc<LogConfig>,
         now_ms: i64,
     ) -> Result<Log> {
-        let _ = (partition, topic_id, config, now_ms);
-        unimplemented!()
+        let directory = self.path.join(partition.to_string());
+        let mut log = Log::open(Arc::clone(&self.disk), OpenLog::new(directory, config, now_ms))?;
+        if let Some(topic_id) = topic_id {
+            log.assign_topic_id(topic_id)?;
+        }
+        Ok(log)
     }
 
     /// Renames a log's directory to `<topic>-<partition>.<unique>-delete`, so that the name is free;
-    /// the files go when the returned path is given to [`LogDirectory::remove`].
+    /// the files go when the returned path is given to [`LogDirectory::remove`]. `unique` is 32
+    /// hexadecimal digits in Kafka.
     pub fn delete_log(&self, log: Log, unique: &str) -> Result<PathBuf> {
-        let _ = (log, unique);
-        unimplemented!()
+        let suffix = format!(".{unique}{DELETE_SUFFIX}");
+        let mut name = log.partition().to_string();
+        name.truncate(NAME_BYTES_MAX - suffix.len());
+        let deleted = self.path.join(format!("{name}{suffix}"));
+        self.disk
+            .rename(log.directory(), &deleted)
+            .map_err(Error::io("rename", log.directory()))?;
+        Ok(deleted)
     }
 
     /// Removes a deleted log's files.
     pub fn remove(&self, deleted: &Path) -> Result<()> {
-        let _ = deleted;
-        unimplemented!()
+        match self.disk.remove_dir_all(deleted) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io("remove", deleted)(error)),
+        }
     }
 
-    /// High watermarks as last checkpointed.
-    pub fn high_watermarks(&self) -> &BTreeMap<TopicPartition, i64> {
-        unimplemented!()
+    /// High watermarks as they were checkpointed when the folder was opened.
+    pub fn high_watermarks(&self) -> &OffsetsByPartition {
+        &self.high_watermarks
     }
 
     /// Writes `replication-offset-checkpoint`.
-    pub fn checkpoint_high_watermarks(
-        &self,
-        offsets: &BTreeMap<TopicPartition, i64>,
-    ) -> Result<()> {
-        let _ = offsets;
-        unimplemented!()
+    pub fn checkpoint_high_watermarks(&self, offsets: &OffsetsByPartition) -> Result<()> {
+        self.checkpoint(HIGH_WATERMARKS, offsets)
     }
 
     /// Writes `recovery-point-offset-checkpoint`.
-    pub fn checkpoint_recovery_points(
-        &self,
-        offsets: &BTreeMap<TopicPartition, i64>,
-    ) -> Result<()> {
-        let _ = offsets;
-        unimplemented!()
+    pub fn checkpoint_recovery_points(&self, offsets: &OffsetsByPartition) -> Result<()> {
+        self.checkpoint(RECOVERY_POINTS, offsets)
     }
 
-    /// Writes `log-start-offset-checkpoint`.
-    pub fn checkpoint_log_start_offsets(
-        &self,
-        offsets: &BTreeMap<TopicPartition, i64>,
-    ) -> Result<()> {
-        let _ = offsets;
-        unimplemented!()
+    /// Writes `log-start-offset-checkpoint`. Kafka lists only logs whose start offset is not their
+    /// first segment's: see [`Log::log_start_is_within_segment`].
+    pub fn checkpoint_log_start_offsets(&self, offsets: &OffsetsByPartition) -> Result<()> {
+        self.checkpoint(LOG_STARTS, offsets)
     }
 
-    /// Leaves `.kafka_cleanshutdown`: every log was closed.
-    pub fn mark_clean_shutdown(&self, broker_epoch: i64) -> Result<()> {
-        let _ = broker_epoch;
-        unimplemented!()
+    /// Writes `cleaner-offset-checkpoint`.
+    pub fn checkpoint_cleaned_offsets(&self, offsets: &OffsetsByPartition) -> Result<()> {
+        self.checkpoint(CLEANED, offsets)
     }
+
+    /// Reads `cleaner-offset-checkpoint`.
+    pub fn cleaned_offsets(&self) -> Result<OffsetsByPartition> {
+        lenient_offsets(self.disk.as_ref(), &self.path.join(CLEANED))
+    }
+
+    fn checkpoint(&self, name: &str, offsets: &OffsetsByPartition) -> Result<()> {
+        write_offsets(self.disk.as_ref(), &self.path.join(name), offsets)
+    }
+}
+
+/// Reads a checkpoint. One that holds no offsets is as good as none: more is recovered then.
+fn lenient_offsets(disk: &dyn Disk, path: &Path) -> Result<OffsetsByPartition> {
+    match read_offsets(disk, path) {
+        Err(error @ Error::Corrupt { .. }) => {
+            tracing::warn!(%error, "checkpoint ignored");
+            Ok(OffsetsByPartition::new())
+        }
+        read => read,
+    }
+}
+
+/// The number after `"brokerEpoch":`; -1 when there is none, as in markers of old versions.
+fn broker_epoch_of(contents: &[u8]) -> i64 {
+    let text = String::from_utf8_lossy(contents);
+    let Some((_, after)) = text.split_once("\"brokerEpoch\":") else { return -1 };
+    let number = after.trim_start().split([',', '}', ' ']).next().unwrap_or_default();
+    number.parse().unwrap_or(-1)
 }

@@ -1,4 +1,32 @@
 //! What idempotent and transactional producers wrote last.
+//!
+//! Remembers the last five batches of every producer, so that a batch that is sent again is known
+//! (and answered with the offset it got) and one out of order is refused; and the open transactions,
+//! which hold the last stable offset back.
+//!
+//! # Layout
+//! - `entry`: one producer; `check`: whether its next batch may be appended
+//! - `snapshot`: the `.snapshot` files
+mod check;
+mod entry;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_wire::records::{BatchHeader, EndTransactionMarker};
+use ottla_world::Disk;
+
+pub(crate) use check::{Check, ProducerAppend};
+use entry::Producer;
+pub(crate) use entry::RememberedBatch;
+
+use crate::error::{Error, Result};
+use crate::names::{DELETED_SUFFIX, FileKind, with_suffix};
+use crate::segment::AbortedRange;
 
 /// One producer, as DescribeProducers shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,4 +43,276 @@ pub struct ActiveProducer {
     pub coordinator_epoch: i32,
     /// First offset of its open transaction, or -1.
     pub current_transaction_start_offset: i64,
+}
+
+/// A marker of a control batch and its timestamp.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marker {
+    pub(crate) marker: EndTransactionMarker,
+    pub(crate) timestamp: i64,
+}
+
+/// The producers of a log.
+#[derive(Debug)]
+pub(crate) struct Producers {
+    disk: Arc<dyn Disk>,
+    directory: PathBuf,
+    producers: HashMap<i64, Producer>,
+    /// Open transactions: producer by first offset.
+    ongoing: BTreeMap<i64, i64>,
+    /// Ended transactions whose marker is above the high watermark: last offset by first offset.
+    unreplicated: BTreeMap<i64, i64>,
+    /// Offsets of the snapshots on disk.
+    snapshots: BTreeSet<i64>,
+    /// Everything before this offset has been taken into account.
+    end_offset: i64,
+    expiration_ms: i64,
+}
+
+impl Producers {
+    /// No producers yet; the snapshots of the directory are known, none is loaded.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        directory: &Path,
+        expiration_ms: i64,
+        snapshots: BTreeSet<i64>,
+    ) -> Producers {
+        Producers {
+            disk,
+            directory: directory.to_owned(),
+            producers: HashMap::new(),
+            ongoing: BTreeMap::new(),
+            unreplicated: BTreeMap::new(),
+            snapshots,
+            end_offset: 0,
+            expiration_ms,
+        }
+    }
+
+    pub(crate) fn set_expiration(&mut self, expiration_ms: i64) {
+        self.expiration_ms = expiration_ms;
+    }
+
+    /// Everything before this offset has been taken into account.
+    pub(crate) fn end_offset(&self) -> i64 {
+        self.end_offset
+    }
+
+    pub(crate) fn set_end_offset(&mut self, offset: i64) {
+        self.end_offset = offset;
+    }
+
+    pub(crate) fn has_snapshots(&self) -> bool {
+        !self.snapshots.is_empty()
+    }
+
+    /// Goes back to the newest snapshot in (`log_start`, `end`]; the caller replays what follows it.
+    /// Snapshots outside of that range are removed.
+    pub(crate) fn reload(&mut self, log_start: i64, end: i64, now_ms: i64) -> Result<()> {
+        let outside: Vec<i64> = (self.snapshots.iter().copied())
+            .filter(|offset| *offset > end || *offset <= log_start)
+            .collect();
+        for offset in outside {
+            self.remove_snapshot(offset)?;
+        }
+        self.forget();
+        self.end_offset = log_start;
+        while let Some(offset) = self.snapshots.last().copied() {
+            let path = FileKind::ProducerSnapshot.path(&self.directory, offset);
+            match snapshot::read(self.disk.as_ref(), &path) {
+                Ok(producers) => {
+                    let alive =
+                        producers.into_iter().filter(|producer| !self.is_expired(producer, now_ms));
+                    let alive: Vec<Producer> = alive.collect();
+                    self.end_offset = offset;
+                    for producer in alive {
+                        if let Some(first) = producer.transaction_start {
+                            self.ongoing.insert(first, producer.producer_id);
+                        }
+                        self.producers.insert(producer.producer_id, producer);
+                    }
+                    break;
+                }
+                Err(error @ Error::Corrupt { .. }) => {
+                    tracing::warn!(%error, "producer snapshot removed");
+                    self.remove_snapshot(offset)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.producers.clear();
+        self.ongoing.clear();
+        self.unreplicated.clear();
+    }
+
+    /// Whether the next batch of a producer may be appended; changes nothing.
+    pub(crate) fn check(&self, append: &ProducerAppend<'_>) -> Check {
+        let known = self.producers.get(&append.header.producer_id);
+        check::check(known, append)
+    }
+
+    /// True when `producer_id` has a transaction open in this epoch.
+    pub(crate) fn has_open_transaction(&self, producer_id: i64, producer_epoch: i16) -> bool {
+        self.producers.get(&producer_id).is_some_and(|producer| {
+            producer.transaction_start.is_some() && producer.epoch == producer_epoch
+        })
+    }
+
+    /// Takes an appended batch into account. For the end of an aborted transaction: what the
+    /// transaction index has to say of it.
+    pub(crate) fn apply(
+        &mut self,
+        header: &BatchHeader,
+        marker: Option<Marker>,
+    ) -> Option<AbortedRange> {
+        self.end_offset = header.next_offset();
+        if !header.has_producer_id() {
+            return None;
+        }
+        let producer = (self.producers.entry(header.producer_id))
+            .or_insert_with(|| Producer::new(header.producer_id));
+        if header.is_control() {
+            return self.end_transaction(header, marker?);
+        }
+        producer.add(header);
+        if header.is_transactional() && producer.transaction_start.is_none() {
+            producer.transaction_start = Some(header.base_offset);
+            self.ongoing.insert(header.base_offset, header.producer_id);
+        }
+        None
+    }
+
+    fn end_transaction(&mut self, header: &BatchHeader, marker: Marker) -> Option<AbortedRange> {
+        let producer = self.producers.get_mut(&header.producer_id)?;
+        producer.set_epoch(header.producer_epoch);
+        producer.coordinator_epoch = marker.marker.coordinator_epoch;
+        producer.last_timestamp = marker.timestamp;
+        let first_offset = producer.transaction_start.take()?;
+        let last_offset = header.base_offset;
+        let others =
+            self.ongoing.iter().find(|(_, producer_id)| **producer_id != header.producer_id);
+        let last_stable_offset = others.map_or(last_offset + 1, |(first, _)| *first);
+        self.ongoing.remove(&first_offset);
+        self.unreplicated.insert(first_offset, last_offset);
+        (!marker.marker.is_commit).then_some(AbortedRange {
+            producer_id: header.producer_id,
+            first_offset,
+            last_offset,
+            last_stable_offset,
+        })
+    }
+
+    /// The first offset whose transaction is open, or ended above the high watermark.
+    pub(crate) fn first_unstable_offset(&self) -> Option<i64> {
+        let undecided = self.ongoing.first_key_value().map(|(first, _)| *first);
+        let unreplicated = self.unreplicated.first_key_value().map(|(first, _)| *first);
+        match (undecided, unreplicated) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+
+    /// Transactions whose marker is before the high watermark (or the log start) hold nothing back.
+    pub(crate) fn release_before(&mut self, offset: i64) {
+        self.unreplicated.retain(|_, last_offset| *last_offset >= offset);
+    }
+
+    /// The log starts later now; producers are kept, as Kafka keeps them.
+    pub(crate) fn log_start_moved(&mut self, log_start: i64) {
+        self.release_before(log_start);
+        self.end_offset = self.end_offset.max(log_start);
+    }
+
+    /// Forgets everything; the log goes on at `offset`.
+    pub(crate) fn start_over_at(&mut self, offset: i64) -> Result<()> {
+        self.forget();
+        while let Some(snapshot) = self.snapshots.last().copied() {
+            self.remove_snapshot(snapshot)?;
+        }
+        self.end_offset = offset;
+        Ok(())
+    }
+
+    /// Writes a snapshot at the end offset, unless there is one. Returns its path when it was written,
+    /// so that it can be synced.
+    pub(crate) fn take_snapshot(&mut self) -> Result<Option<PathBuf>> {
+        if self.snapshots.last().is_some_and(|last| *last >= self.end_offset) {
+            return Ok(None);
+        }
+        let path = FileKind::ProducerSnapshot.path(&self.directory, self.end_offset);
+        snapshot::write(self.disk.as_ref(), &path, self.producers.values())?;
+        self.snapshots.insert(self.end_offset);
+        Ok(Some(path))
+    }
+
+    /// Removes snapshots that belong to no segment, but for one after all of them, which a clean
+    /// shutdown left.
+    pub(crate) fn remove_stray_snapshots(&mut self, base_offsets: &BTreeSet<i64>) -> Result<()> {
+        let newest = base_offsets.last().copied().unwrap_or(0);
+        let mut stray: Vec<i64> = self.snapshots.difference(base_offsets).copied().collect();
+        if stray.last().is_some_and(|last| *last > newest) {
+            stray.pop();
+        }
+        for offset in stray {
+            self.remove_snapshot(offset)?;
+        }
+        Ok(())
+    }
+
+    /// Renames the snapshot at `offset` so that it will be removed with its segment; returns the new path.
+    pub(crate) fn retire_snapshot(&mut self, offset: i64) -> Result<Option<PathBuf>> {
+        if !self.snapshots.remove(&offset) {
+            return Ok(None);
+        }
+        let path = FileKind::ProducerSnapshot.path(&self.directory, offset);
+        let retired = with_suffix(&path, DELETED_SUFFIX);
+        match self.disk.rename(&path, &retired) {
+            Ok(()) => Ok(Some(retired)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("rename", &path)(error)),
+        }
+    }
+
+    fn remove_snapshot(&mut self, offset: i64) -> Result<()> {
+        self.snapshots.remove(&offset);
+        let path = FileKind::ProducerSnapshot.path(&self.directory, offset);
+        match self.disk.remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io("remove", &path)(error)),
+        }
+    }
+
+    fn is_expired(&self, producer: &Producer, now_ms: i64) -> bool {
+        producer.transaction_start.is_none()
+            && now_ms.saturating_sub(producer.last_timestamp) >= self.expiration_ms
+    }
+
+    /// Forgets producers that have been silent too long.
+    pub(crate) fn expire(&mut self, now_ms: i64) {
+        let expired: Vec<i64> = (self.producers.values())
+            .filter(|producer| self.is_expired(producer, now_ms))
+            .map(|producer| producer.producer_id)
+            .collect();
+        for producer_id in expired {
+            self.producers.remove(&producer_id);
+        }
+    }
+
+    /// Every producer, by id.
+    pub(crate) fn active(&self) -> Vec<ActiveProducer> {
+        let mut active: Vec<ActiveProducer> =
+            self.producers.values().map(Producer::describe).collect();
+        active.sort_by_key(|producer| producer.producer_id);
+        active
+    }
+
+    /// Whether `header` is the last batch that its producer wrote, which compaction keeps.
+    pub(crate) fn last_offset_of(&self, producer_id: i64) -> Option<i64> {
+        self.producers.get(&producer_id)?.last().map(|batch| batch.last_offset)
+    }
 }

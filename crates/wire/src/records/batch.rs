@@ -158,6 +158,6 @@ impl Deref for Batch {
 }
 
 /// CRC32C (Castagnoli), the checksum of batches.
-pub(super) fn crc32c(bytes: &[u8]) -> u32 {
+pub fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(bytes)
 }

@@ -1,0 +1,170 @@
+//! Waiting for the disk.
+//!
+//! What has to be synced is collected under the log's lock and synced without it. Everything before
+//! the recovery point is on disk; the segment that holds it is scanned after a crash, so of that one
+//! only the records need to be synced, and not its indexes.
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_world::{Disk, File, OpenMode};
+
+use super::Log;
+use crate::error::{Error, Result};
+
+/// What is written but may not be on disk, besides records.
+#[derive(Debug, Default)]
+pub(super) struct Unsynced {
+    /// Names in the log's directory.
+    pub(super) names: bool,
+    /// The name of the log's directory.
+    pub(super) directory: bool,
+    /// Small files that may be gone by the time they are synced.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// Files to sync. Made under the log's lock, run without it, handed back with [`Log::finish_flush`].
+#[derive(Debug)]
+#[must_use = "a flush that is not run keeps nothing"]
+pub struct PendingFlush {
+    disk: Arc<dyn Disk>,
+    files: Vec<(Arc<dyn File>, Arc<Path>)>,
+    unsynced: Unsynced,
+    directory: PathBuf,
+    flushed: FlushedTo,
+}
+
+/// Proof that everything before an offset is on disk.
+#[derive(Clone, Copy, Debug)]
+pub struct FlushedTo {
+    /// The offset.
+    pub offset: i64,
+    truncations: u64,
+}
+
+impl PendingFlush {
+    /// Waits for the disk. On an error hand the result back all the same: the log goes offline.
+    pub fn run(self) -> Result<FlushedTo> {
+        for (file, path) in &self.files {
+            file.sync_data().map_err(Error::io("sync", path))?;
+        }
+        for path in &self.unsynced.paths {
+            self.sync_small(path)?;
+        }
+        if self.unsynced.names {
+            self.sync_directory(&self.directory)?;
+        }
+        if self.unsynced.directory
+            && let Some(parent) = self.directory.parent()
+        {
+            self.sync_directory(parent)?;
+        }
+        Ok(self.flushed)
+    }
+
+    /// Small files and the directory may have been removed or renamed by now, which is fine.
+    fn sync_small(&self, path: &Path) -> Result<()> {
+        match self.disk.open(path, OpenMode::Write).and_then(|file| file.sync_all()) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::io("sync", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sync_directory(&self, path: &Path) -> Result<()> {
+        match self.disk.sync_dir(path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::io("sync", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Log {
+    /// Everything before this offset is on disk.
+    pub fn recovery_point(&self) -> i64 {
+        self.recovery_point
+    }
+
+    /// True when `flush.messages` or `flush.ms` asks for a flush now, or a segment was closed since
+    /// the last one.
+    pub fn flush_is_due(&self, now_ms: i64) -> bool {
+        let unflushed = self.log_end - self.recovery_point;
+        unflushed > 0
+            && (unflushed >= self.config.flush_messages
+                || now_ms.saturating_sub(self.last_flush_ms) >= self.config.flush_ms
+                || self.recovery_point < self.active().base_offset())
+    }
+
+    /// Collects what has to be synced to keep everything before the log end; `None` when nothing has.
+    pub fn prepare_flush(&mut self) -> Result<Option<PendingFlush>> {
+        if self.recovery_point >= self.log_end && !self.unsynced.names {
+            return self.require_online().map(|()| None);
+        }
+        self.change(|log| log.collect(false)).map(Some)
+    }
+
+    fn collect(&mut self, everything: bool) -> Result<PendingFlush> {
+        let active = self.active().base_offset();
+        let from = self.floor_base(self.recovery_point);
+        let mut files = Vec::new();
+        for (base_offset, segment) in self.segments.range_mut(from..) {
+            for file in segment.files_to_sync(everything || *base_offset != active)? {
+                files.push((file.handle()?, Arc::clone(file.path())));
+            }
+        }
+        let mut unsynced = std::mem::take(&mut self.unsynced);
+        if self.epochs.take_unsynced() {
+            unsynced.paths.push(self.epochs.path().to_owned());
+            unsynced.names = true;
+        }
+        unsynced.names |= !unsynced.paths.is_empty();
+        Ok(PendingFlush {
+            disk: Arc::clone(&self.disk),
+            files,
+            unsynced,
+            directory: self.directory.clone(),
+            flushed: FlushedTo { offset: self.log_end, truncations: self.truncations },
+        })
+    }
+
+    /// Takes the outcome of [`PendingFlush::run`]: advances the recovery point, or goes offline.
+    pub fn finish_flush(&mut self, outcome: Result<FlushedTo>, now_ms: i64) -> Result<()> {
+        self.change(|log| {
+            let flushed = outcome?;
+            // What was flushed may have been cut off and written anew since.
+            if flushed.truncations == log.truncations {
+                log.recovery_point = log.recovery_point.max(flushed.offset);
+                log.last_flush_ms = now_ms;
+            }
+            Ok(())
+        })
+    }
+
+    /// Prepare, run and finish in one: for shutdown and tests.
+    pub fn flush(&mut self, now_ms: i64) -> Result<()> {
+        match self.prepare_flush()? {
+            Some(pending) => self.finish_flush(pending.run(), now_ms),
+            None => Ok(()),
+        }
+    }
+
+    /// Flushes, trims and closes: nothing may be appended after. Returns the recovery point.
+    pub fn close(&mut self, now_ms: i64) -> Result<i64> {
+        self.change(|log| {
+            log.active_mut().seal()?;
+            log.producers.set_end_offset(log.log_end);
+            if let Some(snapshot) = log.producers.take_snapshot()? {
+                log.unsynced.paths.push(snapshot);
+            }
+            let flushed = log.collect(true)?.run()?;
+            log.recovery_point = flushed.offset;
+            log.last_flush_ms = now_ms;
+            log.remove_all_retired()?;
+            log.segments.values().for_each(crate::segment::Segment::release);
+            Ok(flushed.offset)
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! The end cut off: a follower that goes back to what its leader has.
+use std::sync::Arc;
+
+use super::Log;
+use crate::error::Result;
+
+impl Log {
+    /// Drops everything from `offset` on. False when there was nothing to drop.
+    pub fn truncate_to(&mut self, offset: i64, now_ms: i64) -> Result<bool> {
+        let offset = offset.max(0);
+        if offset < self.high_watermark {
+            let high_watermark = self.high_watermark;
+            tracing::warn!(partition = %self.name, offset, high_watermark, "truncating below the high watermark");
+        }
+        self.change(|log| {
+            if offset >= log.log_end {
+                log.epochs.truncate_from_end(offset)?;
+                return Ok(false);
+            }
+            let first = log.segments.first_key_value().map(|(base_offset, _)| *base_offset);
+            if first.is_some_and(|first| first > offset) {
+                log.start_over_at(offset, now_ms)?;
+            } else {
+                log.cut_at(offset, now_ms)?;
+            }
+            Ok(true)
+        })
+    }
+
+    fn cut_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {
+        let keeps = self.floor_base(offset);
+        let later: Vec<i64> =
+            self.segments.range(keeps + 1..).map(|(base_offset, _)| *base_offset).collect();
+        for base_offset in later.into_iter().rev() {
+            self.remove_segment_now(base_offset)?;
+        }
+        let config = Arc::clone(&self.config);
+        let active = self.active_mut();
+        active.truncate_to(offset, now_ms)?;
+        active.unseal(&config)?;
+        self.epochs.truncate_from_end(offset)?;
+        self.ends_at(offset);
+        self.log_start = self.log_start.min(offset);
+        self.reload_producers(now_ms)
+    }
+
+    /// The log ends earlier now.
+    fn ends_at(&mut self, offset: i64) {
+        self.log_end = offset;
+        self.recovery_point = self.recovery_point.min(offset);
+        self.high_watermark = self.high_watermark.min(offset);
+        self.truncations += 1;
+        self.recent.clear();
+    }
+
+    /// Drops everything and goes on at `offset`.
+    pub fn truncate_fully_and_start_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {
+        self.change(|log| log.start_over_at(offset, now_ms))
+    }
+
+    pub(super) fn start_over_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {
+        let all: Vec<i64> = self.segments.keys().copied().collect();
+        for base_offset in all.into_iter().rev() {
+            self.remove_segment_now(base_offset)?;
+        }
+        self.add_segment(offset, now_ms)?;
+        self.epochs.clear()?;
+        self.producers.start_over_at(offset)?;
+        self.ends_at(offset);
+        // Nothing before the new start is left that a crash could lose.
+        self.recovery_point = offset;
+        self.log_start = offset;
+        self.high_watermark = offset;
+        Ok(())
+    }
+}

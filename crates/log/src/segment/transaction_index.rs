@@ -1,0 +1,115 @@
+//! `.txnindex`: the aborted transactions whose marker is in the segment.
+//!
+//! The file exists only once there is one. An entry is a version (two bytes, 0) and four numbers of
+//! eight bytes: producer id, first offset, last offset, last stable offset.
+use std::io::IoSlice;
+
+use super::file::LazyFile;
+use crate::error::{Error, Result};
+
+const ENTRY_BYTES: usize = 34;
+const VERSION: i16 = 0;
+
+/// An aborted transaction, as the index keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AbortedRange {
+    pub(crate) producer_id: i64,
+    pub(crate) first_offset: i64,
+    /// Offset of the abort marker.
+    pub(crate) last_offset: i64,
+    /// The last stable offset once the marker was written.
+    pub(crate) last_stable_offset: i64,
+}
+
+#[derive(Debug)]
+pub(super) struct TransactionIndex {
+    file: LazyFile,
+    bytes: u64,
+}
+
+impl TransactionIndex {
+    pub(super) fn open(file: LazyFile) -> Result<TransactionIndex> {
+        let bytes = file.len()?;
+        Ok(TransactionIndex { file, bytes })
+    }
+
+    pub(super) fn file(&self) -> &LazyFile {
+        &self.file
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    pub(super) fn append(&mut self, aborted: AbortedRange) -> Result<()> {
+        let mut entry = [0; ENTRY_BYTES];
+        entry[..2].copy_from_slice(&VERSION.to_be_bytes());
+        let numbers = [
+            aborted.producer_id,
+            aborted.first_offset,
+            aborted.last_offset,
+            aborted.last_stable_offset,
+        ];
+        for (bytes, number) in entry[2..].chunks_exact_mut(8).zip(numbers) {
+            bytes.copy_from_slice(&number.to_be_bytes());
+        }
+        self.file.write(&mut [IoSlice::new(&entry)], self.bytes)?;
+        self.bytes += ENTRY_BYTES as u64;
+        Ok(())
+    }
+
+    pub(super) fn clear(&mut self) -> Result<()> {
+        self.cut(0)
+    }
+
+    /// Drops transactions whose marker is at `offset` or later.
+    pub(super) fn truncate_to(&mut self, offset: i64) -> Result<()> {
+        let kept = self.read()?.iter().take_while(|aborted| aborted.last_offset < offset).count();
+        self.cut((kept * ENTRY_BYTES) as u64)
+    }
+
+    fn cut(&mut self, bytes: u64) -> Result<()> {
+        if self.bytes > bytes {
+            self.file.set_len(bytes)?;
+            self.bytes = bytes;
+        }
+        Ok(())
+    }
+
+    /// Every entry, in the order of their markers.
+    pub(super) fn read(&self) -> Result<Vec<AbortedRange>> {
+        if self.bytes == 0 {
+            return Ok(Vec::new());
+        }
+        if !self.bytes.is_multiple_of(ENTRY_BYTES as u64) {
+            return Err(Error::corrupt(self.file.path(), "its size is no multiple of an entry's"));
+        }
+        let mut bytes = vec![0; self.bytes as usize];
+        self.file.read_exact(&mut bytes, 0)?;
+        bytes.chunks_exact(ENTRY_BYTES).map(|entry| self.decode(entry)).collect()
+    }
+
+    fn decode(&self, entry: &[u8]) -> Result<AbortedRange> {
+        let version = i16::from_be_bytes([entry[0], entry[1]]);
+        if version != VERSION {
+            return Err(Error::corrupt(
+                self.file.path(),
+                format!("unknown entry version {version}"),
+            ));
+        }
+        let mut numbers = entry[2..]
+            .chunks_exact(8)
+            .map(|bytes| i64::from_be_bytes(bytes.try_into().expect("chunks are of eight bytes")));
+        let mut next = || numbers.next().expect("an entry holds four numbers");
+        let aborted = AbortedRange {
+            producer_id: next(),
+            first_offset: next(),
+            last_offset: next(),
+            last_stable_offset: next(),
+        };
+        if aborted.first_offset > aborted.last_offset {
+            return Err(Error::corrupt(self.file.path(), "a transaction ends before it starts"));
+        }
+        Ok(aborted)
+    }
+}
