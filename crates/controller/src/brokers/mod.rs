@@ -1,0 +1,5 @@
+//! Brokers: registering, living, leaving.
+mod fence;
+mod heartbeat;
+mod register;
+pub(crate) mod sessions;

@@ -1,0 +1,128 @@
+//! IncrementalAlterConfigs: 0 set, 1 delete, 2 append to a list, 3 subtract from a list.
+//!
+//! Each resource by itself: one that is refused does not hold back the others.
+
+use std::collections::BTreeMap;
+
+use ottla_metadata::{ConfigResource, ResourceType};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
+use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse;
+use ottla_wire::messages::{
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, MetadataRecord,
+};
+
+use super::rules;
+use crate::controller::{Controller, Outcome};
+use crate::refusal::{Refusal, code_and_message};
+
+impl Controller {
+    pub(crate) fn incremental_alter_configs(
+        &self,
+        request: IncrementalAlterConfigsRequest,
+    ) -> Outcome {
+        let mut records = Vec::new();
+        let mut responses = Vec::new();
+        for (at, resource) in request.resources.iter().enumerate() {
+            let same = |other: &AlterConfigsResource| {
+                other.resource_type == resource.resource_type
+                    && other.resource_name == resource.resource_name
+            };
+            if request.resources[..at].iter().any(same) {
+                continue;
+            }
+            let outcome = if request.resources[at + 1..].iter().any(same) {
+                Err(Refusal::invalid_request("Duplicate resource."))
+            } else {
+                self.alter_resource(resource)
+            };
+            let outcome = outcome.map(|written| records.extend(written));
+            let (error_code, error_message) = code_and_message(outcome);
+            responses.push(AlterConfigsResourceResponse {
+                error_code,
+                error_message,
+                resource_type: resource.resource_type,
+                resource_name: resource.resource_name.clone(),
+                ..Default::default()
+            });
+        }
+        records.extend(self.clear_elr_records(&records));
+        if request.validate_only {
+            records.clear();
+        }
+        Outcome::new(records, IncrementalAlterConfigsResponse { responses, ..Default::default() })
+    }
+
+    fn alter_resource(
+        &self,
+        wanted: &AlterConfigsResource,
+    ) -> Result<Vec<MetadataRecord>, Refusal> {
+        let resource = resource_of(wanted.resource_type, &wanted.resource_name)?;
+        let current = self.current(&resource);
+        // Of several changes of one key the last one counts.
+        let by_name: BTreeMap<&str, &AlterableConfig> =
+            wanted.configs.iter().map(|config| (config.name.as_str(), config)).collect();
+        let mut changes = Vec::new();
+        for (name, config) in by_name {
+            let before = current.get(name);
+            let after = changed_value(&resource, config, before.map(String::as_str))?;
+            // A broker reloads what it is told again: its files may have changed.
+            if after.as_ref() != before || resource.kind == ResourceType::Broker {
+                changes.push((name.to_owned(), after));
+            }
+        }
+        self.write(&resource, changes)
+    }
+}
+
+/// The resource that a request names.
+pub(super) fn resource_of(code: i8, name: &str) -> Result<ConfigResource, Refusal> {
+    match ResourceType::from_code(code) {
+        Some(kind) => Ok(ConfigResource { kind, name: name.to_owned() }),
+        None => Err(Refusal::new(
+            ErrorCode::UnsupportedVersion,
+            format!("Unknown resource type {code}."),
+        )),
+    }
+}
+
+fn changed_value(
+    resource: &ConfigResource,
+    config: &AlterableConfig,
+    before: Option<&str>,
+) -> Result<Option<String>, Refusal> {
+    let operation = match config.config_operation {
+        0 | 1 => None,
+        2 => Some("APPEND"),
+        3 => Some("SUBTRACT"),
+        unknown => {
+            let message = format!("Unknown operation type {unknown}");
+            return Err(Refusal::invalid_request(message));
+        }
+    };
+    let Some(operation) = operation else {
+        return Ok(config.value.clone().filter(|_| config.config_operation == 0));
+    };
+    let name = &config.name;
+    if !rules::is_list(resource.kind, name) {
+        return Err(Refusal::new(
+            ErrorCode::InvalidConfig,
+            format!("Can't {operation} to key {name} because its type is not LIST."),
+        ));
+    }
+    let start = before.or_else(|| rules::default_of(resource.kind, name)).unwrap_or_default();
+    let mut items: Vec<&str> = start.split(',').filter(|item| !item.is_empty()).collect();
+    for item in config.value.as_deref().unwrap_or_default().split(',') {
+        let at = items.iter().position(|known| *known == item);
+        match (operation, at) {
+            ("APPEND", None) => items.push(item),
+            ("SUBTRACT", Some(at)) => {
+                items.remove(at);
+            }
+            _ => {}
+        }
+    }
+    Ok(Some(items.join(",")))
+}

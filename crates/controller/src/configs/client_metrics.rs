@@ -1,0 +1,74 @@
+//! Subscriptions to client metrics (KIP-714).
+
+use ottla_metadata::config::Values;
+use ottla_metadata::config::key::Kind;
+use ottla_wire::ErrorCode;
+
+use crate::refusal::Refusal;
+
+/// How often a client may be asked to push, in milliseconds.
+const INTERVAL_MS: std::ops::RangeInclusive<i32> = 100..=3_600_000;
+
+/// What a `match` entry may select clients by.
+const SELECTORS: [&str; 6] = [
+    "client_instance_id",
+    "client_id",
+    "client_software_name",
+    "client_software_version",
+    "client_source_address",
+    "client_source_port",
+];
+
+/// The type of a key.
+pub(super) fn kind(name: &str) -> Option<Kind> {
+    match name {
+        "metrics" | "match" => Some(Kind::List),
+        "interval.ms" => Some(Kind::Int),
+        _ => None,
+    }
+}
+
+/// Refuses a subscription that clients could not follow.
+pub(super) fn validate(subscription: &str, values: &Values) -> Result<(), Refusal> {
+    if subscription.is_empty() {
+        return Err(Refusal::invalid_request("Subscription name can't be empty"));
+    }
+    for (name, value) in values {
+        match name.as_str() {
+            "metrics" => {}
+            "interval.ms" => validate_interval(value)?,
+            "match" => validate_match(value)?,
+            unknown => {
+                let message = format!("Unknown client metrics configuration: {unknown}");
+                return Err(Refusal::invalid_request(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn validate_interval(value: &str) -> Result<(), Refusal> {
+    let Ok(interval) = value.trim().parse::<i32>() else {
+        return Err(super::rules::invalid_config(format!(
+            "Invalid value {value} for configuration interval.ms: Not a number of type INT"
+        )));
+    };
+    if INTERVAL_MS.contains(&interval) {
+        return Ok(());
+    }
+    let message = format!(
+        "Invalid value {interval} for interval.ms, interval must be between 100 and 3600000 (1 hour)"
+    );
+    Err(Refusal::invalid_request(message))
+}
+
+fn validate_match(value: &str) -> Result<(), Refusal> {
+    for pattern in ottla_metadata::config::key::list_items(value) {
+        let selector = pattern.split_once('=').map(|(selector, _)| selector.trim());
+        if !selector.is_some_and(|selector| SELECTORS.contains(&selector)) {
+            let message = format!("Illegal client matching pattern: {pattern}");
+            return Err(Refusal::new(ErrorCode::InvalidConfig, message));
+        }
+    }
+    Ok(())
+}

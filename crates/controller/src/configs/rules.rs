@@ -1,0 +1,114 @@
+//! What a resource's values must satisfy as a whole, in Kafka's words.
+
+use ottla_metadata::config::{ServerConfig, Values, key::Kind, topic};
+use ottla_metadata::{ConfigResource, ResourceType};
+use ottla_wire::ErrorCode;
+
+use crate::refusal::Refusal;
+
+/// Refuses values that the resource may not have. `values` is everything that it would have.
+pub(crate) fn validate(
+    server: &ServerConfig,
+    resource: &ConfigResource,
+    values: &Values,
+) -> Result<(), Refusal> {
+    match resource.kind {
+        ResourceType::Topic => {
+            if resource.name.is_empty() {
+                return Err(Refusal::invalid_request("Default topic resources are not allowed."));
+            }
+            crate::topics::validate_name(&resource.name)
+                .map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
+            validate_topic(server, values).map_err(invalid_config)
+        }
+        ResourceType::Broker => validate_broker_name(&resource.name),
+        ResourceType::ClientMetrics => super::client_metrics::validate(&resource.name, values),
+        ResourceType::Group => {
+            if resource.name.is_empty() {
+                return Err(Refusal::invalid_request("Default group resources are not allowed."));
+            }
+            super::groups::validate(server, values).map_err(invalid_config)
+        }
+        ResourceType::BrokerLogger => {
+            Err(Refusal::invalid_request("Unknown resource type BROKER_LOGGER"))
+        }
+    }
+}
+
+pub(super) fn invalid_config(message: String) -> Refusal {
+    Refusal::new(ErrorCode::InvalidConfig, message)
+}
+
+/// Whether a value is a list, to which items can be added.
+pub(crate) fn is_list(kind: ResourceType, name: &str) -> bool {
+    let found = match kind {
+        ResourceType::Topic => topic::find(name).map(|entry| entry.key.kind),
+        ResourceType::Broker => {
+            ottla_metadata::config::broker::find(name).map(|entry| entry.key.kind)
+        }
+        ResourceType::ClientMetrics => super::client_metrics::kind(name),
+        ResourceType::BrokerLogger | ResourceType::Group => None,
+    };
+    found == Some(Kind::List)
+}
+
+/// The default of a list value, as the place to begin adding from.
+pub(crate) fn default_of(kind: ResourceType, name: &str) -> Option<&'static str> {
+    match kind {
+        ResourceType::Topic => topic::find(name)?.key.default,
+        ResourceType::Broker => ottla_metadata::config::broker::find(name)?.key.default,
+        _ => None,
+    }
+}
+
+fn validate_broker_name(name: &str) -> Result<(), Refusal> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    match name.parse::<i32>() {
+        Err(_) => Err(Refusal::invalid_request("Unable to parse broker name as a base 10 number.")),
+        Ok(id) if id < 0 => Err(Refusal::invalid_request("Invalid negative broker ID.")),
+        Ok(_) => Ok(()),
+    }
+}
+
+fn validate_topic(server: &ServerConfig, values: &Values) -> Result<(), String> {
+    for name in values.keys() {
+        if topic::find(name).is_none() {
+            return Err(format!("Unknown topic config name: {name}"));
+        }
+    }
+    for (name, value) in values {
+        if let Some(entry) = topic::find(name) {
+            entry.key.validate(value).map_err(|invalid| invalid.to_string())?;
+        }
+    }
+    validate_topic_as_a_whole(server, values)
+}
+
+/// Values that are well one by one and wrong together.
+fn validate_topic_as_a_whole(server: &ServerConfig, values: &Values) -> Result<(), String> {
+    let text = |name: &str| -> Option<&str> {
+        let own = values.get(name).map(String::as_str);
+        own.or_else(|| topic::find(name).and_then(|entry| entry.key.default))
+    };
+    let number = |name: &str| text(name).and_then(|value| value.trim().parse::<i64>().ok());
+    if let (Some(min), Some(max)) =
+        (number("min.compaction.lag.ms"), number("max.compaction.lag.ms"))
+        && min > max
+    {
+        return Err(format!(
+            "conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})"
+        ));
+    }
+    let remote =
+        text("remote.storage.enable").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    if remote
+        && !server.values().get("remote.log.storage.system.enable").is_some_and(|on| on == "true")
+    {
+        return Err("Tiered Storage functionality is disabled in the broker. Topic cannot be \
+                    configured with remote log storage."
+            .to_owned());
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Topics: creating, deleting, growing.
+mod create;
+mod delete;
+mod partitions;
+mod placement;
+
+pub(crate) use ottla_metadata::topic_name::check as validate_name;
+pub(crate) use placement::validate_manual;
