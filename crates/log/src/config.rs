@@ -92,18 +92,33 @@ pub struct CleanupPolicy {
 /// `compression.type` of a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BrokerCompression {
-    /// `producer`: keep what the producer chose.
+    /// Keep what the producer chose.
     Producer,
-    /// This codec (`uncompressed` is [`CompressionType::None`]), at the level that belongs to it.
-    Codec(Compression),
+    /// `uncompressed`.
+    Uncompressed,
+    /// `gzip` at `compression.gzip.level`.
+    Gzip(i32),
+    /// `snappy`.
+    Snappy,
+    /// `lz4` at `compression.lz4.level`.
+    Lz4(i32),
+    /// `zstd` at `compression.zstd.level`.
+    Zstd(i32),
 }
 
 impl BrokerCompression {
-    /// What a batch that came with `source` is written with.
+    /// What a batch that came with `source` is written with. A level that the codec does not have
+    /// is as good as its default.
     pub(crate) fn target(self, source: CompressionType) -> Compression {
-        match self {
-            BrokerCompression::Producer => Compression::of(source),
-            BrokerCompression::Codec(compression) => compression,
-        }
+        let (kind, level) = match self {
+            BrokerCompression::Producer => (source, None),
+            BrokerCompression::Uncompressed => (CompressionType::None, None),
+            BrokerCompression::Gzip(level) => (CompressionType::Gzip, Some(level)),
+            BrokerCompression::Snappy => (CompressionType::Snappy, None),
+            BrokerCompression::Lz4(level) => (CompressionType::Lz4, Some(level)),
+            BrokerCompression::Zstd(level) => (CompressionType::Zstd, Some(level)),
+        };
+        let with_level = level.and_then(|level| Compression::with_level(kind, level));
+        with_level.unwrap_or(Compression::of(kind))
     }
 }

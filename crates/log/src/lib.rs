@@ -35,4 +35,5 @@ pub use log::{
     Offsets, OpenLog, PendingFlush, ReadOptions, TimestampOffset,
 };
 pub use names::TopicPartition;
+pub use ottla_wire::records::TimestampType;
 pub use producers::ActiveProducer;

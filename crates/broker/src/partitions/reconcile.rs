@@ -104,7 +104,7 @@ impl Partitions {
                 let directory = self.choose_directory(image);
                 let log_directory = &self.directories[directory].log_directory;
                 let config = Arc::clone(&settings.log);
-                match log_directory.create_log(&name, *topic.id.as_bytes(), config, now_ms) {
+                match log_directory.create_log(&name, Some(topic.id), config, now_ms) {
                     Ok(log) => (directory, log),
                     Err(error) => {
                         tracing::error!(partition = %name, %error, "the log can't be created");
@@ -127,7 +127,7 @@ impl Partitions {
     /// The loaded log of a partition. A log of another topic with the same name is deleted.
     fn claim(&self, name: &TopicPartition, topic_id: Uuid, now_ms: i64) -> Option<Unclaimed> {
         let Unclaimed { directory, mut log } = self.unclaimed.lock().remove(name)?;
-        if log.topic_id().is_some_and(|id| Uuid::from_bytes(id) != topic_id) {
+        if log.topic_id().is_some_and(|id| id != topic_id) {
             tracing::warn!(partition = %name, "the log belongs to an older topic; it is deleted");
             let delay_ms = log.config().file_delete_delay_ms;
             self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
@@ -148,7 +148,7 @@ impl Partitions {
         topic_id: Uuid,
     ) -> ottla_log::Result<()> {
         if log.topic_id().is_none() {
-            log.assign_topic_id(*topic_id.as_bytes())?;
+            log.assign_topic_id(topic_id)?;
         }
         let checkpointed = self.directories[directory].log_directory.high_watermarks();
         if let Some(high_watermark) = checkpointed.get(name) {

@@ -77,7 +77,7 @@ impl LogDirectory {
                 now_ms: options.now_ms,
             };
             let mut log = Log::open(Arc::clone(&self.disk), opened)?;
-            log.update_high_watermark(offset_of(&self.high_watermarks, partition));
+            log.update_high_watermark(offset_of(&self.high_watermarks, partition))?;
             Ok(log)
         };
         let opened = in_parallel(partitions, options.threads, &open);

@@ -72,11 +72,13 @@ impl Log {
         }
     }
 
-    /// Sets the high watermark, kept within [log start, log end]; returns what it is now.
-    pub fn update_high_watermark(&mut self, offset: i64) -> i64 {
+    /// Sets the high watermark, kept within [log start, log end]; returns what it is now. A log that
+    /// is offline commits nothing more.
+    pub fn update_high_watermark(&mut self, offset: i64) -> Result<i64> {
+        self.require_online()?;
         self.high_watermark = offset.clamp(self.log_start, self.log_end);
         self.producers.release_before(self.high_watermark);
-        self.high_watermark
+        Ok(self.high_watermark)
     }
 
     /// Raises the log start offset (DeleteRecords). False when it was there already.
