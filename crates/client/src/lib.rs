@@ -12,6 +12,7 @@ pub mod admin;
 pub mod cluster;
 pub mod config;
 pub mod connection;
+pub mod consumer;
 mod error;
 mod topic_partition;
 

@@ -1,5 +1,6 @@
 //! The name of one partition.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -23,4 +24,16 @@ impl fmt::Display for TopicPartition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}-{}", self.topic, self.partition)
     }
+}
+
+/// Groups what is said of partitions by topic, as the protocol's requests want it.
+pub(crate) fn by_topic<Q, T>(
+    items: impl IntoIterator<Item = (TopicPartition, Q)>,
+    mut entry: impl FnMut(i32, Q) -> T,
+) -> Vec<(String, Vec<T>)> {
+    let mut topics: BTreeMap<Arc<str>, Vec<T>> = BTreeMap::new();
+    for (key, item) in items {
+        topics.entry(key.topic).or_default().push(entry(key.partition, item));
+    }
+    topics.into_iter().map(|(topic, entries)| (topic.to_string(), entries)).collect()
 }

@@ -1,7 +1,21 @@
 //! DescribeConfigs, IncrementalAlterConfigs and ListConfigResources.
 
+use ottla_wire::Message;
+use ottla_wire::messages::describe_configs_request::DescribeConfigsResource;
+use ottla_wire::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsSynonym,
+};
+use ottla_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
+use ottla_wire::messages::{
+    DescribeConfigsRequest, IncrementalAlterConfigsRequest, ListConfigResourcesRequest,
+};
+
 use super::Admin;
-use crate::error::{Error, PerItem};
+use super::routing::in_order_of;
+use crate::cluster::Target;
+use crate::error::{ApiError, Error, PerItem};
 
 /// What can have configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -214,13 +228,43 @@ pub struct ConfigAlteration {
 }
 
 impl Admin {
-    /// The configs of resources, sorted by key as the broker sorts them.
+    /// The configs of resources, sorted by key. A named broker is asked about itself.
     pub async fn describe_configs(
         &self,
         resources: &[ConfigResource],
         options: &DescribeConfigsOptions,
     ) -> Result<PerItem<ConfigResource, Vec<ConfigEntry>>, Error> {
-        todo!("{resources:?} {options:?}")
+        let mut results = Vec::new();
+        for (target, share) in by_answerer(resources.iter())? {
+            let request = DescribeConfigsRequest {
+                resources: share
+                    .iter()
+                    .map(|resource| DescribeConfigsResource {
+                        resource_type: resource.kind.id(),
+                        resource_name: resource.name.clone(),
+                        configuration_keys: options.keys.clone(),
+                        ..DescribeConfigsResource::default()
+                    })
+                    .collect(),
+                include_synonyms: options.include_synonyms,
+                include_documentation: options.include_documentation,
+                ..DescribeConfigsRequest::default()
+            };
+            let build = |version| DescribeConfigsRequest {
+                include_documentation: options.include_documentation && version >= 3,
+                ..request.clone()
+            };
+            let versions = <DescribeConfigsRequest as Message>::VERSIONS;
+            let (response, _) =
+                self.cluster().send_versioned(&target, versions, build).await?;
+            results.extend(response.results.into_iter().filter_map(|result| {
+                let kind = ConfigResourceKind::from_id(result.resource_type)?;
+                let resource = ConfigResource { kind, name: result.resource_name };
+                let outcome = ApiError::check(result.error_code, result.error_message);
+                Some((resource, outcome.map(|()| entries(result.configs))))
+            }));
+        }
+        Ok(in_order_of(resources.iter().cloned(), results))
     }
 
     /// Changes single keys.
@@ -229,7 +273,22 @@ impl Admin {
         alterations: &[ConfigAlteration],
         validate_only: bool,
     ) -> Result<PerItem<ConfigResource, ()>, Error> {
-        todo!("{alterations:?} {validate_only}")
+        let mut results = Vec::new();
+        for (target, share) in by_answerer(alterations.iter())? {
+            let request = IncrementalAlterConfigsRequest {
+                resources: share.into_iter().map(alteration).collect(),
+                validate_only,
+                ..IncrementalAlterConfigsRequest::default()
+            };
+            let response = self.cluster().send(&target, &request).await?;
+            results.extend(response.responses.into_iter().filter_map(|result| {
+                let kind = ConfigResourceKind::from_id(result.resource_type)?;
+                let resource = ConfigResource { kind, name: result.resource_name };
+                Some((resource, ApiError::check(result.error_code, result.error_message)))
+            }));
+        }
+        let order = alterations.iter().map(|alteration| alteration.resource.clone());
+        Ok(in_order_of(order, results))
     }
 
     /// Resources that have configuration of their own, of these kinds (empty: all).
@@ -237,6 +296,114 @@ impl Admin {
         &self,
         kinds: &[ConfigResourceKind],
     ) -> Result<Vec<ConfigResource>, Error> {
-        todo!("{kinds:?}")
+        let request = ListConfigResourcesRequest {
+            resource_types: kinds.iter().map(|kind| kind.id()).collect(),
+            ..ListConfigResourcesRequest::default()
+        };
+        // Version 0 knows of client metrics only (KIP-1142).
+        let only_metrics = kinds == [ConfigResourceKind::ClientMetrics];
+        let versions = i16::from(!only_metrics)..=*<ListConfigResourcesRequest as Message>::VERSIONS.end();
+        let build = |version| match version {
+            0 => ListConfigResourcesRequest::default(),
+            _ => request.clone(),
+        };
+        let (response, _) =
+            self.cluster().send_versioned(&Target::Any, versions, build).await?;
+        ApiError::check(response.error_code, None)?;
+        let resources = response.config_resources.into_iter();
+        Ok(resources
+            .filter_map(|resource| {
+                let kind = ConfigResourceKind::from_id(resource.resource_type)?;
+                Some(ConfigResource { kind, name: resource.resource_name })
+            })
+            .collect())
+    }
+}
+
+/// What concerns a resource.
+trait Concerns {
+    fn resource(&self) -> &ConfigResource;
+}
+
+impl Concerns for ConfigResource {
+    fn resource(&self) -> &ConfigResource {
+        self
+    }
+}
+
+impl Concerns for ConfigAlteration {
+    fn resource(&self) -> &ConfigResource {
+        &self.resource
+    }
+}
+
+/// A named broker and its loggers are asked there, everything else anywhere.
+fn by_answerer<'a, T: Concerns>(
+    items: impl Iterator<Item = &'a T>,
+) -> Result<Vec<(Target, Vec<&'a T>)>, Error> {
+    let mut shares: Vec<(Target, Vec<&T>)> = Vec::new();
+    for item in items {
+        let resource = item.resource();
+        let of_broker =
+            matches!(resource.kind, ConfigResourceKind::Broker | ConfigResourceKind::BrokerLogger);
+        let target = if of_broker && !resource.name.is_empty() {
+            let id = resource.name.parse().map_err(|_| Error::Misuse {
+                detail: format!("{} is not a broker id", resource.name),
+            })?;
+            Target::Node(id)
+        } else {
+            Target::Any
+        };
+        match shares.iter_mut().find(|(known, _)| *known == target) {
+            Some((_, share)) => share.push(item),
+            None => shares.push((target, vec![item])),
+        }
+    }
+    Ok(shares)
+}
+
+fn entries(configs: Vec<DescribeConfigsResourceResult>) -> Vec<ConfigEntry> {
+    let synonym = |synonym: DescribeConfigsSynonym| ConfigSynonym {
+        name: synonym.name,
+        value: synonym.value,
+        source: ConfigSource::from_id(synonym.source),
+    };
+    let mut entries: Vec<ConfigEntry> = configs
+        .into_iter()
+        .map(|config| ConfigEntry {
+            name: config.name,
+            value: config.value,
+            source: ConfigSource::from_id(config.config_source),
+            is_sensitive: config.is_sensitive,
+            is_read_only: config.read_only,
+            synonyms: config.synonyms.into_iter().map(synonym).collect(),
+            kind: ConfigValueKind::from_id(config.config_type),
+            documentation: config.documentation,
+        })
+        .collect();
+    entries.sort_by(|left, right| left.name.cmp(&right.name));
+    entries
+}
+
+fn alteration(alteration: &ConfigAlteration) -> AlterConfigsResource {
+    let change = |(name, change): &(String, AlterConfigOp)| {
+        let (config_operation, value) = match change {
+            AlterConfigOp::Set(value) => (0, Some(value)),
+            AlterConfigOp::Delete => (1, None),
+            AlterConfigOp::Append(value) => (2, Some(value)),
+            AlterConfigOp::Subtract(value) => (3, Some(value)),
+        };
+        AlterableConfig {
+            name: name.clone(),
+            config_operation,
+            value: value.cloned(),
+            ..AlterableConfig::default()
+        }
+    };
+    AlterConfigsResource {
+        resource_type: alteration.resource.kind.id(),
+        resource_name: alteration.resource.name.clone(),
+        configs: alteration.changes.iter().map(change).collect(),
+        ..AlterConfigsResource::default()
     }
 }

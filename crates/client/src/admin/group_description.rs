@@ -1,10 +1,23 @@
 //! Who is in a group: ConsumerGroupDescribe first, DescribeGroups for classic groups and older brokers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribeGroupsRequest,
+    DescribeGroupsResponse,
+};
+use ottla_wire::messages::{
+    consumer_group_describe_response as modern_response,
+    describe_groups_response as classic_response,
+};
 
 use super::Admin;
-use crate::cluster::Node;
-use crate::error::{Error, PerItem};
+use super::routing::told;
+use crate::cluster::{Node, Target};
+use crate::consumer::protocol;
+use crate::error::{ApiError, Error, PerItem};
 use crate::topic_partition::TopicPartition;
 
 /// A group and its members.
@@ -72,6 +85,150 @@ impl Admin {
         &self,
         groups: &[String],
     ) -> Result<PerItem<String, GroupDescription>, Error> {
-        todo!("{groups:?}")
+        let mut results = Vec::new();
+        for group in groups {
+            let modern = match self.describe_modern(group).await {
+                Err(Error::UnsupportedVersion { .. }) => Err(None),
+                Err(Error::Api(refusal)) => match refusal.code {
+                    ErrorCode::GroupIdNotFound | ErrorCode::UnsupportedVersion => Err(None),
+                    _ => Err(Some(refusal)),
+                },
+                Err(error) => return Err(error),
+                Ok(description) => Ok(description),
+            };
+            let outcome = match modern {
+                Ok(description) => Ok(description),
+                Err(Some(refusal)) => Err(refusal),
+                Err(None) => match self.describe_classic(group).await {
+                    Ok(description) => Ok(description),
+                    Err(Error::Api(refusal)) => Err(refusal),
+                    Err(error) => return Err(error),
+                },
+            };
+            results.push((group.clone(), outcome));
+        }
+        Ok(results)
+    }
+
+    async fn describe_modern(&self, group: &str) -> Result<GroupDescription, Error> {
+        let build = |_| ConsumerGroupDescribeRequest {
+            group_ids: vec![group.to_owned()],
+            ..ConsumerGroupDescribeRequest::default()
+        };
+        let code = |response: &ConsumerGroupDescribeResponse| {
+            response.groups.first().map_or(0, |group| group.error_code)
+        };
+        let (response, _) = self.ask_coordinator(group, &build, code).await?;
+        let answer = response.groups.into_iter().next();
+        let answer = answer.ok_or(ErrorCode::UnknownServerError)?;
+        ApiError::check(answer.error_code, answer.error_message.clone())?;
+        let coordinator = self.coordinator_of(group).await?;
+        Ok(modern(answer, coordinator))
+    }
+
+    async fn describe_classic(&self, group: &str) -> Result<GroupDescription, Error> {
+        let build = |_| DescribeGroupsRequest {
+            groups: vec![group.to_owned()],
+            ..DescribeGroupsRequest::default()
+        };
+        let code = |response: &DescribeGroupsResponse| {
+            response.groups.first().map_or(0, |group| group.error_code)
+        };
+        let (response, _) = self.ask_coordinator(group, &build, code).await?;
+        let answer = response.groups.into_iter().next();
+        let answer = answer.ok_or(ErrorCode::UnknownServerError)?;
+        ApiError::check(answer.error_code, answer.error_message.clone())?;
+        // Before version 6 a group nobody knows is described as dead.
+        if answer.group_state == "Dead" {
+            let message = Some(format!("Group {group} not found."));
+            return Err(ApiError { code: ErrorCode::GroupIdNotFound, message }.into());
+        }
+        let coordinator = self.coordinator_of(group).await?;
+        Ok(classic(answer, coordinator))
+    }
+
+    async fn coordinator_of(&self, group: &str) -> Result<Node, Error> {
+        let node = self.cluster().find_coordinator(&Target::Group(group.to_owned())).await?;
+        // Metadata knows the rack, which FindCoordinator does not tell.
+        Ok(self.cluster().metadata().nodes.get(&node.id).cloned().unwrap_or(node))
+    }
+}
+
+fn modern(group: modern_response::DescribedGroup, coordinator: Node) -> GroupDescription {
+    let member = |member: modern_response::Member| GroupMember {
+        member_id: member.member_id,
+        instance_id: member.instance_id,
+        rack_id: member.rack_id,
+        client_id: member.client_id,
+        host: member.client_host,
+        member_epoch: Some(member.member_epoch),
+        is_classic: match member.member_type {
+            0 => Some(true),
+            1 => Some(false),
+            _ => None,
+        },
+        subscription: member.subscribed_topic_names,
+        assignment: assigned(member.assignment),
+        target_assignment: Some(assigned(member.target_assignment)),
+    };
+    GroupDescription {
+        group_id: group.group_id,
+        group_type: "Consumer".to_owned(),
+        protocol_type: "consumer".to_owned(),
+        state: group.group_state,
+        assignor: group.assignor_name,
+        coordinator,
+        group_epoch: Some(group.group_epoch),
+        assignment_epoch: Some(group.assignment_epoch),
+        members: group.members.into_iter().map(member).collect(),
+        authorized_operations: told(group.authorized_operations),
+    }
+}
+
+fn assigned(assignment: modern_response::Assignment) -> MemberPartitions {
+    let mut partitions = Vec::new();
+    for topic in assignment.topic_partitions {
+        let name: Arc<str> = topic.topic_name.into();
+        let keys = topic.partitions.into_iter();
+        partitions.extend(keys.map(|partition| TopicPartition::new(Arc::clone(&name), partition)));
+    }
+    partitions.sort();
+    MemberPartitions { partitions, raw: Bytes::new() }
+}
+
+fn classic(group: classic_response::DescribedGroup, coordinator: Node) -> GroupDescription {
+    // An empty protocol type is a group that only commits offsets, which is a consumer's too.
+    let is_consumer = matches!(group.protocol_type.as_str(), "consumer" | "");
+    let member = |member: classic_response::DescribedGroupMember| {
+        let assignment = is_consumer.then(|| protocol::assignment(&member.member_assignment));
+        let subscription = is_consumer.then(|| protocol::subscription(&member.member_metadata));
+        let subscription = subscription.flatten();
+        GroupMember {
+            member_id: member.member_id,
+            instance_id: member.group_instance_id,
+            rack_id: subscription.as_ref().and_then(|known| known.rack_id.clone()),
+            client_id: member.client_id,
+            host: member.client_host,
+            member_epoch: None,
+            is_classic: None,
+            subscription: subscription.map(|known| known.topics).unwrap_or_default(),
+            assignment: MemberPartitions {
+                partitions: assignment.flatten().unwrap_or_default(),
+                raw: member.member_assignment,
+            },
+            target_assignment: None,
+        }
+    };
+    GroupDescription {
+        group_id: group.group_id,
+        group_type: "Classic".to_owned(),
+        protocol_type: group.protocol_type,
+        state: group.group_state,
+        assignor: group.protocol_data,
+        coordinator,
+        group_epoch: None,
+        assignment_epoch: None,
+        members: group.members.into_iter().map(member).collect(),
+        authorized_operations: told(group.authorized_operations),
     }
 }

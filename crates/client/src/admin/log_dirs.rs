@@ -1,8 +1,16 @@
 //! DescribeLogDirs: what lies on the disks of brokers.
 
+use std::sync::Arc;
+
+use ottla_wire::messages::describe_log_dirs_request::DescribableLogDirTopic;
+use ottla_wire::messages::describe_log_dirs_response::DescribeLogDirsResult;
+use ottla_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use tokio::task::JoinSet;
+
 use super::Admin;
-use crate::error::{Error, PerItem};
-use crate::topic_partition::TopicPartition;
+use crate::cluster::Target;
+use crate::error::{ApiError, Error, PerItem};
+use crate::topic_partition::{TopicPartition, by_topic};
 
 /// A log directory of a broker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +40,69 @@ pub struct ReplicaLog {
     pub is_future: bool,
 }
 
+/// What a broker gives per log directory, and what it refused.
+type BrokerLogDirs = Result<PerItem<String, LogDirDescription>, Error>;
+
 impl Admin {
     /// The log directories of brokers, each with its replicas of `topics` (`None`: all).
     pub async fn describe_log_dirs(
         &self,
         brokers: &[i32],
-        topics: Option<&[String]>,
-    ) -> Result<Vec<(i32, Result<PerItem<String, LogDirDescription>, Error>)>, Error> {
-        todo!("{brokers:?} {topics:?}")
+        topics: Option<&[TopicPartition]>,
+    ) -> Result<Vec<(i32, BrokerLogDirs)>, Error> {
+        let wanted = topics.map(|partitions| {
+            let keys = partitions.iter().map(|key| (key.clone(), ()));
+            let topic = |(topic, partitions)| DescribableLogDirTopic {
+                topic,
+                partitions,
+                ..DescribableLogDirTopic::default()
+            };
+            by_topic(keys, |partition, ()| partition).into_iter().map(topic).collect()
+        });
+        let request =
+            DescribeLogDirsRequest { topics: wanted, ..DescribeLogDirsRequest::default() };
+        let mut asked = JoinSet::new();
+        for broker in brokers {
+            let (cluster, request, broker) = (self.cluster().clone(), request.clone(), *broker);
+            asked.spawn(async move {
+                let answered = cluster.send(&Target::Node(broker), &request).await;
+                (broker, answered.and_then(directories))
+            });
+        }
+        let mut results = Vec::new();
+        while let Some(answered) = asked.join_next().await {
+            results.push(answered.map_err(|_| Error::Closed)?);
+        }
+        results.sort_by_key(|(broker, _)| *broker);
+        Ok(results)
+    }
+}
+
+fn directories(response: DescribeLogDirsResponse) -> BrokerLogDirs {
+    ApiError::check(response.error_code, None)?;
+    let directory = |result: DescribeLogDirsResult| {
+        let outcome = ApiError::check(result.error_code, None);
+        (result.log_dir.clone(), outcome.map(|()| description(result)))
+    };
+    Ok(response.results.into_iter().map(directory).collect())
+}
+
+fn description(result: DescribeLogDirsResult) -> LogDirDescription {
+    let mut replicas = Vec::new();
+    for topic in result.topics {
+        let name: Arc<str> = topic.name.into();
+        replicas.extend(topic.partitions.into_iter().map(|replica| ReplicaLog {
+            partition: TopicPartition::new(Arc::clone(&name), replica.partition_index),
+            size: replica.partition_size,
+            offset_lag: replica.offset_lag,
+            is_future: replica.is_future_key,
+        }));
+    }
+    LogDirDescription {
+        path: result.log_dir,
+        total_bytes: Some(result.total_bytes).filter(|bytes| *bytes >= 0),
+        usable_bytes: Some(result.usable_bytes).filter(|bytes| *bytes >= 0),
+        is_cordoned: result.is_cordoned,
+        replicas,
     }
 }

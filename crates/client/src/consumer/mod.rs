@@ -1,0 +1,3 @@
+//! Records on their way in.
+
+pub(crate) mod protocol;
