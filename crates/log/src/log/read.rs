@@ -26,7 +26,7 @@ pub enum Isolation {
 pub struct ReadOptions {
     /// First offset wanted; the slice starts with the batch that holds it.
     pub start_offset: i64,
-    /// At most so many bytes; the last batch may be cut.
+    /// At most so many bytes; the last batch may be cut, the first one is left out instead.
     pub max_bytes: usize,
     /// At least one whole batch, however large.
     pub min_one_batch: bool,
@@ -144,6 +144,10 @@ impl Log {
         }
         for (base_offset, segment) in self.segments.range(first..) {
             let Some(place) = self.find_in(segment, start)? else { continue };
+            // A first batch that does not fit is not handed out in part: nobody could use it.
+            if !options.min_one_batch && options.max_bytes < place.bytes as usize {
+                return Ok((FileSlice::EMPTY, *base_offset));
+            }
             let end = self.position_of(segment, bound)?;
             let max_bytes = if options.min_one_batch {
                 options.max_bytes.max(place.bytes as usize)
