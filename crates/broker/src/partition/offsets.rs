@@ -65,7 +65,10 @@ impl Partition {
             timestamp::LATEST if is_lagging => return Err(ErrorCode::OffsetNotAvailable),
             timestamp::LATEST => return Ok(at(readable_end, state.leadership.leader_epoch())),
             // Without remote storage the local log is the whole log, and nothing waits to be copied.
-            timestamp::EARLIEST | timestamp::EARLIEST_LOCAL => {
+            timestamp::EARLIEST => {
+                return Ok(at(offsets.log_start, log.earliest_epoch().unwrap_or(-1)));
+            }
+            timestamp::EARLIEST_LOCAL => {
                 let epoch = log.epoch_for_offset(offsets.log_start).unwrap_or(-1);
                 return Ok(at(offsets.log_start, epoch));
             }
