@@ -32,6 +32,18 @@ pub(crate) struct Trial {
     pub(crate) now: Millis,
     next_token: u64,
     answers: BTreeMap<Token, Response>,
+    /// What happens to one of the next appends.
+    pub(crate) crash: Option<Crash>,
+    pub(crate) crashes: usize,
+}
+
+/// The coordinator's broker dies at an append.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crash {
+    /// How many appends go well before it.
+    pub(crate) after: u64,
+    /// Whether the records of that append survive; nobody learns of them either way.
+    pub(crate) keeps_records: bool,
 }
 
 impl Trial {
@@ -44,6 +56,8 @@ impl Trial {
             now: BEGIN,
             next_token: 0,
             answers: BTreeMap::new(),
+            crash: None,
+            crashes: 0,
         };
         trial.tick();
         trial
@@ -125,6 +139,12 @@ impl Trial {
     fn take(&mut self, step: Step<GroupCoordinator>) {
         let mut replies = step.replies;
         if !step.records.is_empty() {
+            if self.crash.is_some_and(|crash| crash.after == 0) {
+                return self.crash_with(step.records);
+            }
+            if let Some(crash) = &mut self.crash {
+                crash.after -= 1;
+            }
             self.log.extend(step.records);
             let end = self.log.len() as i64;
             self.runner.appended(end);
@@ -133,6 +153,14 @@ impl Trial {
         for Answer { token, response } in replies {
             assert!(self.answers.insert(token, response).is_none(), "answered twice: {token:?}");
         }
+    }
+
+    fn crash_with(&mut self, records: Vec<Record>) {
+        if self.crash.take().is_some_and(|crash| crash.keeps_records) {
+            self.log.extend(records);
+        }
+        self.crashes += 1;
+        self.reload();
     }
 
     pub(crate) fn joined(&mut self, token: Token) -> JoinGroupResponse {
@@ -273,6 +301,20 @@ impl Trial {
             assert_eq!(response.assignment, member_id.as_bytes());
         }
     }
+}
+
+/// What the log is to bring back: every group as its record would say, and every offset.
+pub(crate) fn hard_state(coordinator: &GroupCoordinator) -> Vec<String> {
+    let groups = coordinator.groups().map(|group| {
+        let mut record = group.to_record();
+        if !group.is_empty() {
+            // The moment a group became stable is not recorded, as in Kafka.
+            record.current_state_timestamp = -1;
+        }
+        format!("{} {:?} {record:?}", group.id, group.state())
+    });
+    let offsets = coordinator.committed_offsets().map(|committed| format!("{committed:?}"));
+    groups.chain(offsets).collect()
 }
 
 pub(crate) fn code(code: i16) -> ErrorCode {

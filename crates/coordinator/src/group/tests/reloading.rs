@@ -1,21 +1,7 @@
 use ottla_wire::ErrorCode;
 
-use crate::trial::{SESSION_MS, Trial, code};
-use crate::{Config, GroupCoordinator};
-
-/// What the log is to bring back: every group as its record would say, and every offset.
-fn hard_state(coordinator: &GroupCoordinator) -> Vec<String> {
-    let groups = coordinator.groups().map(|group| {
-        let mut record = group.to_record();
-        if !group.is_empty() {
-            // The moment a group became stable is not recorded, as in Kafka.
-            record.current_state_timestamp = -1;
-        }
-        format!("{} {:?} {record:?} {:?}", group.id, group.state(), group.subscribed)
-    });
-    let offsets = coordinator.committed_offsets().map(|committed| format!("{committed:?}"));
-    groups.chain(offsets).collect()
-}
+use crate::Config;
+use crate::trial::{SESSION_MS, Trial, code, hard_state};
 
 #[test]
 fn a_reload_brings_back_what_was_recorded() {

@@ -1,0 +1,453 @@
+//! The clients, the coordinator, and the checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use ottla_machine::{Millis, Token};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::leave_group_request::MemberIdentity;
+use ottla_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
+use ottla_wire::messages::{
+    HeartbeatRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest,
+    SyncGroupResponse,
+};
+
+use super::client::{Client, Phase};
+use crate::trial::{Crash, GROUP, Trial, code, hard_state, sync_request};
+use crate::{Body, Config, Record, Response};
+
+const PARTITIONS: i32 = 8;
+
+/// The numbers of a seed (splitmix64).
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (bits ^ (bits >> 31)) % end
+    }
+
+    fn one_in(&mut self, chances: u64) -> bool {
+        self.below(chances) == 0
+    }
+}
+
+pub(super) struct World {
+    random: Random,
+    trial: Trial,
+    clients: Vec<Client>,
+    /// Requests that somebody has sent and not yet seen answered, even if the sender has given up.
+    open: BTreeSet<Token>,
+    /// Who was told to own a partition: by life of the group, generation and partition.
+    owners: BTreeMap<(usize, i32, i32), String>,
+    /// The highest offset that was acknowledged, by partition.
+    acknowledged: BTreeMap<i32, i64>,
+    generations: BTreeSet<i32>,
+    commits: usize,
+}
+
+impl World {
+    pub(super) fn new(mut random: Random) -> Self {
+        let config = Config { group_initial_rebalance_delay_ms: 1_000, ..Config::default() };
+        let clients = (0..3 + random.below(4))
+            .map(|index| {
+                let instance = match random.below(4) {
+                    0 => Some(format!("instance-{index}")),
+                    1 => Some("double".to_owned()),
+                    _ => None,
+                };
+                let version = if instance.is_some() { 8 } else { 3 } + random.below(2) as i16;
+                Client::new(instance, version)
+            })
+            .collect();
+        Self {
+            random,
+            trial: Trial::new(config),
+            clients,
+            open: BTreeSet::new(),
+            owners: BTreeMap::new(),
+            acknowledged: BTreeMap::new(),
+            generations: BTreeSet::new(),
+            commits: 0,
+        }
+    }
+
+    pub(super) fn crashes(&self) -> usize {
+        self.trial.crashes
+    }
+
+    pub(super) fn generations(&self) -> usize {
+        self.generations.len()
+    }
+
+    pub(super) fn commits(&self) -> usize {
+        self.commits
+    }
+
+    pub(super) fn step_with_faults(&mut self) {
+        let pause = self.random.below(1_500) as i32;
+        self.pass(pause);
+        if self.random.one_in(15) {
+            let after = self.random.below(4);
+            self.trial.crash = Some(Crash { after, keeps_records: self.random.one_in(2) });
+        }
+        let index = self.random.below(self.clients.len() as u64) as usize;
+        let now = self.trial.now;
+        let client = &mut self.clients[index];
+        if client.is_dead || client.asleep_until > now {
+            return;
+        }
+        if self.random.one_in(20) {
+            client.asleep_until = now + self.random.below(40_000) as Millis;
+            return;
+        }
+        if self.random.one_in(15) {
+            // The connection is lost: whatever was asked may still be answered, to nobody.
+            if matches!(client.phase, Phase::Joining(_) | Phase::Syncing { .. }) {
+                client.phase = Phase::Out;
+            }
+        } else if self.random.one_in(40) {
+            self.leave(index);
+        } else {
+            self.act(index, true);
+        }
+        self.check();
+    }
+
+    /// No more faults: every client does what it should until the group has come together.
+    pub(super) fn heal(&mut self) {
+        self.trial.crash = None;
+        for round in 0.. {
+            assert!(round < 2_000, "the group never came together: {:?}", self.clients);
+            self.pass(500);
+            for index in 0..self.clients.len() {
+                if !self.clients[index].is_dead {
+                    self.act(index, false);
+                }
+            }
+            self.check();
+            if self.is_settled() {
+                break;
+            }
+        }
+        for index in 0..self.clients.len() {
+            let before = self.commits;
+            self.commit(index);
+            let has_work = matches!(&self.clients[index].phase,
+                Phase::Working { positions, .. } if !positions.is_empty());
+            assert!(self.commits > before || !has_work, "a settled member can commit");
+        }
+        // Whoever gave up is answered too, at the latest when sessions and rebalances have run out of time.
+        self.pass(600_000);
+        self.collect_abandoned();
+        assert!(self.open.is_empty(), "never answered: {:?}", self.open);
+    }
+
+    fn is_settled(&self) -> bool {
+        let mut owned: BTreeSet<i32> = BTreeSet::new();
+        let mut generation = None;
+        for client in self.clients.iter().filter(|client| !client.is_dead) {
+            let Phase::Working { generation: own, positions } = &client.phase else {
+                return false;
+            };
+            if *generation.get_or_insert(*own) != *own {
+                return false;
+            }
+            owned.extend(positions.keys());
+        }
+        let alive = self.clients.iter().filter(|client| !client.is_dead).count();
+        let group = self.trial.runner.machine().group(GROUP);
+        let has_ghosts = group.is_some_and(|group| group.members().count() != alive);
+        !has_ghosts && (owned.len() == PARTITIONS as usize || generation.is_none())
+    }
+
+    /// After a crash nobody is answered any more; the clients look for the new coordinator and ask again.
+    fn notice_crash(&mut self, crashes_before: usize) -> bool {
+        if self.trial.crashes == crashes_before {
+            return false;
+        }
+        self.open.clear();
+        for client in &mut self.clients {
+            if matches!(client.phase, Phase::Joining(_) | Phase::Syncing { .. }) {
+                client.phase = Phase::Out;
+            }
+        }
+        true
+    }
+
+    fn pass(&mut self, duration_ms: i32) {
+        let crashes = self.trial.crashes;
+        self.trial.pass(duration_ms);
+        self.notice_crash(crashes);
+    }
+
+    /// None when the coordinator crashed over it.
+    fn ask(&mut self, version: i16, body: Body) -> Option<Token> {
+        let crashes = self.trial.crashes;
+        let token = self.trial.ask(version, body);
+        if self.notice_crash(crashes) {
+            return None;
+        }
+        self.open.insert(token);
+        Some(token)
+    }
+
+    fn call(&mut self, version: i16, body: Body) -> Option<Response> {
+        let token = self.ask(version, body)?;
+        self.open.remove(&token);
+        Some(self.trial.answer(token).expect("answered at once"))
+    }
+
+    /// Sends a request whose answer may take long, now and then twice.
+    fn ask_maybe_twice(&mut self, version: i16, body: Body, faults: bool) -> Option<Token> {
+        if faults && self.random.one_in(10) {
+            self.ask(version, body.clone())?;
+        }
+        self.ask(version, body)
+    }
+
+    fn take(&mut self, token: Token) -> Option<Response> {
+        let response = self.trial.answer(token)?;
+        self.open.remove(&token);
+        Some(response)
+    }
+
+    fn act(&mut self, index: usize, faults: bool) {
+        match self.clients[index].phase.clone() {
+            Phase::Out => {
+                let client = &self.clients[index];
+                let (version, request) = (client.join_version, client.join_request());
+                let asked = self.ask_maybe_twice(version, Body::JoinGroup(request), faults);
+                if let Some(token) = asked {
+                    self.clients[index].phase = Phase::Joining(token);
+                }
+            }
+            Phase::Joining(token) => match self.take(token) {
+                Some(Response::JoinGroup(response)) => self.joined(index, response),
+                Some(other) => panic!("not a join answer: {other:?}"),
+                None => {}
+            },
+            Phase::Joined { generation, members } => {
+                let request = self.sync_request(index, generation, &members);
+                let asked = self.ask_maybe_twice(5, Body::SyncGroup(request), faults);
+                self.clients[index].phase = match asked {
+                    Some(token) => Phase::Syncing { token, generation },
+                    None => Phase::Out,
+                };
+            }
+            Phase::Syncing { token, generation } => match self.take(token) {
+                Some(Response::SyncGroup(response)) => self.synced(index, generation, &response),
+                Some(other) => panic!("not a sync answer: {other:?}"),
+                None => {}
+            },
+            Phase::Working { .. } => match self.random.below(4) {
+                0 if faults && self.random.one_in(4) => self.clients[index].phase = Phase::Out,
+                0 | 1 => self.commit(index),
+                _ => self.heartbeat(index),
+            },
+        }
+    }
+
+    fn joined(&mut self, index: usize, response: JoinGroupResponse) {
+        let client = &mut self.clients[index];
+        client.phase = Phase::Out;
+        match code(response.error_code) {
+            ErrorCode::None => {
+                client.member_id = response.member_id;
+                let members = if response.skip_assignment {
+                    Vec::new()
+                } else {
+                    response.members.into_iter().map(|member| member.member_id).collect()
+                };
+                client.phase = Phase::Joined { generation: response.generation_id, members };
+            }
+            ErrorCode::MemberIdRequired => client.member_id = response.member_id,
+            error => self.failed(index, error),
+        }
+    }
+
+    fn failed(&mut self, index: usize, error: ErrorCode) {
+        let client = &mut self.clients[index];
+        match error {
+            ErrorCode::RebalanceInProgress => client.phase = Phase::Out,
+            ErrorCode::UnknownMemberId | ErrorCode::IllegalGeneration => client.forget_membership(),
+            ErrorCode::FencedInstanceId => {
+                client.is_dead = true;
+                client.phase = Phase::Out;
+            }
+            // The group is gone, or the client is between two generations: it joins again.
+            ErrorCode::GroupIdNotFound => client.forget_membership(),
+            other => panic!("no client would expect {other:?}"),
+        }
+    }
+
+    /// The leader deals the partitions out; each is one byte of an assignment.
+    fn sync_request(&self, index: usize, generation: i32, members: &[String]) -> SyncGroupRequest {
+        let client = &self.clients[index];
+        let mut request = sync_request(&client.member_id, generation, &[]);
+        request.group_instance_id.clone_from(&client.instance);
+        for (place, member_id) in members.iter().enumerate() {
+            let partitions = (0..PARTITIONS as u8)
+                .filter(|partition| usize::from(*partition) % members.len() == place);
+            request.assignments.push(SyncGroupRequestAssignment {
+                member_id: member_id.clone(),
+                assignment: partitions.collect::<Bytes>(),
+                ..SyncGroupRequestAssignment::default()
+            });
+        }
+        request
+    }
+
+    fn synced(&mut self, index: usize, generation: i32, response: &SyncGroupResponse) {
+        match code(response.error_code) {
+            ErrorCode::None => {}
+            error => {
+                self.clients[index].phase = Phase::Out;
+                return self.failed(index, error);
+            }
+        }
+        self.generations.insert(generation);
+        let committed: BTreeMap<i32, i64> = self
+            .trial
+            .committed()
+            .into_iter()
+            .map(|(_, partition, offset)| (partition, offset))
+            .collect();
+        let life = self.life();
+        let mut positions = BTreeMap::new();
+        for partition in response.assignment.iter().map(|byte| i32::from(*byte)) {
+            positions.insert(partition, committed.get(&partition).copied().unwrap_or(0));
+            let owner = self.clients[index].owner();
+            let first = self.owners.entry((life, generation, partition)).or_insert(owner.clone());
+            assert_eq!(*first, owner, "partition {partition} of generation {generation}");
+        }
+        self.clients[index].phase = Phase::Working { generation, positions };
+    }
+
+    /// How many groups of this name there have been: an empty one without offsets is removed, and begins anew.
+    fn life(&self) -> usize {
+        let is_end = |record: &&Record| matches!(record, Record::GroupMetadata { value: None, .. });
+        self.trial.log.iter().filter(is_end).count()
+    }
+
+    fn heartbeat(&mut self, index: usize) {
+        let client = &self.clients[index];
+        let Phase::Working { generation, .. } = client.phase else { return };
+        let request = HeartbeatRequest {
+            group_id: GROUP.to_owned(),
+            generation_id: generation,
+            member_id: client.member_id.clone(),
+            group_instance_id: client.instance.clone(),
+            ..HeartbeatRequest::default()
+        };
+        if let Some(Response::Heartbeat(response)) = self.call(4, Body::Heartbeat(request)) {
+            match code(response.error_code) {
+                ErrorCode::None => {}
+                error => self.failed(index, error),
+            }
+        }
+    }
+
+    /// Moves every position forward and commits it.
+    fn commit(&mut self, index: usize) {
+        let step = 1 + self.random.below(3) as i64;
+        let client = &self.clients[index];
+        let Phase::Working { generation, positions } = &client.phase else { return };
+        let positions: BTreeMap<i32, i64> =
+            positions.iter().map(|(partition, position)| (*partition, position + step)).collect();
+        if positions.is_empty() {
+            return;
+        }
+        let generation = *generation;
+        let partition = |(partition, position): (&i32, &i64)| OffsetCommitRequestPartition {
+            partition_index: *partition,
+            committed_offset: *position,
+            ..OffsetCommitRequestPartition::default()
+        };
+        let request = OffsetCommitRequest {
+            group_id: GROUP.to_owned(),
+            generation_id_or_member_epoch: generation,
+            member_id: client.member_id.clone(),
+            group_instance_id: client.instance.clone(),
+            topics: vec![OffsetCommitRequestTopic {
+                name: "topic".to_owned(),
+                partitions: positions.iter().map(partition).collect(),
+                ..OffsetCommitRequestTopic::default()
+            }],
+            ..OffsetCommitRequest::default()
+        };
+        // Consumed is consumed, whatever becomes of the commit.
+        self.clients[index].phase = Phase::Working { generation, positions: positions.clone() };
+        let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
+        let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
+        match code(response.topics[0].partitions[0].error_code) {
+            ErrorCode::None => {
+                self.commits += 1;
+                for (partition, position) in &positions {
+                    self.acknowledged.insert(*partition, *position);
+                }
+            }
+            error => self.failed(index, error),
+        }
+    }
+
+    fn leave(&mut self, index: usize) {
+        let client = &mut self.clients[index];
+        let request = LeaveGroupRequest {
+            group_id: GROUP.to_owned(),
+            members: vec![MemberIdentity {
+                member_id: client.member_id.clone(),
+                group_instance_id: client.instance.clone(),
+                ..MemberIdentity::default()
+            }],
+            ..LeaveGroupRequest::default()
+        };
+        client.forget_membership();
+        self.call(5, Body::LeaveGroup(request));
+    }
+
+    fn collect_abandoned(&mut self) {
+        let trial = &mut self.trial;
+        self.open.retain(|token| trial.answer(*token).is_none());
+    }
+
+    fn check(&self) {
+        self.check_offsets();
+        let machine = self.trial.runner.machine();
+        let is_at_rest = machine
+            .groups()
+            .all(|group| matches!(group.state(), crate::State::Stable | crate::State::Empty));
+        if is_at_rest {
+            let loaded = self.trial.loaded();
+            assert_eq!(
+                hard_state(loaded.machine()),
+                hard_state(machine),
+                "a reload changes nothing"
+            );
+        }
+    }
+
+    /// Committed offsets only grow, and none that was acknowledged is lost.
+    fn check_offsets(&self) {
+        let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
+        for record in &self.trial.log {
+            let Record::OffsetCommit { key, value: Some(value) } = record else { continue };
+            let before = highest.insert(key.partition, value.offset);
+            assert!(before.is_none_or(|before| before <= value.offset), "{key:?} went back");
+        }
+        for (partition, acknowledged) in &self.acknowledged {
+            let kept = highest.get(partition).copied();
+            assert!(kept >= Some(*acknowledged), "partition {partition} lost {acknowledged}");
+        }
+    }
+}
