@@ -98,7 +98,10 @@ fn present_value(
     if !field.optional {
         return Ok(plain);
     }
-    let nullable = read(schema, &field.shape, flexible, versions, true)?;
+    let mut nullable = read(schema, &field.shape, flexible, versions, true)?;
+    if field.tag.is_some() {
+        nullable = nullable.replace("nullable_struct", "nullable_tagged_struct");
+    }
     Ok(field.nullable.condition(versions).choose(&nullable, &format!("Some({plain})")))
 }
 

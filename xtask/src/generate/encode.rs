@@ -88,7 +88,10 @@ fn with_flexible(structure: &Structure, field: &StructField, flexible: &str) -> 
         Shape::String | Shape::Array(_) => format!("{value}.as_deref()"),
         _ => format!("{value}.as_ref()"),
     };
-    let nullable = write(&field.shape, flexible, &borrowed, true);
+    let mut nullable = write(&field.shape, flexible, &borrowed, true);
+    if field.tag.is_some() {
+        nullable = nullable.replace("nullable_struct", "nullable_tagged_struct");
+    }
     let required = format!("Writer::required({borrowed}, {:?}, version)?", field.kafka_name);
     let plain = write_borrowed(&field.shape, flexible, &required);
     Ok(field.nullable.condition(versions).choose(&nullable, &plain))

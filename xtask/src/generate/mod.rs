@@ -28,6 +28,9 @@ const KAFKA_VERSION: &str = "4.4.0";
 const DEFINITIONS: &str = "crates/wire/definitions.json";
 const MESSAGES: &str = "crates/wire/src/messages";
 
+/// The tests find a message by its name through this file.
+const TEST_TABLE: &str = "crates/wire/tests/messages/table.rs";
+
 /// Options of `cargo xtask gen`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
@@ -49,7 +52,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     }
     let stale = render(root, options.check)?;
     if !options.check {
-        println!("{} files written to {MESSAGES}", stale.len());
+        println!("{} generated files changed", stale.len());
         return Ok(());
     }
     if stale.is_empty() {
@@ -74,37 +77,44 @@ fn refresh(root: &Path, jars: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// Renders all files and returns the names of those that differ from the committed ones,
+/// Renders all files and returns the paths of those that differ from the committed ones,
 /// which are replaced unless `check` is set.
 fn render(root: &Path, check: bool) -> Result<Vec<String>> {
     let text = fs::read_to_string(root.join(DEFINITIONS))
         .with_context(|| format!("cannot read {DEFINITIONS}"))?;
-    let files = render::files(&definitions::from_json(&text)?)?;
-    let files = format(root, files)?;
-    let folder = root.join(MESSAGES);
-    fs::create_dir_all(&folder)?;
+    let mut files = format(root, render::files(&definitions::from_json(&text)?)?)?;
+    let table = files.remove(render::TEST_TABLE).context("the table for the tests is rendered")?;
     let mut stale = Vec::new();
-    for entry in fs::read_dir(&folder)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !files.contains_key(&name) {
-            if !check {
-                fs::remove_file(entry.path())?;
-            }
-            stale.push(name);
+    for orphan in orphans(&root.join(MESSAGES), &files)? {
+        if !check {
+            fs::remove_file(root.join(MESSAGES).join(&orphan))?;
         }
+        stale.push(orphan);
     }
-    for (name, content) in files {
-        let path = folder.join(&name);
+    let files = files.into_iter().map(|(name, content)| (format!("{MESSAGES}/{name}"), content));
+    for (path, content) in files.chain([(TEST_TABLE.to_owned(), table)]) {
         let differs = match check {
-            true => fs::read_to_string(&path).ok().as_deref() != Some(&content),
-            false => write_if_changed(&path, &content)?,
+            true => fs::read_to_string(root.join(&path)).ok().as_deref() != Some(&content),
+            false => write_if_changed(&root.join(&path), &content)?,
         };
         if differs {
-            stale.push(name);
+            stale.push(path);
         }
     }
     Ok(stale)
+}
+
+/// The files in `folder` that nobody generates.
+fn orphans(folder: &Path, files: &BTreeMap<String, String>) -> Result<Vec<String>> {
+    fs::create_dir_all(folder)?;
+    let mut orphans = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !files.contains_key(&name) {
+            orphans.push(name);
+        }
+    }
+    Ok(orphans)
 }
 
 /// Formats the files with the workspace's rustfmt and its settings.
@@ -120,6 +130,7 @@ fn format(root: &Path, files: BTreeMap<String, String>) -> Result<BTreeMap<Strin
         .arg(root.join("rustfmt.toml"))
         // The others are its modules and are formatted with it.
         .arg(folder.join("mod.rs"))
+        .arg(folder.join(render::TEST_TABLE))
         .status()
         .context("cannot start rustfmt")?;
     if !status.success() {

@@ -109,9 +109,9 @@ impl<'a> Schema<'a> {
         if self.structure(name).is_ok() {
             bail!("{} has two structures {name}", self.definition.name);
         }
-        let resolved = fields.iter().map(|field| {
-            StructField::new(field, versions).with_context(|| format!("{name}.{}", field.name))
-        });
+        let resolved = fields
+            .iter()
+            .map(|field| StructField::new(field).with_context(|| format!("{name}.{}", field.name)));
         self.structures.push(Structure {
             name: name.to_owned(),
             versions,
@@ -148,7 +148,7 @@ impl Structure {
 }
 
 impl StructField {
-    fn new(field: &Field, structure: Versions) -> Result<StructField> {
+    fn new(field: &Field) -> Result<StructField> {
         let shape = Shape::parse(&field.type_name)?;
         let (versions, nullable, tagged) = (field.versions()?, field.nullable()?, field.tagged()?);
         ensure!(
@@ -164,12 +164,7 @@ impl StructField {
             kafka_name: naming::camel_case(&field.name),
             rust_name: naming::field(&field.name),
             optional: shape == Shape::Records || !nullable.is_empty(),
-            nullable: if shape == Shape::Records && nullable.is_empty() {
-                // Kafka's default for record data is null in every version.
-                structure
-            } else {
-                nullable
-            },
+            nullable,
             shape,
             versions,
             tag: field.tag,

@@ -163,6 +163,17 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads a structure in a tagged field that may be null: the marker before it is 0 for null.
+    pub fn nullable_tagged_struct<T>(
+        &mut self,
+        read: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        match self.unsigned_varint()? {
+            0 => Ok(None),
+            _ => read(self).map(Some),
+        }
+    }
+
     /// Everything that is left, as a slice of the buffer; the reader is at the end afterwards.
     pub fn rest(&mut self) -> Bytes {
         let rest = self.rest;

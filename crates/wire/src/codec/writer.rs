@@ -297,6 +297,20 @@ impl Writer {
         write(self, value)
     }
 
+    /// Writes a structure in a tagged field that may be null: the marker before it is 0 for null.
+    pub fn nullable_tagged_struct<T>(
+        &mut self,
+        value: Option<&T>,
+        write: impl FnOnce(&mut Writer, &T) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let Some(value) = value else {
+            self.unsigned_varint(0);
+            return Ok(());
+        };
+        self.unsigned_varint(1);
+        write(self, value)
+    }
+
     /// The value of a field that `version` does not allow to be null.
     pub fn required<T>(
         value: Option<T>,

@@ -72,8 +72,9 @@ impl Message for ConsumerGroupMemberMetadataValue {
         message.unknown_tagged_fields = reader.tagged_fields(&mut |tag, reader| {
             match tag {
                 0 => {
-                    message.classic_member_metadata = reader
-                        .nullable_struct(|reader| ClassicMemberMetadata::decode(reader, version))?
+                    message.classic_member_metadata = reader.nullable_tagged_struct(|reader| {
+                        ClassicMemberMetadata::decode(reader, version)
+                    })?
                 }
                 _ => return Ok(false),
             }
@@ -101,7 +102,7 @@ impl Message for ConsumerGroupMemberMetadataValue {
                 tag: 0,
                 present: self.classic_member_metadata != Some(ClassicMemberMetadata::default()),
                 encode: &|writer| {
-                    writer.nullable_struct(
+                    writer.nullable_tagged_struct(
                         self.classic_member_metadata.as_ref(),
                         |writer, value| value.encode(writer, version),
                     )?;

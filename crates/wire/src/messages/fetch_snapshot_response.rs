@@ -141,7 +141,7 @@ pub struct PartitionSnapshot {
     pub size: i64,
     /// Every version.
     pub position: i64,
-    /// Every version, nullable.
+    /// Every version.
     pub unaligned_records: Option<Records>,
     /// Tagged fields that the schema does not name.
     pub unknown_tagged_fields: Vec<RawTaggedField>,
@@ -156,7 +156,7 @@ impl PartitionSnapshot {
             current_leader: LeaderIdAndEpoch::default(),
             size: reader.i64()?,
             position: reader.i64()?,
-            unaligned_records: reader.nullable_records(true)?,
+            unaligned_records: Some(reader.records(true)?),
             unknown_tagged_fields: Vec::new(),
         };
         message.unknown_tagged_fields = reader.tagged_fields(&mut |tag, reader| {
@@ -176,7 +176,10 @@ impl PartitionSnapshot {
 
         writer.i64(self.size);
         writer.i64(self.position);
-        writer.nullable_records(true, self.unaligned_records.as_ref())?;
+        writer.records(
+            true,
+            Writer::required(self.unaligned_records.as_ref(), "unalignedRecords", version)?,
+        )?;
         writer.tagged_fields(
             &self.unknown_tagged_fields,
             &[KnownTaggedField {
