@@ -23,6 +23,8 @@ pub enum Touch {
     BalanceDue(Millis),
     /// Partitions without a leader were looked at: the next look is due at the given time.
     UncleanElectionDue(Millis),
+    /// The log is alive: the next sign of that is due at the given time.
+    NoOpDue(Millis),
 }
 
 /// What a handler makes of a request.
@@ -62,6 +64,7 @@ pub struct Controller {
     pub(crate) next_offset: Offset,
     pub(crate) balance_due: Option<Millis>,
     pub(crate) unclean_election_due: Option<Millis>,
+    pub(crate) no_op_due: Option<Millis>,
     /// The image from before a metadata transaction that is open.
     before_transaction: Option<MetadataImage>,
     fault: Option<ApplyError>,
@@ -85,6 +88,7 @@ impl Controller {
             next_offset: image.provenance.offset + 1,
             balance_due: None,
             unclean_election_due: None,
+            no_op_due: None,
             before_transaction: None,
             fault: None,
             image,
@@ -234,12 +238,16 @@ impl Machine for Controller {
         }
         let mut decision = self.balance_leaders(now);
         decision.extend(self.elect_unclean_leaders(now));
+        decision.extend(self.write_no_op(now));
         decision
     }
 
     fn next_deadline(&self) -> Option<Millis> {
         let session = self.next_stale_broker().map(|(at, _)| at);
-        [session, self.balance_due, self.unclean_election_due].into_iter().flatten().min()
+        [session, self.balance_due, self.unclean_election_due, self.no_op_due]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn apply(&mut self, offset: Offset, record: &MetadataRecord) {
@@ -268,6 +276,7 @@ impl Machine for Controller {
             Touch::Session(touch) => self.sessions.touch(touch),
             Touch::BalanceDue(at) => self.balance_due = Some(at),
             Touch::UncleanElectionDue(at) => self.unclean_election_due = Some(at),
+            Touch::NoOpDue(at) => self.no_op_due = Some(at),
         }
     }
 }

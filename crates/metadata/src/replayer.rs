@@ -39,28 +39,24 @@ impl Replayer {
         records: impl IntoIterator<Item = &'a MetadataRecord>,
         provenance: Provenance,
     ) -> Result<Option<MetadataDelta>, ApplyError> {
-        let in_transaction = self.open.is_some();
-        let mut delta = self.open.take().unwrap_or_else(|| MetadataDelta::new(self.image.clone()));
-        // What an abort returns to, while a transaction is open.
-        let mut before = in_transaction.then(|| MetadataDelta::new(self.image.clone()));
+        let mut settled = MetadataDelta::new(self.image.clone());
         for record in records {
             match record {
-                MetadataRecord::BeginTransaction(_) => before = Some(delta.clone()),
-                MetadataRecord::EndTransaction(_) => before = None,
-                MetadataRecord::AbortTransaction(_) => {
-                    delta = before.take().unwrap_or(delta);
+                MetadataRecord::BeginTransaction(_) => {
+                    self.open = Some(MetadataDelta::new(settled.next().clone()));
                 }
-                other => delta.apply(other)?,
+                MetadataRecord::EndTransaction(_) => {
+                    if let Some(open) = self.open.take() {
+                        settled = MetadataDelta::between(self.image.clone(), open.next().clone());
+                    }
+                }
+                MetadataRecord::AbortTransaction(_) => self.open = None,
+                other => self.open.as_mut().unwrap_or(&mut settled).apply(other)?,
             }
         }
-        if let Some(published) = before {
-            self.open = Some(delta);
-            // Nothing but what came before the transaction may be seen.
-            self.image = published.image(provenance);
-            return Ok((!published.changes().is_empty()).then_some(published));
-        }
-        self.image = delta.image(provenance);
-        Ok(Some(delta))
+        self.image = settled.image(provenance);
+        let is_news = self.open.is_none() || !settled.changes().is_empty();
+        Ok(is_news.then_some(settled))
     }
 
     /// Replaces everything by a snapshot's records, of which `provenance` tells the last one.

@@ -8,7 +8,7 @@ use ottla_metadata::version::{ELR_VERSION, METADATA_VERSION};
 use ottla_metadata::{MetadataVersion, ResourceType};
 use ottla_wire::messages::{
     AbortTransactionRecord, BeginTransactionRecord, ConfigRecord, EndTransactionRecord,
-    FeatureLevelRecord, MetadataRecord,
+    FeatureLevelRecord, MetadataRecord, NoOpRecord,
 };
 
 use crate::brokers::sessions::SessionTouch;
@@ -37,7 +37,27 @@ impl Controller {
         }
         let unclean = now + self.unclean_election_interval_ms();
         decision.touches.push(Touch::UncleanElectionDue(unclean));
+        let idle = self.no_op_interval_ms().map(|interval| Touch::NoOpDue(now + interval));
+        decision.touches.extend(idle);
         decision
+    }
+
+    /// A record that changes nothing, every `metadata.max.idle.interval.ms`: it shows followers
+    /// that the log is alive. Zero: never.
+    pub(crate) fn write_no_op(&self, now: Millis) -> Decision<Self> {
+        let mut decision = Decision::nothing();
+        if let Some(interval) = self.no_op_interval_ms()
+            && self.no_op_due.is_some_and(|at| at <= now)
+        {
+            decision.records.push(MetadataRecord::NoOp(NoOpRecord::default()));
+            decision.touches.push(Touch::NoOpDue(now + interval));
+        }
+        decision
+    }
+
+    fn no_op_interval_ms(&self) -> Option<Millis> {
+        let interval = self.settings.server.whole("metadata.max.idle.interval.ms");
+        (interval > 0).then_some(interval)
     }
 
     /// Inside a transaction, what counts is what stands when it is aborted.

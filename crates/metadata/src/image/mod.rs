@@ -16,7 +16,7 @@ mod snapshot;
 mod topic;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

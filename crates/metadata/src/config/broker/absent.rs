@@ -245,7 +245,6 @@ pub static ABSENT: &[&str] = &[
     "transaction.state.log.segment.bytes",
     "transaction.two.phase.commit.enable",
     "transactional.id.expiration.ms",
-    "unclean.leader.election.interval.ms",
     "unstable.api.versions.enable",
     "unstable.feature.versions.enable",
 ];

@@ -253,4 +253,12 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Effect::Full,
         "Whether a replica that is not in sync may become leader when no other can, losing records.",
     ),
+    key(
+        "unclean.leader.election.interval.ms",
+        Kind::Long,
+        Some("300000"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How often the controller looks for partitions that wait for an unclean election.",
+    ),
 ];
