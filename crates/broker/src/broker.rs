@@ -6,15 +6,21 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use ottla_metadata::MetadataImage;
+use ottla_coordinator::DeletedTopic;
+use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicChange, TopicFate};
 use ottla_world::{Clock, Random};
+use prometheus_client::registry::Registry;
 
 use crate::caller::Connection;
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
+use crate::groups::GroupCoordinators;
+use crate::internal_topics::OFFSETS_TOPIC;
+use crate::metrics::PartitionMetrics;
 use crate::partitions::Partitions;
 use crate::api::ProducerIds;
 use crate::reply::Outcome;
+use crate::request_metrics::RequestMetrics;
 use crate::router;
 use crate::settings::Settings;
 
@@ -27,6 +33,7 @@ pub struct BrokerParts {
     pub random: Arc<dyn Random>,
     pub controller: Arc<dyn ControllerChannel>,
     pub partitions: Arc<Partitions>,
+    pub groups: Arc<GroupCoordinators>,
 }
 
 /// One broker.
@@ -37,8 +44,11 @@ pub struct Broker {
     pub(crate) random: Arc<dyn Random>,
     pub(crate) controller: Arc<dyn ControllerChannel>,
     pub(crate) partitions: Arc<Partitions>,
-    pub(crate) fetch_sessions: FetchSessions,
+    pub(crate) fetch_sessions: Arc<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
+    pub(crate) groups: Arc<GroupCoordinators>,
+    /// What was answered.
+    pub requests: RequestMetrics,
     settings: ArcSwap<Settings>,
     image: ArcSwap<MetadataImage>,
 }
@@ -54,8 +64,10 @@ impl Broker {
             random: parts.random,
             controller: parts.controller,
             partitions: parts.partitions,
-            fetch_sessions: FetchSessions::new(parts.settings.fetch_sessions_max),
+            fetch_sessions: Arc::new(FetchSessions::new(parts.settings.fetch_sessions_max)),
             producer_ids: ProducerIds::default(),
+            groups: parts.groups,
+            requests: RequestMetrics::default(),
             settings: ArcSwap::from_pointee(parts.settings),
             image: ArcSwap::from_pointee(MetadataImage::empty()),
         }
@@ -64,6 +76,64 @@ impl Broker {
     /// Answers one request frame (header and body, without the length prefix).
     pub async fn handle(&self, connection: &Arc<Connection>, frame: Bytes) -> Outcome {
         router::handle(self, connection, frame).await
+    }
+
+    /// Takes over a change of the cluster's metadata. Calls come from one thread, in the order of the
+    /// metadata log; when this returns, handlers see the change.
+    pub fn publish(&self, image: &Arc<MetadataImage>, delta: &MetadataDelta) {
+        let changes = delta.changes();
+        if changes.configs.iter().any(|resource| resource.kind == ResourceType::Broker) {
+            let file = self.settings().file.clone();
+            self.settings.store(Arc::new(Settings::new(file, self.node_id, image)));
+        }
+        self.partitions.reconcile(changes, image, self.clock.now_ms());
+        self.image.store(Arc::clone(image));
+        let is_offsets = |change: &TopicChange| change.name.as_ref() == OFFSETS_TOPIC;
+        if changes.topics.values().any(is_offsets) {
+            self.lead_groups(image);
+        }
+        let deleted: Vec<DeletedTopic> = changes
+            .topics
+            .iter()
+            .filter(|(_, change)| change.fate == TopicFate::Deleted)
+            .map(|(id, change)| DeletedTopic { name: change.name.to_string(), id: *id })
+            .collect();
+        if !deleted.is_empty() {
+            self.groups.topics_deleted(deleted);
+        }
+    }
+
+    /// Coordinates the groups whose partition of the offsets topic this broker leads.
+    fn lead_groups(&self, image: &MetadataImage) {
+        let count = image.topics.by_name(OFFSETS_TOPIC).map_or(0, |topic| topic.partitions.len());
+        let count = i32::try_from(count).unwrap_or(i32::MAX);
+        let led: Vec<_> = (0..count)
+            .filter_map(|index| self.partitions.get(OFFSETS_TOPIC, index))
+            .filter(|partition| partition.is_leader())
+            .collect();
+        self.groups.reconcile(count, &led);
+    }
+
+    /// What partitions and fetch sessions counted, for a registry of metrics.
+    fn metrics(&self) -> PartitionMetrics {
+        let partitions = Arc::clone(&self.partitions);
+        PartitionMetrics { partitions, fetch_sessions: Arc::clone(&self.fetch_sessions) }
+    }
+
+    /// The value of a configuration key that is in force.
+    #[must_use]
+    pub fn setting(&self, name: &str) -> Option<String> {
+        self.settings().value(name)
+    }
+
+    /// Writes every metric in the OpenMetrics text format, without its end mark.
+    pub fn write_metrics(&self, text: &mut String) {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self.metrics()));
+        if prometheus_client::encoding::text::encode_registry(text, &registry).is_err() {
+            tracing::error!("metrics can't be written");
+        }
+        self.requests.write(text);
     }
 
     /// The cluster's metadata as this broker knows it now.

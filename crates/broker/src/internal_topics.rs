@@ -38,7 +38,7 @@ pub(crate) async fn create(broker: &Broker, names: &[String], principal: &str) {
     };
     let request =
         CreateTopicsRequest { topics, timeout_ms: CREATE_TIMEOUT_MS, ..Default::default() };
-    let body = RequestBody::CreateTopics(request);
+    let body = RequestBody::CreateTopics(Box::new(request));
     if let Err(code) = broker.controller.ask(body, CREATE_TOPICS_VERSION, principal).await {
         tracing::warn!(?names, ?code, "cannot create topics");
     }

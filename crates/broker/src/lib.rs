@@ -14,15 +14,18 @@
 //! - [`partition`], [`partitions`]: one partition, and all that this broker hosts
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
-//! - [`metrics`]: what all of this counted
+//! - [`metrics`], [`request_metrics`]: what all of this counted
 pub mod broker;
 pub mod caller;
 pub mod fetch_session;
 pub mod forward;
+pub mod groups;
+mod internal_topics;
 pub mod metrics;
 pub mod partition;
 pub mod partitions;
 pub mod reply;
+pub mod request_metrics;
 pub mod settings;
 pub mod waiters;
 

@@ -1,1 +1,227 @@
-//! One `match` from API to handler.
+//! From a frame to its answer: one `match` from API to handler.
+//!
+//! What can't be understood ends the connection, as Kafka does: an unknown API, a version that is
+//! not served, a malformed body. ApiVersions alone answers any version.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ottla_log::FileSlice;
+use ottla_wire::api::{ApiKey, Request, RequestBody};
+use ottla_wire::codec::{Chunk, Message, Reader, Writer};
+use ottla_wire::header::{decode_request_header, encode_response_header};
+
+use crate::api::fetch::FetchAnswer;
+use crate::api::produce::ProduceAnswer;
+use crate::api::{self, SERVED, SERVED_BY_CONTROLLER};
+use crate::broker::Broker;
+use crate::caller::{Caller, Connection};
+use crate::reply::{Outcome, Piece};
+
+/// Answers one frame.
+pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame: Bytes) -> Outcome {
+    let mut reader = Reader::new(&frame);
+    let start = match decode_request_header(&mut reader) {
+        Ok(start) => start,
+        Err(error) => return Outcome::Close(error.to_string()),
+    };
+    let api = start.api_key;
+    let caller = Caller {
+        connection: Arc::clone(connection),
+        client_id: start.header.client_id,
+        version: start.header.request_api_version,
+    };
+    let call = Call { broker, caller: &caller, api, correlation_id: start.header.correlation_id };
+    let served = if connection.is_controller_listener { SERVED_BY_CONTROLLER } else { SERVED };
+    if !served.contains(&api) {
+        return Outcome::Close(format!("{api} is not served on {}", connection.listener));
+    }
+    if !api.stable_versions().contains(&caller.version) {
+        if api == ApiKey::ApiVersions {
+            return call.reply_in(0, &api::api_versions::unsupported());
+        }
+        let version = caller.version;
+        return Outcome::Close(format!("version {version} of {api} is not served"));
+    }
+    let begun = broker.clock.monotonic();
+    let outcome = call.route(&mut reader).await.unwrap_or_else(Outcome::Close);
+    let took = broker.clock.monotonic().saturating_sub(begun);
+    broker.requests.answered(api, took, &outcome);
+    outcome
+}
+
+/// One request on its way to its handler.
+struct Call<'a> {
+    broker: &'a Broker,
+    caller: &'a Caller,
+    api: ApiKey,
+    correlation_id: i32,
+}
+
+impl Call<'_> {
+    async fn route(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let (broker, caller) = (self.broker, self.caller);
+        Ok(match self.api {
+            ApiKey::Produce => {
+                let accepted = api::produce::accept(broker, caller, self.read(reader)?);
+                match api::produce::durable(broker, caller, accepted).await {
+                    ProduceAnswer::Response(response) => self.reply(&response),
+                    ProduceAnswer::Silent => Outcome::Silent,
+                    ProduceAnswer::Close(reason) => Outcome::Close(reason),
+                }
+            }
+            ApiKey::Fetch => {
+                let FetchAnswer { response, slices } =
+                    api::fetch::fetch(broker, caller, self.read(reader)?).await;
+                self.reply_with(caller.version, &response, &slices)
+            }
+            ApiKey::ListOffsets => {
+                self.reply(&api::list_offsets::list_offsets(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::Metadata => {
+                self.reply(&api::metadata::metadata(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::OffsetCommit => self
+                .reply(&api::offset_commit::offset_commit(broker, caller, self.read(reader)?).await),
+            ApiKey::OffsetFetch => {
+                self.reply(&api::offset_fetch::offset_fetch(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::FindCoordinator => {
+                let request = self.read(reader)?;
+                self.reply(&api::find_coordinator::find_coordinator(broker, caller, request).await)
+            }
+            ApiKey::JoinGroup => {
+                self.reply(&api::join_group::join_group(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::Heartbeat => {
+                self.reply(&api::heartbeat::heartbeat(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::LeaveGroup => {
+                self.reply(&api::leave_group::leave_group(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::SyncGroup => {
+                self.reply(&api::sync_group::sync_group(broker, caller, self.read(reader)?).await)
+            }
+            _ => return self.route_admin(reader).await,
+        })
+    }
+
+    async fn route_admin(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let (broker, caller) = (self.broker, self.caller);
+        Ok(match self.api {
+            ApiKey::DescribeGroups => {
+                let request = self.read(reader)?;
+                self.reply(&api::describe_groups::describe_groups(broker, caller, request).await)
+            }
+            ApiKey::ListGroups => {
+                self.reply(&api::list_groups::list_groups(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::DeleteGroups => self
+                .reply(&api::delete_groups::delete_groups(broker, caller, self.read(reader)?).await),
+            ApiKey::OffsetDelete => self
+                .reply(&api::offset_delete::offset_delete(broker, caller, self.read(reader)?).await),
+            ApiKey::ApiVersions => {
+                let request = self.read(reader)?;
+                self.reply(&api::api_versions::api_versions(broker, caller, &request))
+            }
+            ApiKey::DeleteRecords => {
+                let request = self.read(reader)?;
+                self.reply(&api::delete_records::delete_records(broker, caller, request).await)
+            }
+            ApiKey::InitProducerId => {
+                let request = self.read(reader)?;
+                self.reply(&api::init_producer_id::init_producer_id(broker, caller, request).await)
+            }
+            ApiKey::OffsetForLeaderEpoch => {
+                let request = self.read(reader)?;
+                let answer =
+                    api::offset_for_leader_epoch::offset_for_leader_epoch(broker, caller, request);
+                self.reply(&answer.await)
+            }
+            ApiKey::DescribeConfigs => {
+                self.reply(&api::describe_configs::describe_configs(broker, &self.read(reader)?))
+            }
+            ApiKey::DescribeLogDirs => {
+                let request = self.read(reader)?;
+                self.reply(&api::describe_log_dirs::describe_log_dirs(broker, caller, request).await)
+            }
+            ApiKey::DescribeCluster => {
+                let request = self.read(reader)?;
+                self.reply(&api::describe_cluster::describe_cluster(broker, caller, &request))
+            }
+            ApiKey::DescribeProducers => {
+                let request = self.read(reader)?;
+                self.reply(
+                    &api::describe_producers::describe_producers(broker, caller, request).await,
+                )
+            }
+            ApiKey::ListConfigResources => {
+                let request = self.read(reader)?;
+                self.reply(&api::list_config_resources::list_config_resources(
+                    broker, caller, &request,
+                ))
+            }
+            ApiKey::DescribeTopicPartitions => {
+                let request = self.read(reader)?;
+                self.reply(&api::describe_topic_partitions::describe_topic_partitions(
+                    broker, caller, &request,
+                ))
+            }
+            _ => return self.forward(reader).await,
+        })
+    }
+
+    /// Everything else that is served is the controller's to decide.
+    async fn forward(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let request = RequestBody::decode(self.api, reader, self.caller.version)
+            .map_err(|error| self.malformed(&error))?;
+        let answer = api::forwarded::forwarded(self.broker, self.caller, request).await;
+        let response = answer.ok_or_else(|| format!("{} could not be forwarded", self.api))?;
+        Ok(self.encode(self.caller.version, &[], |writer| {
+            response.encode(writer, self.caller.version)
+        }))
+    }
+
+    fn read<R: Request>(&self, reader: &mut Reader<'_>) -> Result<R, String> {
+        R::decode(reader, self.caller.version).map_err(|error| self.malformed(&error))
+    }
+
+    fn malformed(&self, error: &dyn std::fmt::Display) -> String {
+        format!("malformed {} request, version {}: {error}", self.api, self.caller.version)
+    }
+
+    fn reply(&self, response: &impl Message) -> Outcome {
+        self.reply_in(self.caller.version, response)
+    }
+
+    fn reply_in(&self, version: i16, response: &impl Message) -> Outcome {
+        self.reply_with(version, response, &[])
+    }
+
+    fn reply_with(&self, version: i16, response: &impl Message, slices: &[FileSlice]) -> Outcome {
+        self.encode(version, slices, |writer| response.encode(writer, version))
+    }
+
+    fn encode(
+        &self,
+        version: i16,
+        slices: &[FileSlice],
+        body: impl FnOnce(&mut Writer) -> Result<(), ottla_wire::EncodeError>,
+    ) -> Outcome {
+        let mut writer = Writer::chunked();
+        let written = encode_response_header(&mut writer, self.api, version, self.correlation_id)
+            .and_then(|()| body(&mut writer));
+        if let Err(error) = written {
+            tracing::error!(api = %self.api, version, %error, "a response can't be encoded");
+            return Outcome::Close(format!("the response to {} can't be encoded", self.api));
+        }
+        let Ok(size) = u32::try_from(writer.len()) else {
+            return Outcome::Close(format!("the response to {} is too large", self.api));
+        };
+        let pieces = writer.into_chunks().into_iter().map(|chunk| match chunk {
+            Chunk::Bytes(bytes) => Piece::Bytes(bytes),
+            Chunk::Slot { index, .. } => Piece::File(slices[index as usize].clone()),
+        });
+        Outcome::Reply { size, pieces: pieces.collect() }
+    }
+}

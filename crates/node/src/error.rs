@@ -20,6 +20,18 @@ impl StartError {
         Self { primary: primary.into(), detail: detail.to_string(), hint: None }
     }
 
+    /// A start that failed at `primary` because of an error and what lies beneath it.
+    pub fn caused(primary: impl Into<String>, error: &dyn std::error::Error) -> Self {
+        let mut detail = error.to_string();
+        let mut next = error.source();
+        while let Some(source) = next {
+            detail.push_str(": ");
+            detail.push_str(&source.to_string());
+            next = source.source();
+        }
+        Self::new(primary, detail)
+    }
+
     /// A configuration key whose value can't be used.
     pub fn config(key: &str, detail: impl fmt::Display) -> Self {
         Self::new(format!("invalid configuration {key}"), detail)
@@ -28,6 +40,11 @@ impl StartError {
     /// A directory that can't be used.
     pub fn directory(path: &Path, detail: impl fmt::Display) -> Self {
         Self::new(format!("cannot open log directory {}", path.display()), detail)
+    }
+
+    /// A directory that the disk or its contents make unusable.
+    pub fn directory_failed(path: &Path, error: &dyn std::error::Error) -> Self {
+        Self::caused(format!("cannot open log directory {}", path.display()), error)
     }
 
     /// Adds what to do next.

@@ -1,1 +1,23 @@
 //! The process: configuration, listeners, the metadata log, shutdown.
+//!
+//! # Layout
+//! - [`node`]: starts the parts in order and stops them in reverse
+//! - [`storage`]: the log directories, formatted and checked
+//! - [`controller`]: the controller and its log
+//! - [`network`]: listeners and connections
+//! - `registration`: the broker's place in the cluster, kept by heartbeats
+//! - `upkeep`: what is done by the clock: retention, flushes, checkpoints
+//! - [`http`]: metrics and health
+//! - [`error`]: why a start failed
+pub mod controller;
+pub mod error;
+pub mod http;
+pub mod network;
+pub mod node;
+mod registration;
+pub mod storage;
+mod upkeep;
+mod vitals;
+
+pub use error::StartError;
+pub use node::{Node, World};

@@ -47,7 +47,7 @@ impl Storage {
         for path in &paths {
             let directory = open(disk, path)?;
             let properties = MetaProperties::read(disk.as_ref(), path)
-                .map_err(|error| StartError::directory(path, error))?;
+                .map_err(|error| StartError::directory_failed(path, &error))?;
             found.push((directory, properties));
         }
         let cluster_id = agreed_cluster(&found, node_id)?
@@ -74,7 +74,7 @@ impl Storage {
                 is_new |= properties.is_none();
                 complete
                     .write(disk.as_ref(), &path)
-                    .map_err(|error| StartError::directory(&path, error))?;
+                    .map_err(|error| StartError::directory_failed(&path, &error))?;
                 tracing::info!(path = %path.display(), cluster_id, node_id, "formatted log directory");
             }
             directories.push(OpenDirectory { directory, id });
@@ -82,7 +82,7 @@ impl Storage {
         let metadata_directory =
             config.text("metadata.log.dir").map_or_else(|| paths[0].clone(), PathBuf::from);
         disk.create_dir_all(&metadata_directory)
-            .map_err(|error| StartError::directory(&metadata_directory, error))?;
+            .map_err(|error| StartError::directory_failed(&metadata_directory, &error))?;
         Ok(Self { directories, cluster_id, metadata_directory, is_new })
     }
 }
@@ -116,8 +116,8 @@ fn paths(config: &ServerConfig) -> Result<Vec<PathBuf>, StartError> {
 
 fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<LogDirectory, StartError> {
     LogDirectory::open(Arc::clone(disk), path).map_err(|error| {
-        let in_use = error.is_locked();
-        let failed = StartError::directory(path, error);
+        let in_use = matches!(error, ottla_log::Error::Locked { .. });
+        let failed = StartError::directory_failed(path, &error);
         if in_use {
             failed.hint("another process uses it; stop that one, or set log.dirs to another directory")
         } else {

@@ -3,18 +3,18 @@
 //! A version that is too new is answered in version 0 with the range that is known (KIP-511).
 //! v3: client software name and version, features.  v5: cluster and node id checks (KIP-1242).
 
-use ottla_metadata::version::supported_features;
-use ottla_wire::ErrorCode;
+use ottla_metadata::version::SUPPORTED_FEATURES;
+use ottla_wire::{ApiKey, ErrorCode};
 use ottla_wire::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
 };
 use ottla_wire::messages::{ApiVersionsRequest, ApiVersionsResponse};
 
-use super::SERVED;
+use super::{SERVED, SERVED_BY_CONTROLLER};
 use crate::broker::Broker;
 use crate::caller::Caller;
 
-pub(super) fn api_versions(
+pub(crate) fn api_versions(
     broker: &Broker,
     caller: &Caller,
     request: &ApiVersionsRequest,
@@ -33,7 +33,11 @@ pub(super) fn api_versions(
         ..FinalizedFeatureKey::default()
     };
     ApiVersionsResponse {
-        api_keys: served(),
+        api_keys: served(if caller.connection.is_controller_listener {
+            SERVED_BY_CONTROLLER
+        } else {
+            SERVED
+        }),
         supported_features: supported(caller.version),
         finalized_features_epoch: image.provenance.offset,
         finalized_features: image.features.iter().filter(|(_, level)| **level > 0).map(finalized).collect(),
@@ -43,7 +47,7 @@ pub(super) fn api_versions(
 
 /// The answer to a version that is not known: version 0, with the range of this API alone.
 pub(crate) fn unsupported() -> ApiVersionsResponse {
-    let own = served().into_iter().filter(|api| api.api_key == ottla_wire::ApiKey::ApiVersions.code());
+    let own = served(SERVED).into_iter().filter(|api| api.api_key == ApiKey::ApiVersions.number());
     ApiVersionsResponse {
         error_code: ErrorCode::UnsupportedVersion.code(),
         api_keys: own.collect(),
@@ -55,13 +59,12 @@ fn refusal(code: ErrorCode) -> ApiVersionsResponse {
     ApiVersionsResponse { error_code: code.code(), ..ApiVersionsResponse::default() }
 }
 
-fn served() -> Vec<ApiVersion> {
-    SERVED
-        .iter()
+fn served(apis: &[ApiKey]) -> Vec<ApiVersion> {
+    apis.iter()
         .map(|api| {
-            let versions = api.advertised_versions();
+            let versions = advertised_versions(*api);
             ApiVersion {
-                api_key: api.code(),
+                api_key: api.number(),
                 min_version: *versions.start(),
                 max_version: *versions.end(),
                 ..ApiVersion::default()
@@ -70,14 +73,22 @@ fn served() -> Vec<ApiVersion> {
         .collect()
 }
 
+/// Produce begins at version 0 in what is advertised, though 3 is the oldest that is served: older
+/// librdkafkas refuse to produce at all otherwise (KAFKA-18659).
+fn advertised_versions(api: ApiKey) -> std::ops::RangeInclusive<i16> {
+    let versions = api.stable_versions();
+    if api == ApiKey::Produce { 0..=*versions.end() } else { versions }
+}
+
 /// Before version 4 a range that begins at 0 can't be told to clients (KAFKA-17011).
 fn supported(version: i16) -> Vec<SupportedFeatureKey> {
-    supported_features()
-        .filter(|feature| version >= 4 || feature.range.min > 0)
-        .map(|feature| SupportedFeatureKey {
-            name: feature.name.to_owned(),
-            min_version: feature.range.min,
-            max_version: feature.range.max,
+    SUPPORTED_FEATURES
+        .iter()
+        .filter(|(_, range)| version >= 4 || range.min > 0)
+        .map(|(name, range)| SupportedFeatureKey {
+            name: (*name).to_owned(),
+            min_version: range.min,
+            max_version: range.max,
             ..SupportedFeatureKey::default()
         })
         .collect()

@@ -15,7 +15,7 @@ use crate::caller::Caller;
 const BROKERS: i8 = 1;
 const CONTROLLERS: i8 = 2;
 
-pub(super) fn describe_cluster(
+pub(crate) fn describe_cluster(
     broker: &Broker,
     caller: &Caller,
     request: &DescribeClusterRequest,

@@ -17,7 +17,7 @@ use ottla_wire::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use crate::broker::Broker;
 
-pub(super) fn describe_configs(
+pub(crate) fn describe_configs(
     broker: &Broker,
     request: &DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {

@@ -15,7 +15,7 @@ use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::internal_topics::is_internal;
 
-pub(super) fn describe_topic_partitions(
+pub(crate) fn describe_topic_partitions(
     broker: &Broker,
     caller: &Caller,
     request: &DescribeTopicPartitionsRequest,

@@ -17,7 +17,7 @@ use crate::internal_topics::{self, OFFSETS_TOPIC};
 /// `CoordinatorType` codes.
 const GROUP: i8 = 0;
 
-pub(super) async fn find_coordinator(
+pub(crate) async fn find_coordinator(
     broker: &Broker,
     caller: &Caller,
     request: FindCoordinatorRequest,

@@ -15,7 +15,7 @@ use crate::caller::Caller;
 /// `BROKER_LOGGER`, which no image holds: every broker has its own.
 const BROKER_LOGGER: i8 = 8;
 
-pub(super) fn list_config_resources(
+pub(crate) fn list_config_resources(
     broker: &Broker,
     caller: &Caller,
     request: &ListConfigResourcesRequest,

@@ -19,7 +19,7 @@ use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::internal_topics::{self, is_internal};
 
-pub(super) async fn metadata(
+pub(crate) async fn metadata(
     broker: &Broker,
     caller: &Caller,
     request: MetadataRequest,

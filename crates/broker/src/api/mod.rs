@@ -31,8 +31,11 @@ pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
 mod produce_batch;
+mod producer_ids;
 mod refusal;
 pub(crate) mod sync_group;
+
+pub(crate) use producer_ids::ProducerIds;
 
 /// Every API that the broker's listeners serve.
 pub(crate) const SERVED: &[ApiKey] = &[

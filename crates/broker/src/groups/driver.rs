@@ -32,7 +32,6 @@ pub(super) struct Command {
 type Waiting = HashMap<Token, oneshot::Sender<Result<Response, ErrorCode>>>;
 
 /// The owner of one partition's machine.
-#[derive(Debug)]
 pub(super) struct Driver {
     partition: Arc<Partition>,
     clock: Arc<dyn Clock>,

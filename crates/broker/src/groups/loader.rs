@@ -60,7 +60,7 @@ pub(super) fn load(
             let header = *batch.view().header();
             if header.last_offset() >= next && !header.attributes.is_control() {
                 let records = batch.records(BATCH_BYTES_MAX).map_err(|error| damaged(&error))?;
-                for record in records {
+                for record in records.iter() {
                     let record = record.map_err(|error| damaged(&error))?;
                     replay(partition, &mut runner, record);
                 }

@@ -28,7 +28,6 @@ use crate::partition::Partition;
 const QUEUE_MAX: usize = 10_000;
 
 /// The coordinators at work.
-#[derive(Debug)]
 pub struct GroupCoordinators {
     runtime: Handle,
     clock: Arc<dyn Clock>,

@@ -11,6 +11,8 @@ mod maintenance;
 mod reconcile;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};

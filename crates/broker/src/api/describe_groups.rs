@@ -1,0 +1,38 @@
+//! DescribeGroups.
+//!
+//! v3: authorized operations.  v4: static members.  v6: GROUP_ID_NOT_FOUND instead of a dead group.
+
+use ottla_coordinator::{Body, Response};
+use ottla_wire::messages::describe_groups_response::DescribedGroup;
+use ottla_wire::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
+
+use super::access::GROUP_OPERATIONS;
+use super::group_call::ask;
+use crate::broker::Broker;
+use crate::caller::Caller;
+
+pub(crate) async fn describe_groups(
+    broker: &Broker,
+    caller: &Caller,
+    request: DescribeGroupsRequest,
+) -> DescribeGroupsResponse {
+    let mut response = DescribeGroupsResponse::default();
+    for group_id in request.groups {
+        let one = DescribeGroupsRequest { groups: vec![group_id.clone()], ..Default::default() };
+        match ask(broker, caller, &group_id, Body::DescribeGroups(one)).await {
+            Ok(Response::DescribeGroups(part)) => response.groups.extend(part.groups),
+            Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
+            Err(code) => response.groups.push(DescribedGroup {
+                error_code: code.code(),
+                group_id,
+                ..DescribedGroup::default()
+            }),
+        }
+    }
+    if request.include_authorized_operations {
+        for group in response.groups.iter_mut().filter(|group| group.error_code == 0) {
+            group.authorized_operations = GROUP_OPERATIONS;
+        }
+    }
+    response
+}

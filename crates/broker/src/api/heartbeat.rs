@@ -1,0 +1,23 @@
+//! Heartbeat.
+//!
+//! v3: static members.
+
+use ottla_coordinator::{Body, Response};
+use ottla_wire::messages::{HeartbeatRequest, HeartbeatResponse};
+
+use super::group_call::ask;
+use crate::broker::Broker;
+use crate::caller::Caller;
+
+pub(crate) async fn heartbeat(
+    broker: &Broker,
+    caller: &Caller,
+    request: HeartbeatRequest,
+) -> HeartbeatResponse {
+    let group_id = request.group_id.clone();
+    match ask(broker, caller, &group_id, Body::Heartbeat(request)).await {
+        Ok(Response::Heartbeat(response)) => response,
+        Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
+        Err(code) => HeartbeatResponse { error_code: code.code(), ..HeartbeatResponse::default() },
+    }
+}

@@ -1,0 +1,29 @@
+//! ListGroups: the groups that this broker coordinates.
+//!
+//! v4: filter by state.  v5: filter by type.
+
+use ottla_coordinator::{Body, Response};
+use ottla_wire::messages::{ListGroupsRequest, ListGroupsResponse};
+
+use super::group_call;
+use crate::broker::Broker;
+use crate::caller::Caller;
+
+pub(crate) async fn list_groups(
+    broker: &Broker,
+    caller: &Caller,
+    request: ListGroupsRequest,
+) -> ListGroupsResponse {
+    let ask = || group_call::request(broker, caller, Body::ListGroups(request.clone()));
+    let mut response = ListGroupsResponse::default();
+    for answer in broker.groups.ask_all(ask).await {
+        match answer {
+            Ok(Response::ListGroups(part)) => response.groups.extend(part.groups),
+            Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
+            // One that is still loading makes the list incomplete, and the caller must know.
+            Err(code) if code == ottla_wire::ErrorCode::NotCoordinator => {}
+            Err(code) => response.error_code = code.code(),
+        }
+    }
+    response
+}

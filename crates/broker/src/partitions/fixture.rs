@@ -1,0 +1,223 @@
+//! A broker on a memory disk, for tests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use bytes::Bytes;
+use ottla_coordinator::Config;
+use ottla_log::LogDirectory;
+use ottla_metadata::{MetadataDelta, MetadataImage, Provenance};
+use ottla_wire::messages::{
+    AllocateProducerIdsResponse, ConfigRecord, MetadataRecord, PartitionChangeRecord,
+    PartitionRecord, RemoveTopicRecord, RequestBody, ResponseBody, TopicRecord,
+};
+use ottla_wire::records::{BatchBuilder, BatchOptions};
+use ottla_wire::{ErrorCode, Uuid};
+use ottla_world::memory::{ManualClock, MemoryDisk, SeededRandom};
+
+use super::{HostedDirectory, Hosting, Partitions, World};
+use crate::broker::{Broker, BrokerParts};
+use crate::caller::{Caller, Connection};
+use crate::forward::{ControllerAnswer, ControllerChannel};
+use crate::groups::GroupCoordinators;
+use crate::partition::Partition;
+use crate::partition::settings::SettingsSource;
+use crate::settings::Settings;
+
+/// Where the fixture's clock starts.
+pub(crate) const START_MS: i64 = 1_700_000_000_000;
+/// The fixture's broker.
+pub(crate) const BROKER: i32 = 1;
+
+/// A controller that gives out producer ids, ten at a time.
+#[derive(Debug, Default)]
+struct Allocator {
+    next: AtomicI64,
+}
+
+impl ControllerChannel for Allocator {
+    fn ask(&self, request: RequestBody, _version: i16, _principal: &str) -> ControllerAnswer<'_> {
+        let answer = match request {
+            RequestBody::AllocateProducerIds(_) => {
+                let producer_id_start = self.next.fetch_add(10, Ordering::Relaxed);
+                let response = AllocateProducerIdsResponse {
+                    producer_id_start,
+                    producer_id_len: 10,
+                    ..AllocateProducerIdsResponse::default()
+                };
+                Ok(ResponseBody::AllocateProducerIds(Box::new(response)))
+            }
+            _ => Err(ErrorCode::NotController),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+/// The broker and what it stands on.
+pub(crate) struct Fixture {
+    pub(crate) disk: MemoryDisk,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) image: Arc<MetadataImage>,
+}
+
+impl Fixture {
+    /// A broker without topics. Needs a tokio runtime around it.
+    pub(crate) fn new() -> Self {
+        let clock = Arc::new(ManualClock::new(START_MS));
+        Self::on(MemoryDisk::new(1), clock, &["/data"], MetadataImage::empty())
+    }
+
+    /// A broker that finds what a disk holds.
+    pub(crate) fn on(
+        disk: MemoryDisk,
+        clock: Arc<ManualClock>,
+        directories: &[&str],
+        image: MetadataImage,
+    ) -> Self {
+        let open = |(at, path): (usize, &&str)| HostedDirectory {
+            log_directory: LogDirectory::open(Arc::new(disk.clone()), path.as_ref())
+                .expect("a free directory"),
+            id: Uuid::from_halves(0xd1, at as u64),
+        };
+        let hosting = Hosting {
+            directories: directories.iter().enumerate().map(open).collect(),
+            settings: SettingsSource { broker_id: BROKER, file: Arc::default() },
+            recovery_threads: 1,
+        };
+        let random = Arc::new(SeededRandom::new(7));
+        let world = World {
+            disk: Arc::new(disk.clone()),
+            clock: clock.clone(),
+            random: random.clone(),
+        };
+        let partitions = Partitions::load(hosting, &image, world).expect("readable logs");
+        let handle = tokio::runtime::Handle::current();
+        let groups = GroupCoordinators::new(handle, clock.clone(), Config::default());
+        let broker = Broker::new(BrokerParts {
+            node_id: BROKER,
+            cluster_id: "cluster".to_owned(),
+            settings: Settings::new(Default::default(), BROKER, &image),
+            clock: clock.clone(),
+            random,
+            controller: Arc::new(Allocator::default()),
+            partitions: Arc::new(partitions),
+            groups: Arc::new(groups),
+        });
+        let image = Arc::new(image);
+        let fixture = Self { disk, clock, broker: Arc::new(broker), image };
+        let base = MetadataImage::empty();
+        let delta = MetadataDelta::between(base, fixture.image.as_ref().clone());
+        fixture.broker.publish(&fixture.image, &delta);
+        fixture.partitions().discard_unclaimed(START_MS);
+        fixture
+    }
+
+    pub(crate) fn partitions(&self) -> &Partitions {
+        &self.broker.partitions
+    }
+
+    pub(crate) fn partition(&self, topic: &str, index: i32) -> Arc<Partition> {
+        self.partitions().get(topic, index).expect("a hosted partition")
+    }
+
+    /// Lets the metadata say more.
+    pub(crate) fn apply(&mut self, records: impl IntoIterator<Item = MetadataRecord>) {
+        let mut delta = MetadataDelta::new(self.image.as_ref().clone());
+        for record in records {
+            delta.apply(&record).expect("a record that fits");
+        }
+        let offset = self.image.provenance.offset + 1;
+        let image = delta.image(Provenance { offset, epoch: 1, timestamp_ms: START_MS });
+        self.image = Arc::new(image);
+        self.broker.publish(&self.image, &delta);
+    }
+
+    /// Creates a topic whose partitions this broker leads, alone.
+    pub(crate) fn create(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) -> Uuid {
+        self.create_replicated(name, partitions, configs, &[BROKER], &[BROKER])
+    }
+
+    /// Creates a topic that this broker leads.
+    pub(crate) fn create_replicated(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+        replicas: &[i32],
+        isr: &[i32],
+    ) -> Uuid {
+        let topic_id = Uuid::from_halves(0x70, self.image.provenance.offset.cast_unsigned() + 2);
+        let topic = TopicRecord { name: name.to_owned(), topic_id, ..TopicRecord::default() };
+        let mut records = vec![MetadataRecord::Topic(topic)];
+        records.extend(configs.iter().map(|(key, value)| config(name, key, Some(value))));
+        records.extend((0..partitions).map(|partition_id| {
+            let record = PartitionRecord {
+                partition_id,
+                topic_id,
+                replicas: replicas.to_vec(),
+                isr: isr.to_vec(),
+                leader: BROKER,
+                ..PartitionRecord::default()
+            };
+            MetadataRecord::Partition(record)
+        }));
+        self.apply(records);
+        topic_id
+    }
+
+    /// Deletes a topic.
+    pub(crate) fn delete(&mut self, topic_id: Uuid) {
+        let record = RemoveTopicRecord { topic_id, ..RemoveTopicRecord::default() };
+        self.apply([MetadataRecord::RemoveTopic(record)]);
+    }
+
+    /// Makes another broker lead partition 0.
+    pub(crate) fn lead_elsewhere(&mut self, topic_id: Uuid, leader: i32) {
+        let record = PartitionChangeRecord {
+            topic_id,
+            leader,
+            ..PartitionChangeRecord::default()
+        };
+        self.apply([MetadataRecord::PartitionChange(record)]);
+    }
+}
+
+/// A topic's configuration record.
+pub(crate) fn config(topic: &str, name: &str, value: Option<&str>) -> MetadataRecord {
+    let record = ConfigRecord {
+        resource_type: 2,
+        resource_name: topic.to_owned(),
+        name: name.to_owned(),
+        value: value.map(str::to_owned),
+        ..ConfigRecord::default()
+    };
+    MetadataRecord::Config(record)
+}
+
+/// A caller of a client's connection.
+pub(crate) fn caller(version: i16) -> Caller {
+    let connection = Connection {
+        id: 1,
+        peer: std::net::Ipv4Addr::LOCALHOST.into(),
+        peer_port: 9,
+        listener: "PLAINTEXT".to_owned(),
+        principal: "User:ANONYMOUS".to_owned(),
+        is_controller_listener: false,
+    };
+    Caller { connection: Arc::new(connection), client_id: Some("test".to_owned()), version }
+}
+
+/// A batch of these values.
+pub(crate) fn batch(values: &[&str]) -> Bytes {
+    batch_with(BatchOptions::default(), values)
+}
+
+/// A batch of these values with these options.
+pub(crate) fn batch_with(options: BatchOptions, values: &[&str]) -> Bytes {
+    let mut builder = BatchBuilder::new(options);
+    for value in values {
+        builder.append(START_MS, None, Some(value.as_bytes()), &[]).expect("a small record");
+    }
+    builder.build().expect("a small batch").freeze()
+}

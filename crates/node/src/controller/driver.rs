@@ -1,0 +1,285 @@
+//! The controller's thread: takes requests, has the machine decide, appends, syncs, publishes, answers.
+//!
+//! Requests that come close together share one sync. The broker sees a change before whoever asked
+//! for it is answered, so that the next request of that client finds it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ottla_broker::{ControllerAnswer, ControllerChannel};
+use ottla_controller::{Controller, Request, Response, Settings};
+use ottla_machine::{Answer, Runner, Step, Token};
+use ottla_metadata::{MetadataDelta, MetadataImage, MetadataVersion, Provenance, Replayer};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::{MetadataRecord, RequestBody, ResponseBody};
+use ottla_world::{Clock, Random};
+use tokio::sync::oneshot;
+
+use super::metadata_log::{LogError, MetadataLog};
+use crate::error::StartError;
+
+/// Requests that may wait for the controller.
+const QUEUE_MAX: usize = 10_000;
+
+/// Requests that may share one sync.
+const ROUND_MAX: usize = 256;
+
+/// Answers that may wait for a sync.
+const PARKED_MAX: usize = 100_000;
+
+/// Takes every new image, in order, with what changed.
+pub type Publish = Box<dyn FnMut(&Arc<MetadataImage>, &MetadataDelta) + Send>;
+
+enum Command {
+    Ask { request: Request, answer: oneshot::Sender<Result<Response, ErrorCode>> },
+    /// From now on changes are told to this.
+    Subscribe { publish: Publish, done: oneshot::Sender<()> },
+    Stop,
+}
+
+/// The way to the controller's thread.
+pub struct ControllerHandle {
+    queue: SyncSender<Command>,
+    random: Arc<dyn Random>,
+    thread: parking_lot::Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Loads the log and starts the controller's thread. `failed` is called if the log fails later.
+///
+/// # Errors
+/// The log is damaged, or no thread can be started.
+pub fn start(
+    log: MetadataLog,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    failed: impl FnOnce(LogError) + Send + 'static,
+) -> Result<(ControllerHandle, Arc<MetadataImage>), StartError> {
+    let mut runner = Runner::new(Controller::new(settings), PARKED_MAX);
+    let mut replayer = Replayer::default();
+    let damaged = |error: &dyn std::fmt::Display| {
+        StartError::new("cannot load the metadata log", error)
+            .hint("restore the log directory from a backup, or start with an empty one")
+    };
+    log.replay(|records, provenance| {
+        for (offset, record) in &records {
+            runner.replay(*offset, record);
+        }
+        let records = records.iter().map(|(_, record)| record);
+        replayer.batch(records, provenance).map_err(|error| error.to_string())?;
+        Ok(())
+    })
+    .map_err(|error| damaged(&error))?;
+    if let Some(fault) = runner.machine().fault() {
+        return Err(damaged(fault));
+    }
+    runner.loaded(log.end());
+    let image = Arc::new(replayer.image().clone());
+    let (queue, commands) = mpsc::sync_channel(QUEUE_MAX);
+    let driver = Driver {
+        runner,
+        log,
+        replayer,
+        clock,
+        waiting: HashMap::new(),
+        next_token: 0,
+        uncommitted: Vec::new(),
+        publish: None,
+    };
+    let body = move || {
+        if let Err(error) = driver.run(&commands) {
+            failed(error);
+        }
+    };
+    let thread = std::thread::Builder::new()
+        .name("controller".to_owned())
+        .spawn(body)
+        .map_err(|error| StartError::new("cannot start the controller's thread", error))?;
+    let thread = parking_lot::Mutex::new(Some(thread));
+    Ok((ControllerHandle { queue, random, thread }, image))
+}
+
+impl ControllerHandle {
+    /// Asks the controller to begin to lead.
+    ///
+    /// # Errors
+    /// It has stopped.
+    pub async fn activate(&self) -> Result<(), ErrorCode> {
+        self.send(Request::activate(self.seed())).await.map(|_| ())
+    }
+
+    /// From now on tells `publish` about every change. Returns once nothing can be missed.
+    pub async fn subscribe(&self, publish: Publish) {
+        let (done, ready) = oneshot::channel();
+        if self.queue.send(Command::Subscribe { publish, done }).is_ok() {
+            let _ = ready.await;
+        }
+    }
+
+    /// Ends the thread and closes the log. Blocks until that is done.
+    pub fn stop(&self) {
+        let _ = self.queue.send(Command::Stop);
+        if let Some(thread) = self.thread.lock().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the controller's thread panicked");
+        }
+    }
+
+    async fn send(&self, request: Request) -> Result<Response, ErrorCode> {
+        let (answer, answered) = oneshot::channel();
+        match self.queue.try_send(Command::Ask { request, answer }) {
+            Ok(()) => answered.await.unwrap_or(Err(ErrorCode::NotController)),
+            Err(TrySendError::Full(_)) => Err(ErrorCode::RequestTimedOut),
+            Err(TrySendError::Disconnected(_)) => Err(ErrorCode::NotController),
+        }
+    }
+
+    fn seed(&self) -> [u64; 2] {
+        [self.random.next_u64(), self.random.next_u64()]
+    }
+}
+
+impl ControllerChannel for ControllerHandle {
+    fn ask(&self, request: RequestBody, version: i16, _principal: &str) -> ControllerAnswer<'_> {
+        let request = Request::call(request, version, self.seed());
+        Box::pin(async move {
+            let response = self.send(request).await?;
+            response.into_body().ok_or(ErrorCode::UnsupportedVersion)
+        })
+    }
+}
+
+/// The owner of the machine and its log.
+struct Driver {
+    runner: Runner<Controller>,
+    log: MetadataLog,
+    replayer: Replayer,
+    clock: Arc<dyn Clock>,
+    waiting: HashMap<Token, oneshot::Sender<Result<Response, ErrorCode>>>,
+    next_token: u64,
+    /// Batches that are appended and not synced.
+    uncommitted: Vec<(Vec<MetadataRecord>, Provenance)>,
+    publish: Option<Publish>,
+}
+
+impl Driver {
+    fn run(mut self, commands: &Receiver<Command>) -> Result<(), LogError> {
+        loop {
+            let mut next = self.wait(commands);
+            for _ in 0..ROUND_MAX {
+                match next {
+                    Next::Command(command) => {
+                        if !self.carry_out(command)? {
+                            self.commit()?;
+                            return self.log.close(self.clock.now_ms());
+                        }
+                    }
+                    Next::Due => {
+                        let step = self.runner.tick(self.clock.now_ms());
+                        self.take(step)?;
+                    }
+                    Next::Nothing => break,
+                }
+                next = commands.try_recv().map_or(Next::Nothing, Next::Command);
+            }
+            self.commit()?;
+        }
+    }
+
+    /// Waits for a command, or for the machine's next deadline.
+    fn wait(&self, commands: &Receiver<Command>) -> Next {
+        let Some(at) = self.runner.next_deadline() else {
+            return commands.recv().map_or(Next::Command(Command::Stop), Next::Command);
+        };
+        let left = u64::try_from(at.saturating_sub(self.clock.now_ms())).unwrap_or(0);
+        match commands.recv_timeout(Duration::from_millis(left)) {
+            Ok(command) => Next::Command(command),
+            Err(RecvTimeoutError::Timeout) => Next::Due,
+            Err(RecvTimeoutError::Disconnected) => Next::Command(Command::Stop),
+        }
+    }
+
+    /// Returns whether to go on.
+    fn carry_out(&mut self, command: Command) -> Result<bool, LogError> {
+        match command {
+            Command::Stop => return Ok(false),
+            Command::Subscribe { mut publish, done } => {
+                self.commit()?;
+                let image = Arc::new(self.replayer.image().clone());
+                publish(&image, &MetadataDelta::between(MetadataImage::empty(), (*image).clone()));
+                self.publish = Some(publish);
+                let _ = done.send(());
+            }
+            Command::Ask { request, answer } => {
+                let token = Token(self.next_token);
+                self.next_token += 1;
+                match self.runner.submit(token, request, self.clock.now_ms()) {
+                    Err(_) => {
+                        let _ = answer.send(Err(ErrorCode::RequestTimedOut));
+                    }
+                    Ok(step) => {
+                        self.waiting.insert(token, answer);
+                        self.take(step)?;
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn take(&mut self, step: Step<Controller>) -> Result<(), LogError> {
+        let Step { records, replies } = step;
+        if !records.is_empty() {
+            let now_ms = self.clock.now_ms();
+            let level = self.runner.machine().image().metadata_version();
+            let level = level.unwrap_or(MetadataVersion::LATEST);
+            let end = self.log.append(&records, |record| level.record_version(record), now_ms)?;
+            self.runner.appended(end);
+            let provenance =
+                Provenance { offset: end - 1, epoch: self.log.epoch(), timestamp_ms: now_ms };
+            self.uncommitted.push((records, provenance));
+        }
+        self.reply(replies);
+        Ok(())
+    }
+
+    /// Syncs what was appended, tells the broker, and answers.
+    fn commit(&mut self) -> Result<(), LogError> {
+        if self.uncommitted.is_empty() {
+            return Ok(());
+        }
+        self.log.commit(self.clock.now_ms())?;
+        for (records, provenance) in std::mem::take(&mut self.uncommitted) {
+            let delta = self
+                .replayer
+                .batch(&records, provenance)
+                .map_err(|error| LogError::Write(error.to_string()))?;
+            if let (Some(delta), Some(publish)) = (delta, &mut self.publish) {
+                let image = Arc::new(self.replayer.image().clone());
+                publish(&image, &delta);
+            }
+        }
+        let replies = self.runner.committed(self.log.end());
+        self.reply(replies);
+        Ok(())
+    }
+
+    fn reply(&mut self, answers: Vec<Answer<Response>>) {
+        for Answer { token, response } in answers {
+            if let Some(answer) = self.waiting.remove(&token) {
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(Ok(response));
+            }
+        }
+    }
+}
+
+enum Next {
+    Command(Command),
+    Due,
+    Nothing,
+}

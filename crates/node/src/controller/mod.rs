@@ -1,0 +1,12 @@
+//! The controller in this process: a quorum of one.
+//!
+//! # Layout
+//! - [`driver`]: the thread that owns the controller and its log
+//! - [`metadata_log`]: `__cluster_metadata-0` on disk
+//! - `quorum_state`: the epoch that survives a restart
+pub mod driver;
+pub mod metadata_log;
+mod quorum_state;
+
+pub use driver::{ControllerHandle, Publish, start};
+pub use metadata_log::{LogError, MetadataLog};

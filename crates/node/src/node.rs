@@ -1,0 +1,379 @@
+//! A node: starts its parts in order, runs them, stops them in reverse.
+//!
+//! Storage and metadata log first, then the broker's partitions, then the listeners: nobody is
+//! accepted before there is something to say. On the way down: listeners, coordinators, partitions
+//! (with Kafka's clean-shutdown marker), and the metadata log last.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ottla_broker::groups::GroupCoordinators;
+use ottla_broker::partition::settings::SettingsSource;
+use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions};
+use ottla_broker::{Broker, BrokerParts, Settings};
+use ottla_controller::Settings as ControllerSettings;
+use ottla_metadata::MetadataImage;
+use ottla_metadata::config::ServerConfig;
+use ottla_metadata::version::METADATA_VERSION;
+use ottla_wire::Uuid;
+use ottla_world::{Clock, Disk, Random};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::controller::{self, ControllerHandle, MetadataLog};
+use crate::error::StartError;
+use crate::http::HttpServer;
+use crate::network::{Bound, Endpoints, Limits, Network, NetworkOptions, SocketOptions};
+use crate::registration::{Identity, Registration};
+use crate::storage::{Storage, random_id};
+use crate::upkeep::Upkeep;
+use crate::vitals::NodeVitals;
+
+/// How long a stopping node waits for requests that are being answered.
+const FINISH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What a node touches.
+#[derive(Clone)]
+pub struct World {
+    pub disk: Arc<dyn Disk>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<dyn Random>,
+}
+
+/// A running node.
+pub struct Node {
+    /// What it listens on and what it tells clients.
+    pub listening: Vec<String>,
+    pub directories: Vec<PathBuf>,
+    pub cluster_id: String,
+    pub node_id: i32,
+    /// Where metrics are served, if they are.
+    pub http: Option<std::net::SocketAddr>,
+    broker: Arc<Broker>,
+    partitions: Arc<Partitions>,
+    groups: Arc<GroupCoordinators>,
+    controller: Arc<ControllerHandle>,
+    registration: Arc<Registration>,
+    network: Network,
+    upkeep: Upkeep,
+    heartbeats: JoinHandle<()>,
+    http_server: Option<HttpServer>,
+    ready: Arc<AtomicBool>,
+    fatal: mpsc::Receiver<String>,
+    clock: Arc<dyn Clock>,
+    controlled_shutdown: bool,
+}
+
+impl Node {
+    /// Starts a node. Runs on a tokio runtime, whose tasks then serve.
+    ///
+    /// # Errors
+    /// What keeps it from serving, and what to do about it.
+    pub async fn start(config: ServerConfig, world: World) -> Result<Self, StartError> {
+        let node_id = node_id(&config)?;
+        require_supported(&config, node_id)?;
+        let endpoints = Endpoints::from_config(&config)?;
+        // A taken port is found before anything is written.
+        let bound = bind(&config, &endpoints)?;
+        let storage = Storage::open(&config, node_id, &world.disk, world.random.as_ref())?;
+        let advertised = advertised(&endpoints, &bound);
+        let (fatal_sender, fatal) = mpsc::channel(1);
+        let (controller, image) = start_controller(&config, &storage, &world, fatal_sender)?;
+        let controller = Arc::new(controller);
+        let limits = Limits::new(
+            config.whole("max.connections"),
+            config.whole("max.connections.per.ip"),
+            config.text("max.connections.per.ip.overrides").unwrap_or_default(),
+        );
+        let identity = Identity {
+            node_id,
+            cluster_id: storage.cluster_id.clone(),
+            incarnation_id: Uuid::from_bytes(random_id(world.random.as_ref())),
+            advertised,
+            rack: config.text("broker.rack").map(str::to_owned),
+            directories: storage.directories.iter().map(|directory| directory.id).collect(),
+        };
+        let directories: Vec<PathBuf> = storage
+            .directories
+            .iter()
+            .map(|hosted| hosted.directory.path().to_owned())
+            .collect();
+        let cluster_id = storage.cluster_id.clone();
+        let parts = Parts { config: &config, world: &world, node_id, image: &image };
+        let (broker, partitions, groups) = build_broker(&parts, storage, &controller)?;
+        controller.activate().await.map_err(stopped)?;
+        let registration =
+            Arc::new(Registration::register(Arc::clone(&controller) as _, &identity).await?);
+        follow(&controller, &broker, &registration, &limits).await;
+        partitions.discard_unclaimed(world.clock.now_ms());
+        registration.unfenced().await?;
+        let listening = listening(&identity.advertised, &bound);
+        let network = Network::serve(bound, &broker, &limits, &network_options(&config));
+        let ready = Arc::new(AtomicBool::new(true));
+        let http_server = serve_http(&config, &broker, &limits, &ready).await?;
+        let upkeep =
+            Upkeep::start(Arc::clone(&partitions), Arc::clone(&world.clock), &config)?;
+        let beats = Arc::clone(&registration);
+        let interval = millis(config.whole("broker.heartbeat.interval.ms"));
+        let heartbeats = tokio::spawn(async move { beats.keep(interval).await });
+        Ok(Self {
+            listening,
+            directories,
+            cluster_id,
+            node_id,
+            http: http_server.as_ref().map(|server| server.address),
+            broker,
+            partitions,
+            groups,
+            controller,
+            registration,
+            network,
+            upkeep,
+            heartbeats,
+            http_server,
+            ready,
+            fatal,
+            clock: world.clock,
+            controlled_shutdown: config.flag("controlled.shutdown.enable"),
+        })
+    }
+
+    /// Resolves when the node can't go on, with the reason.
+    pub async fn failed(&mut self) -> String {
+        match self.fatal.recv().await {
+            Some(reason) => reason,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops in order: finishes what was accepted, flushes, leaves the clean-shutdown marker.
+    pub async fn stop(self) {
+        self.ready.store(false, Ordering::Release);
+        self.heartbeats.abort();
+        if self.controlled_shutdown {
+            self.registration.leave(FINISH_PATIENCE).await;
+        }
+        self.groups.shutdown();
+        self.network.stop(FINISH_PATIENCE).await;
+        let Self { upkeep, partitions, controller, registration, clock, broker, .. } = self;
+        let closing = tokio::task::spawn_blocking(move || {
+            upkeep.stop();
+            controller.stop();
+            partitions.shutdown(registration.epoch(), clock.now_ms());
+            drop(broker);
+        });
+        if let Err(error) = closing.await {
+            tracing::error!(%error, "closing the logs panicked");
+        }
+        if let Some(server) = self.http_server {
+            server.stop().await;
+        }
+    }
+}
+
+fn stopped(code: ottla_wire::ErrorCode) -> StartError {
+    StartError::new("the controller does not answer", code.message())
+}
+
+fn node_id(config: &ServerConfig) -> Result<i32, StartError> {
+    let id = config.number("node.id").filter(|id| *id >= 0).unwrap_or(1);
+    i32::try_from(id)
+        .map_err(|_| StartError::config("node.id", "is larger than 2147483647").hint("choose a smaller id"))
+}
+
+/// What this version can't do yet is refused, not ignored: the roles and quorums of a cluster.
+fn require_supported(config: &ServerConfig, node_id: i32) -> Result<(), StartError> {
+    let roles = config.list("process.roles");
+    if !roles.is_empty() && roles.len() != 2 {
+        return Err(StartError::config("process.roles", format!("{} alone", roles.join(",")))
+            .hint("set process.roles=broker,controller: this version runs both in one node"));
+    }
+    let voters = config.list("controller.quorum.voters");
+    let own = format!("{node_id}@");
+    if voters.len() > 1 || voters.iter().any(|voter| !voter.starts_with(&own)) {
+        return Err(StartError::config("controller.quorum.voters", voters.join(","))
+            .hint("name this node alone: this version has a quorum of one"));
+    }
+    Ok(())
+}
+
+fn bind(config: &ServerConfig, endpoints: &Endpoints) -> Result<Vec<Bound>, StartError> {
+    let options = SocketOptions {
+        send_buffer_bytes: config.whole("socket.send.buffer.bytes"),
+        receive_buffer_bytes: config.whole("socket.receive.buffer.bytes"),
+        backlog: i32::try_from(config.whole("socket.listen.backlog.size")).unwrap_or(i32::MAX),
+    };
+    let broker = endpoints.broker.iter().map(|endpoint| (endpoint, false));
+    let controller = endpoints.controller.iter().map(|endpoint| (endpoint, true));
+    broker
+        .chain(controller)
+        .map(|(endpoint, is_controller)| Bound::bind(endpoint.clone(), is_controller, options))
+        .collect()
+}
+
+/// Port 0 was a wish for any port: clients are told the one that was bound.
+fn advertised(endpoints: &Endpoints, bound: &[Bound]) -> Vec<crate::network::Endpoint> {
+    let mut advertised = endpoints.advertised.clone();
+    for endpoint in advertised.iter_mut().filter(|endpoint| endpoint.port == 0) {
+        if let Some(listener) = bound.iter().find(|bound| bound.endpoint.name == endpoint.name) {
+            endpoint.port = listener.port;
+        }
+    }
+    advertised
+}
+
+/// Every listener for a person: its address, and what it advertises where that differs.
+fn listening(advertised: &[crate::network::Endpoint], bound: &[Bound]) -> Vec<String> {
+    let line = |bound: &Bound| {
+        let mut own = bound.endpoint.clone();
+        own.port = bound.port;
+        let told = advertised.iter().find(|endpoint| endpoint.name == own.name);
+        match told {
+            Some(told) if *told != own => format!("{own} (advertised as {}:{})", told.host, told.port),
+            _ => own.to_string(),
+        }
+    };
+    bound.iter().map(line).collect()
+}
+
+fn start_controller(
+    config: &ServerConfig,
+    storage: &Storage,
+    world: &World,
+    fatal: mpsc::Sender<String>,
+) -> Result<(ControllerHandle, Arc<MetadataImage>), StartError> {
+    let node_id = node_id(config)?;
+    let now_ms = world.clock.now_ms();
+    let directory = &storage.metadata_directory;
+    let log = MetadataLog::open(&world.disk, directory, config, (node_id, now_ms))?;
+    let mut settings = ControllerSettings::new(&storage.cluster_id, node_id, config.clone());
+    // Feature levels promise protocols: those that are not served yet stay at level 0.
+    settings.bootstrap_features.retain(|(name, _)| name == METADATA_VERSION);
+    let failed = move |error: controller::LogError| {
+        tracing::error!(%error, "the metadata log failed: the node can't go on");
+        let _ = fatal.try_send(error.to_string());
+    };
+    controller::start(log, settings, Arc::clone(&world.clock), Arc::clone(&world.random), failed)
+}
+
+/// What the broker's parts are built from.
+struct Parts<'a> {
+    config: &'a ServerConfig,
+    world: &'a World,
+    node_id: i32,
+    image: &'a MetadataImage,
+}
+
+type BrokerAndParts = (Arc<Broker>, Arc<Partitions>, Arc<GroupCoordinators>);
+
+fn build_broker(
+    parts: &Parts<'_>,
+    storage: Storage,
+    controller: &Arc<ControllerHandle>,
+) -> Result<BrokerAndParts, StartError> {
+    let Parts { config, world, node_id, image } = *parts;
+    let file = config.values().clone();
+    let directories = storage.directories.into_iter();
+    let hosting = Hosting {
+        directories: directories
+            .map(|open| HostedDirectory { log_directory: open.directory, id: open.id })
+            .collect(),
+        settings: SettingsSource { broker_id: node_id, file: Arc::new(file.clone()) },
+        recovery_threads: usize::try_from(config.whole("num.recovery.threads.per.data.dir"))
+            .unwrap_or(1),
+    };
+    let touched = ottla_broker::partitions::World {
+        disk: Arc::clone(&world.disk),
+        clock: Arc::clone(&world.clock),
+        random: Arc::clone(&world.random),
+    };
+    let partitions = Partitions::load(hosting, image, touched).map_err(|error| {
+        StartError::caused("cannot load the logs", &error)
+            .hint("look at the log above for the partition and file at fault")
+    })?;
+    let partitions = Arc::new(partitions);
+    let groups = Arc::new(GroupCoordinators::new(
+        tokio::runtime::Handle::current(),
+        Arc::clone(&world.clock),
+        group_config(config),
+    ));
+    let broker = Arc::new(Broker::new(BrokerParts {
+        node_id,
+        cluster_id: storage.cluster_id,
+        settings: Settings::new(file, node_id, image),
+        clock: Arc::clone(&world.clock),
+        random: Arc::clone(&world.random),
+        controller: Arc::clone(controller) as _,
+        partitions: Arc::clone(&partitions),
+        groups: Arc::clone(&groups),
+    }));
+    Ok((broker, partitions, groups))
+}
+
+fn group_config(config: &ServerConfig) -> ottla_coordinator::Config {
+    let int = |name: &str| i32::try_from(config.whole(name)).unwrap_or(i32::MAX);
+    ottla_coordinator::Config {
+        group_min_session_timeout_ms: int("group.min.session.timeout.ms"),
+        group_max_session_timeout_ms: int("group.max.session.timeout.ms"),
+        group_initial_rebalance_delay_ms: int("group.initial.rebalance.delay.ms"),
+        group_max_size: int("group.max.size"),
+        offset_metadata_max_bytes: int("offset.metadata.max.bytes"),
+        offsets_retention_minutes: int("offsets.retention.minutes"),
+        offsets_retention_check_interval_ms: config.whole("offsets.retention.check.interval.ms"),
+    }
+}
+
+/// Has the broker told of every change of the metadata, from now on and from the beginning.
+async fn follow(
+    controller: &ControllerHandle,
+    broker: &Arc<Broker>,
+    registration: &Arc<Registration>,
+    limits: &Arc<Limits>,
+) {
+    let (broker, registration) = (Arc::clone(broker), Arc::clone(registration));
+    let limits = Arc::clone(limits);
+    let publish = move |image: &Arc<MetadataImage>, delta: &ottla_metadata::MetadataDelta| {
+        broker.publish(image, delta);
+        registration.read_up_to(image.provenance.offset);
+        let number = |name: &str| broker.setting(name).and_then(|value| value.parse().ok());
+        limits.update(
+            number("max.connections").unwrap_or(i64::MAX),
+            number("max.connections.per.ip").unwrap_or(i64::MAX),
+            &broker.setting("max.connections.per.ip.overrides").unwrap_or_default(),
+        );
+    };
+    controller.subscribe(Box::new(publish)).await;
+}
+
+fn network_options(config: &ServerConfig) -> NetworkOptions {
+    NetworkOptions {
+        request_bytes_max: usize::try_from(config.whole("socket.request.max.bytes")).unwrap_or(0),
+        idle: millis(config.whole("connections.max.idle.ms")),
+        queued_bytes_max: config.whole("queued.max.request.bytes"),
+    }
+}
+
+async fn serve_http(
+    config: &ServerConfig,
+    broker: &Arc<Broker>,
+    limits: &Arc<Limits>,
+    ready: &Arc<AtomicBool>,
+) -> Result<Option<HttpServer>, StartError> {
+    let Some(listener) = config.text("ottla.http.listener").filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let vitals = NodeVitals {
+        broker: Arc::clone(broker),
+        limits: Arc::clone(limits),
+        ready: Arc::clone(ready),
+    };
+    HttpServer::start(listener, Arc::new(vitals)).await.map(Some)
+}
+
+/// Negative: as long as a timer can wait.
+fn millis(value: i64) -> Duration {
+    let most = Duration::from_secs(365 * 24 * 60 * 60);
+    u64::try_from(value).map_or(most, |value| Duration::from_millis(value).min(most))
+}

@@ -1,0 +1,88 @@
+//! What is done by the clock: retention, flushes, checkpoints. One thread, since all of it may wait
+//! for the disk.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ottla_broker::partitions::Partitions;
+use ottla_metadata::config::ServerConfig;
+use ottla_world::Clock;
+
+use crate::error::StartError;
+
+/// One kind of work and when it is due.
+struct Chore {
+    every: Duration,
+    due: Duration,
+    work: fn(&Partitions, i64),
+}
+
+/// The thread at work.
+#[derive(Debug)]
+pub struct Upkeep {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Upkeep {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn start(
+        partitions: Arc<Partitions>,
+        clock: Arc<dyn Clock>,
+        config: &ServerConfig,
+    ) -> Result<Self, StartError> {
+        let begun = clock.monotonic();
+        let first = millis(config.whole("log.initial.task.delay.ms"));
+        let chore = |key: &str, work: fn(&Partitions, i64)| Chore {
+            every: millis(config.whole(key)).max(Duration::from_millis(1)),
+            due: begun + first,
+            work,
+        };
+        let mut chores = vec![
+            chore("log.retention.check.interval.ms", Partitions::run_retention),
+            chore("log.flush.scheduler.interval.ms", Partitions::flush_due),
+            chore("log.flush.offset.checkpoint.interval.ms", |partitions, _| {
+                partitions.checkpoint_recovery_points();
+            }),
+            chore("replica.high.watermark.checkpoint.interval.ms", |partitions, _| {
+                partitions.checkpoint_high_watermarks();
+            }),
+        ];
+        let (stop, stopped) = mpsc::channel::<()>();
+        let body = move || loop {
+            let now = clock.monotonic();
+            for chore in chores.iter_mut().filter(|chore| chore.due <= now) {
+                (chore.work)(&partitions, clock.now_ms());
+                chore.due = now.saturating_add(chore.every);
+            }
+            let next = chores.iter().map(|chore| chore.due).min().unwrap_or(now);
+            match stopped.recv_timeout(next.saturating_sub(clock.monotonic())) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("upkeep".to_owned())
+            .spawn(body)
+            .map_err(|error| StartError::new("cannot start the upkeep thread", error))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread after the work it is at.
+    pub fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the upkeep thread panicked");
+        }
+    }
+}
+
+/// A day at most: waits of centuries overflow the system's timers.
+fn millis(value: i64) -> Duration {
+    Duration::from_millis(u64::try_from(value).unwrap_or(0)).min(Duration::from_secs(24 * 60 * 60))
+}
