@@ -218,7 +218,7 @@ pub fn decoder(kind: CompressionType, input: &[u8]) -> Result<Decoder<'_>, Compr
         CompressionType::Snappy => Codec::Snappy(snappy::Decoder::new(input)),
         CompressionType::Lz4 => Codec::Lz4(lz4::Decoder::new(input)),
         CompressionType::Zstd => {
-            Codec::Zstd(zstd::decoder(input).map_err(CompressionError::from_io)?)
+            Codec::Zstd(zstd::Decoder::new(input).map_err(CompressionError::from_io)?)
         }
     }))
 }
