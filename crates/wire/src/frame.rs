@@ -118,3 +118,76 @@ pub fn response_chunks<M: Message>(
     write_response(&mut writer, response, api_key, version, correlation_id)?;
     Ok(writer.into_chunks())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Reader;
+    use crate::header::{decode_request_header, decode_response_header};
+    use crate::messages::{ApiVersionsRequest, HeartbeatResponse, MetadataRequest};
+
+    fn joined(chunks: Vec<Chunk>) -> BytesMut {
+        let mut bytes = BytesMut::new();
+        for chunk in chunks {
+            match chunk {
+                Chunk::Bytes(chunk) => bytes.extend_from_slice(&chunk),
+                Chunk::Slot { .. } => panic!("no records here"),
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn frames_come_out_when_they_are_complete() {
+        let request = MetadataRequest::default();
+        let mut bytes = joined(request_chunks(&request, 12, 7, Some("me")).unwrap());
+        bytes.extend_from_slice(&joined(
+            request_chunks(&ApiVersionsRequest::default(), 3, 8, None).unwrap(),
+        ));
+        let mut received = BytesMut::new();
+        let mut seen = Vec::new();
+        for byte in bytes {
+            received.extend_from_slice(&[byte]);
+            while let Some(frame) = take_frame(&mut received, 100).unwrap() {
+                let mut reader = Reader::new(&frame);
+                let start = decode_request_header(&mut reader).unwrap();
+                seen.push((start.api_key, start.header.correlation_id, start.header.client_id));
+                let version = start.header.request_api_version;
+                let body = crate::api::RequestBody::decode(start.api_key, &mut reader, version);
+                assert_eq!(body.unwrap().api_key(), start.api_key);
+                assert_eq!(reader.remaining(), 0);
+            }
+        }
+        assert_eq!(
+            seen,
+            [(ApiKey::Metadata, 7, Some("me".to_owned())), (ApiKey::ApiVersions, 8, None)]
+        );
+        assert!(received.is_empty());
+    }
+
+    #[test]
+    fn lengths_have_bounds() {
+        assert_eq!(frame_length(&[0, 0, 0], 9), Ok(None));
+        assert_eq!(frame_length(&[0, 0, 0, 9], 9), Ok(Some(9)));
+        let refused = FrameError::TooLarge { length: 10, length_max: 9 };
+        assert_eq!(frame_length(&[0, 0, 0, 10], 9), Err(refused));
+        assert_eq!(frame_length(&[0xff; 4], 9), Err(FrameError::Negative { length: -1 }));
+        assert_eq!(take_frame(&mut BytesMut::from(&[0, 0, 0, 0][..]), 9), Ok(Some(Bytes::new())));
+    }
+
+    #[test]
+    fn a_refused_response_leaves_nothing() {
+        let mut writer = Writer::chunked();
+        let response =
+            HeartbeatResponse { throttle_time_ms: 1, error_code: 2, ..Default::default() };
+        write_response(&mut writer, &response, ApiKey::Heartbeat, 4, 9).unwrap();
+        let length = writer.len();
+        assert!(write_response(&mut writer, &response, ApiKey::Heartbeat, 99, 10).is_err());
+        assert_eq!(writer.len(), length);
+        let frame = joined(writer.into_chunks()).split_off(LENGTH_BYTES).freeze();
+        let mut reader = Reader::new(&frame);
+        let header = decode_response_header(&mut reader, ApiKey::Heartbeat, 4).unwrap();
+        assert_eq!(header.correlation_id, 9);
+        assert_eq!(HeartbeatResponse::decode(&mut reader, 4), Ok(response));
+    }
+}

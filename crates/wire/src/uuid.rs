@@ -79,3 +79,34 @@ impl FromStr for Uuid {
         decoded.try_into().map(Uuid).map_err(|decoded: Vec<u8>| refuse(decoded.len()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_kafkas() {
+        for (id, text) in [
+            (Uuid::ZERO, "AAAAAAAAAAAAAAAAAAAAAA"),
+            (Uuid::ONE, "AAAAAAAAAAAAAAAAAAAAAQ"),
+            (Uuid::from_halves(u64::MAX, u64::MAX), "_____________________w"),
+            (
+                Uuid::from_halves(0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210),
+                "ASNFZ4mrze_-3LqYdlQyEA",
+            ),
+        ] {
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+            assert_eq!(format!("{text}==").parse(), Ok(id));
+        }
+        for refused in ["", "A", "AAAA", "AAAAAAAAAAAAAAAAAAAAA!", "AAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
+            assert!(refused.parse::<Uuid>().is_err(), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn random_ids_say_how_they_were_made() {
+        let bytes = *Uuid::from_random([0xff; 16]).as_bytes();
+        assert_eq!((bytes[6], bytes[8]), (0x4f, 0xbf));
+    }
+}

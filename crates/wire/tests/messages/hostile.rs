@@ -58,7 +58,8 @@ fn lying_counts_are_refused_before_room_is_made() {
         ("ListGroupsRequest", 4, &[0xff, 0xff, 0xff, 0xff, 0x07, 0]),
         ("ApiVersionsRequest", 3, &[1, 1, 0xff, 0xff, 0xff, 0xff, 0x0f]),
     ] {
-        let outcome = (probe(name).expect("a message").decode)(&Bytes::copy_from_slice(bytes), version);
+        let outcome =
+            (probe(name).expect("a message").decode)(&Bytes::copy_from_slice(bytes), version);
         let error = outcome.err().unwrap_or_else(|| panic!("{name} v{version} was read"));
         let refused = matches!(error, DecodeError::CountTooLarge { .. });
         assert!(refused, "{name} v{version}: {error}");
@@ -84,7 +85,8 @@ fn short_and_unknown_headers_are_errors() {
     }
     let good = Bytes::from_static(&[0, 18, 0x7f, 0xff, 0, 0, 0, 7, 0xff, 0xff, 0, 9]);
     let mut reader = Reader::new(&good);
-    let start = decode_request_header(&mut reader).expect("any version of ApiVersions has a header");
+    let start =
+        decode_request_header(&mut reader).expect("any version of ApiVersions has a header");
     assert_eq!((start.header.correlation_id, start.header.client_id), (7, None));
     assert_eq!(reader.remaining(), 1);
 }

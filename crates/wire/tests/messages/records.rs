@@ -44,7 +44,10 @@ macro_rules! coordinator {
                 let number = schema.api_key.expect("records have numbers");
                 let bytes = Bytes::from([&version.to_be_bytes()[..], &body].concat());
                 let (value, read) = $value::decode(number, &bytes).expect(&schema.name);
-                assert_eq!((value.record_type(), value.name(), read), (number, &*schema.name, version));
+                assert_eq!(
+                    (value.record_type(), value.name(), read),
+                    (number, &*schema.name, version)
+                );
                 assert_eq!(value.latest_version(), schema.last);
                 assert_eq!(value.encode(version), Ok(bytes));
             }
