@@ -81,8 +81,7 @@ pub(crate) async fn fetch(broker: &Broker, caller: &Caller, request: FetchReques
         Ok(opened) => opened,
         Err(code) => {
             tracing::debug!(session_id, code = code.name(), "fetch session error");
-            let response =
-                FetchResponse { error_code: code.code(), ..FetchResponse::default() };
+            let response = FetchResponse { error_code: code.code(), ..FetchResponse::default() };
             return FetchAnswer { response, slices: Vec::new() };
         }
     };
@@ -164,8 +163,8 @@ fn session_request(request: FetchRequest, version: i16) -> SessionRequest {
     let forgotten = |topic: &ForgottenTopic| {
         let topic_key = key(&topic.topic, topic.topic_id);
         let partitions = topic.partitions.iter();
-        let keys = partitions
-            .map(|&partition| PartitionKey { topic: topic_key.clone(), partition });
+        let keys =
+            partitions.map(|&partition| PartitionKey { topic: topic_key.clone(), partition });
         keys.collect::<Vec<_>>()
     };
     SessionRequest {

@@ -35,6 +35,9 @@ mod producer_ids;
 mod refusal;
 pub(crate) mod sync_group;
 
+#[cfg(test)]
+mod data_tests;
+
 pub(crate) use producer_ids::ProducerIds;
 
 /// Every API that the broker's listeners serve.

@@ -12,13 +12,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use ottla_log::{AppendOrigin, Appended, Refusal};
 use ottla_wire::ErrorCode;
+use ottla_wire::Records;
 use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_wire::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
     TopicProduceResponse,
 };
 use ottla_wire::messages::{ProduceRequest, ProduceResponse};
-use ottla_wire::Records;
 use ottla_wire::records::CompressionType;
 
 use super::leaders::Leaders;
@@ -87,8 +87,12 @@ pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) 
     accepted.response = response;
     let internal_allowed = caller.client_id() == ADMIN_CLIENT_ID;
     let now_ms = broker.clock.now_ms();
-    let append =
-        Append { origin: AppendOrigin::Client, required_acks: acks, now_ms, transaction_version: 0 };
+    let append = Append {
+        origin: AppendOrigin::Client,
+        required_acks: acks,
+        now_ms,
+        transaction_version: 0,
+    };
     for entry in entries {
         let outcome = if !(-1..=1).contains(&acks) {
             Err(AppendFailure::of(ErrorCode::InvalidRequiredAcks))
@@ -405,7 +409,8 @@ impl Accepted {
     }
 
     fn join(&self, waiter: &Waiter) -> Vec<Registration> {
-        let join = |each: &Pending| each.partition.waiters().join(waiter, Until::Committed(each.end));
+        let join =
+            |each: &Pending| each.partition.waiters().join(waiter, Until::Committed(each.end));
         self.pending.iter().map(join).collect()
     }
 
@@ -468,7 +473,10 @@ impl Accepted {
         if failures.is_empty() {
             ProduceAnswer::Silent
         } else {
-            ProduceAnswer::Close(format!("a produce request with acks=0 failed: {}", failures.join(", ")))
+            ProduceAnswer::Close(format!(
+                "a produce request with acks=0 failed: {}",
+                failures.join(", ")
+            ))
         }
     }
 }

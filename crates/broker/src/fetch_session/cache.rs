@@ -148,10 +148,7 @@ impl Slots {
         } else {
             let evictable =
                 if privileged { &self.evictable_by_followers } else { &self.evictable_by_all };
-            evictable
-                .first()
-                .filter(|least| (privileged, size, 0) >= **least)
-                .map(|&(_, _, id)| id)
+            evictable.first().filter(|least| (privileged, size, 0) >= **least).map(|&(_, _, id)| id)
         };
         let Some(victim) = victim else { return false };
         self.remove(victim);

@@ -35,8 +35,15 @@ enum Kind {
     /// No session, and none wanted.
     Sessionless,
     /// A new session, once the response is known.
-    Full { uses_topic_ids: bool, is_from_follower: bool },
-    Incremental { id: i32, expected_epoch: i32, session: Arc<Mutex<Session>> },
+    Full {
+        uses_topic_ids: bool,
+        is_from_follower: bool,
+    },
+    Incremental {
+        id: i32,
+        expected_epoch: i32,
+        session: Arc<Mutex<Session>>,
+    },
 }
 
 /// An open request: what to read, and later what to leave out of the response.

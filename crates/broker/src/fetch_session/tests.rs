@@ -179,8 +179,7 @@ fn partitions_come_change_and_go() {
     let (_, mentioned) = round(&sessions, forget, 0, |_| QUIET).expect("an open session");
     assert_eq!(mentioned, [name("b", 0)]);
     // Without partitions there is no session.
-    let forget =
-        SessionRequest { forgotten: vec![name("b", 0)], ..request(session, 3, &[]) };
+    let forget = SessionRequest { forgotten: vec![name("b", 0)], ..request(session, 3, &[]) };
     assert_eq!(round(&sessions, forget, 0, |_| QUIET), Ok((NO_SESSION, vec![])));
     assert_eq!(counts(&sessions), (0, 0, 0));
 }
@@ -262,7 +261,8 @@ fn a_full_cache_evicts_what_is_stale_or_worth_less() {
         ("an old follower stays for a consumer", 1, true, 0, old, (9, false, old + 1), false),
         ("an old smaller follower gives way", 1, true, 0, old, (9, true, old + 1), true),
     ];
-    for (what, size, follower, opened_ms, used_ms, (next_size, next_follower, now), works) in cases {
+    for (what, size, follower, opened_ms, used_ms, (next_size, next_follower, now), works) in cases
+    {
         let sessions = FetchSessions::new(1);
         let first = open(&sessions, size, opened_ms, follower);
         assert_ne!(first, NO_SESSION);

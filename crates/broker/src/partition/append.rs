@@ -55,7 +55,11 @@ impl Partition {
     ///
     /// # Errors
     /// Whatever the records or the partition's state give a producer to read.
-    pub fn append(self: &Arc<Self>, records: Bytes, append: Append) -> Result<Appended, AppendFailure> {
+    pub fn append(
+        self: &Arc<Self>,
+        records: Bytes,
+        append: Append,
+    ) -> Result<Appended, AppendFailure> {
         let broker_id = self.identity.broker_id;
         let validated = self.policy.load().validate(records, append.origin, append.now_ms);
         let mut state = self.state.lock();
@@ -132,9 +136,10 @@ impl State {
     fn flush_is_due(&self) -> bool {
         let flush_messages = self.settings.log.flush_messages;
         flush_messages < i64::MAX
-            && self.log.as_ref().is_some_and(|log| {
-                log.log_end_offset() - log.recovery_point() >= flush_messages
-            })
+            && self
+                .log
+                .as_ref()
+                .is_some_and(|log| log.log_end_offset() - log.recovery_point() >= flush_messages)
     }
 
     /// How many offsets open transactions hold back.

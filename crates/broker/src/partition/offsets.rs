@@ -58,9 +58,8 @@ impl Partition {
         };
         let is_lagging =
             query.isolation.is_some() && state.leadership.is_lagging(offsets.high_watermark);
-        let at = |offset, leader_epoch| {
-            Some(TimestampOffset { timestamp: -1, offset, leader_epoch })
-        };
+        let at =
+            |offset, leader_epoch| Some(TimestampOffset { timestamp: -1, offset, leader_epoch });
         let found = match query.timestamp {
             timestamp::LATEST if is_lagging => return Err(ErrorCode::OffsetNotAvailable),
             timestamp::LATEST => return Ok(at(readable_end, state.leadership.leader_epoch())),

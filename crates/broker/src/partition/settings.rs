@@ -82,10 +82,7 @@ impl InForce<'_> {
             timestamp_after_max_ms: self.number("message.timestamp.after.max.ms"),
             producer_id_expiration_ms: self.producer_id_expiration_ms(),
         };
-        TopicSettings {
-            log: Arc::new(log),
-            min_insync_replicas: self.int("min.insync.replicas"),
-        }
+        TopicSettings { log: Arc::new(log), min_insync_replicas: self.int("min.insync.replicas") }
     }
 
     fn text(&self, name: &str) -> String {

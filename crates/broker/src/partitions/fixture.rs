@@ -86,11 +86,8 @@ impl Fixture {
             recovery_threads: 1,
         };
         let random = Arc::new(SeededRandom::new(7));
-        let world = World {
-            disk: Arc::new(disk.clone()),
-            clock: clock.clone(),
-            random: random.clone(),
-        };
+        let world =
+            World { disk: Arc::new(disk.clone()), clock: clock.clone(), random: random.clone() };
         let partitions = Partitions::load(hosting, &image, world).expect("readable logs");
         let handle = tokio::runtime::Handle::current();
         let groups = GroupCoordinators::new(handle, clock.clone(), Config::default());
@@ -147,7 +144,7 @@ impl Fixture {
         replicas: &[i32],
         isr: &[i32],
     ) -> Uuid {
-        let topic_id = Uuid::from_halves(0x70, self.image.provenance.offset.cast_unsigned() + 2);
+        let topic_id = Uuid::from_halves(0x70, (self.image.provenance.offset + 2).cast_unsigned());
         let topic = TopicRecord { name: name.to_owned(), topic_id, ..TopicRecord::default() };
         let mut records = vec![MetadataRecord::Topic(topic)];
         records.extend(configs.iter().map(|(key, value)| config(name, key, Some(value))));
@@ -158,6 +155,8 @@ impl Fixture {
                 replicas: replicas.to_vec(),
                 isr: isr.to_vec(),
                 leader: BROKER,
+                leader_epoch: 0,
+                partition_epoch: 0,
                 ..PartitionRecord::default()
             };
             MetadataRecord::Partition(record)
@@ -176,6 +175,7 @@ impl Fixture {
     pub(crate) fn lead_elsewhere(&mut self, topic_id: Uuid, leader: i32) {
         let record = PartitionChangeRecord {
             topic_id,
+            partition_id: 0,
             leader,
             ..PartitionChangeRecord::default()
         };

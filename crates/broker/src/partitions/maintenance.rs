@@ -106,9 +106,10 @@ impl Partitions {
         let mut recovery_points = vec![BTreeMap::new(); count];
         let mut log_starts = vec![BTreeMap::new(); count];
         let mut is_clean = vec![true; count];
-        let logs = self.all().into_iter().filter_map(|partition| {
-            Some((partition.directory(), partition.take_log()?))
-        });
+        let logs = self
+            .all()
+            .into_iter()
+            .filter_map(|partition| Some((partition.directory(), partition.take_log()?)));
         let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
         let logs = logs.chain(unclaimed.into_values().map(|each| (each.directory, each.log)));
         for (directory, mut log) in logs {
@@ -136,4 +137,3 @@ impl Partitions {
         }
     }
 }
-

@@ -128,8 +128,7 @@ impl Partitions {
         world: World,
     ) -> Result<Self, LoadError> {
         let settings = hosting.settings;
-        let config_for =
-            |partition: &TopicPartition| settings.topic(image, &partition.topic).log;
+        let config_for = |partition: &TopicPartition| settings.topic(image, &partition.topic).log;
         let options = LoadOptions {
             config_for: &config_for,
             threads: hosting.recovery_threads,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ottla_log::{AppendOrigin, TopicPartition};
+use ottla_log::AppendOrigin;
 use ottla_wire::messages::{MetadataRecord, PartitionRecord};
 use ottla_world::Disk;
 use ottla_world::memory::Faults;
@@ -13,12 +13,7 @@ use super::*;
 use crate::partition::Append;
 
 fn append(required_acks: i16) -> Append {
-    Append {
-        origin: AppendOrigin::Client,
-        required_acks,
-        now_ms: START_MS,
-        transaction_version: 0,
-    }
+    Append { origin: AppendOrigin::Client, required_acks, now_ms: START_MS, transaction_version: 0 }
 }
 
 fn names(disk: &dyn Disk, path: &str) -> Vec<String> {
@@ -32,13 +27,18 @@ async fn topics_come_grow_and_go() {
     let id = fixture.create("a", 2, &[]);
     assert_eq!(names(&fixture.disk, "/data"), ["a-0", "a-1"]);
     assert!(fixture.partition("a", 1).is_leader());
-    assert_eq!(fixture.partitions().topic_by_id(id).map(|topic| topic.name.to_string()), Some("a".into()));
+    assert_eq!(
+        fixture.partitions().topic_by_id(id).map(|topic| topic.name.to_string()),
+        Some("a".into())
+    );
     let grown = PartitionRecord {
         partition_id: 2,
         topic_id: id,
         replicas: vec![BROKER],
         isr: vec![BROKER],
         leader: BROKER,
+        leader_epoch: 0,
+        partition_epoch: 0,
         ..PartitionRecord::default()
     };
     fixture.apply([MetadataRecord::Partition(grown)]);
@@ -46,7 +46,10 @@ async fn topics_come_grow_and_go() {
     let held = fixture.partition("a", 0);
     fixture.delete(id);
     assert!(fixture.partitions().get("a", 0).is_none());
-    assert_eq!(held.append(batch(&["x"]), append(1)).map_err(|failure| failure.code), Err(ErrorCode::NotLeaderOrFollower));
+    assert_eq!(
+        held.append(batch(&["x"]), append(1)).map_err(|failure| failure.code),
+        Err(ErrorCode::NotLeaderOrFollower)
+    );
     let left = names(&fixture.disk, "/data");
     assert!(left.len() == 3 && left.iter().all(|name| name.ends_with("-delete")), "{left:?}");
     // The name is free at once; the files go a minute later.
@@ -163,5 +166,4 @@ async fn checkpoints_hold_every_partition() {
     let path = directory.path().join("replication-offset-checkpoint");
     let text = ottla_world::disk::read_file(&fixture.disk, &path, 1000).expect("written");
     assert_eq!(String::from_utf8(text).expect("text"), "0\n1\na 0 1\n");
-    let _ = TopicPartition::new("a", 0);
 }
