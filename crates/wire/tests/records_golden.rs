@@ -123,6 +123,9 @@ fn reports_a_tail() {
     assert_eq!(views.rest().len(), 70);
 }
 
+/// Timestamp, key, value and headers of a record.
+type Input<'a> = (i64, Option<&'a [u8]>, Option<&'a [u8]>, &'a [HeaderView<'a>]);
+
 /// The records of `Generate.small`.
 fn small(options: BatchOptions) -> BatchBuilder {
     let mut builder = BatchBuilder::new(options);
@@ -134,7 +137,7 @@ fn small(options: BatchOptions) -> BatchBuilder {
         header("\u{fc}ml\u{e4}ut".as_bytes(), Some("\u{20ac}".as_bytes())),
         header(b"plain", Some(b"again")),
     ];
-    let records: [(i64, Option<&[u8]>, Option<&[u8]>, &[HeaderView<'_>]); 5] = [
+    let records: [Input<'_>; 5] = [
         (NOW, Some(b"key"), Some(b"value"), &[]),
         (NOW - 5, None, Some(b"no key"), &[]),
         (NOW + 9_000_000_000, Some(b"a tombstone"), None, &[]),

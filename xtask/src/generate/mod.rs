@@ -13,6 +13,8 @@ mod jars;
 mod naming;
 mod render;
 mod structs;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod versions;
 

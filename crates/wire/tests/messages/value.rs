@@ -47,7 +47,9 @@ pub fn default(schema: &Schema, field: &Field) -> Value {
             Some(digits) => i64::from_str_radix(digits, 16).expect("a number"),
             None => text.parse().expect("a number"),
         }),
-        Kind::Float => Value::Float(if text.is_empty() { 0.0 } else { text.parse().unwrap() }),
+        Kind::Float => {
+            Value::Float(if text.is_empty() { 0.0 } else { text.parse().expect("a number") })
+        }
         Kind::Uuid => Value::Uuid([0; 16]),
         Kind::Text => Value::Text(text.to_owned()),
         Kind::Bytes | Kind::Records => Value::Bytes(Vec::new()),
