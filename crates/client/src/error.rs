@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ottla_wire::ErrorCode;
 
 use crate::config::ConfigError;
+use crate::topic_partition::TopicPartition;
 
 /// A refusal that the cluster answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,6 +151,16 @@ pub enum Error {
     /// The cluster refused.
     #[error(transparent)]
     Api(#[from] ApiError),
+    /// A record waited longer than `delivery.timeout.ms`.
+    #[error("Expiring {count} record(s) for {partition}:{age_ms} ms has passed since batch creation")]
+    Expired {
+        /// Where it was to go.
+        partition: TopicPartition,
+        /// How many records its batch had.
+        count: i32,
+        /// How long ago the batch was begun.
+        age_ms: u64,
+    },
     /// The client was closed.
     #[error("the client is closed")]
     Closed,

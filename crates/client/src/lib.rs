@@ -14,6 +14,7 @@ pub mod config;
 pub mod connection;
 pub mod consumer;
 mod error;
+pub mod producer;
 mod topic_partition;
 
 pub use cluster::{Cluster, Target};

@@ -6,4 +6,5 @@ mod client;
 mod properties;
 
 pub use client::{AddressLookup, ClientConfig, MetadataRecovery};
+pub(crate) use properties::invalid;
 pub use properties::{ConfigError, Configured, Properties, Warning};

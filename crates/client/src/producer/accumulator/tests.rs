@@ -1,0 +1,148 @@
+//! Decisions of the accumulator, step by step.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use super::*;
+
+const IDENTITY: Identity = Identity { producer_id: 9, epoch: 0 };
+
+fn rules() -> Rules {
+    Rules {
+        batch_size: 300,
+        linger: 5,
+        delivery_timeout: 1000,
+        request_size_max: 10_000,
+        compression: Compression::NONE,
+        one_at_a_time: false,
+    }
+}
+
+fn add(accumulator: &mut Accumulator, partition: i32, now: Millis) -> Added {
+    let memory = Arc::new(Semaphore::new(1)).try_acquire_owned().ok();
+    let value = [7; 100];
+    let content = Content { timestamp: 1, key: None, value: Some(&value), headers: &[] };
+    let key = TopicPartition::new("t", partition);
+    let added = accumulator.add(&key, &content, &mut { memory }, now);
+    added.expect("valid").expect("memory was given")
+}
+
+fn drain(accumulator: &mut Accumulator, now: Millis, identity: Option<Identity>) -> Drained {
+    let leader = |key: &TopicPartition| Some(key.partition % 2).filter(|_| key.partition < 10);
+    accumulator.drain(now, &Routes { leader: &leader, may_send: &|_| true, identity })
+}
+
+fn only(drained: Drained) -> SealedBatch {
+    let mut batches: Vec<SealedBatch> = drained.by_leader.into_values().flatten().collect();
+    assert_eq!(batches.len(), 1);
+    batches.remove(0)
+}
+
+#[test]
+fn batches_go_when_full_or_when_they_lingered() {
+    let mut accumulator = Accumulator::new(rules());
+    assert!(add(&mut accumulator, 0, 0).wake);
+    let drained = drain(&mut accumulator, 4, None);
+    assert!(drained.by_leader.is_empty());
+    assert_eq!(drained.next, Some(5));
+    assert!(!add(&mut accumulator, 0, 4).wake, "room left, someone already looks");
+    let third = add(&mut accumulator, 0, 4);
+    assert!(third.wake, "no room for it, so a batch was begun");
+    assert_eq!(only(drain(&mut accumulator, 4, None)).count, 2, "the first is complete");
+    assert!(drain(&mut accumulator, 4, None).by_leader.is_empty());
+    assert_eq!(only(drain(&mut accumulator, 9, None)).count, 1);
+    assert!(add(&mut accumulator, 12, 10).wake);
+    let drained = drain(&mut accumulator, 20, None);
+    assert_eq!(drained.leaderless, vec![TopicPartition::new("t", 12)]);
+}
+
+#[test]
+fn a_batch_that_comes_back_is_not_overtaken() {
+    let mut accumulator = Accumulator::new(rules());
+    for now in [0, 10, 20] {
+        add(&mut accumulator, 0, now);
+        accumulator.hurry = true;
+    }
+    accumulator.hurry = true;
+    let first = only(drain(&mut accumulator, 20, Some(IDENTITY)));
+    add(&mut accumulator, 0, 21);
+    let second = only(drain(&mut accumulator, 21, Some(IDENTITY)));
+    add(&mut accumulator, 0, 22);
+    assert_eq!(first.base_sequence, Some(0));
+    assert_eq!(second.base_sequence, Some(first.count));
+    // The second is refused for the gap before it, while the first is still under way.
+    let (order, sequence) = (second.order.clone(), second.base_sequence);
+    accumulator.returned(&order, vec![second]);
+    assert!(drain(&mut accumulator, 23, Some(IDENTITY)).by_leader.is_empty());
+    let order = first.order.clone();
+    accumulator.returned(&order, vec![first]);
+    let first = only(drain(&mut accumulator, 24, Some(IDENTITY)));
+    assert_eq!(first.base_sequence, Some(0));
+    assert!(drain(&mut accumulator, 24, Some(IDENTITY)).by_leader.is_empty());
+    accumulator.settled(&first);
+    assert!(accumulator.is_next(&first.partition, sequence.expect("numbered")));
+    let second = only(drain(&mut accumulator, 25, Some(IDENTITY)));
+    assert_eq!(second.base_sequence, sequence);
+    accumulator.settled(&second);
+    let third = only(drain(&mut accumulator, 26, Some(IDENTITY)));
+    accumulator.settled(&third);
+    assert!(accumulator.is_empty());
+}
+
+#[test]
+fn after_a_gap_numbers_start_again_under_the_next_epoch() {
+    let mut accumulator = Accumulator::new(rules());
+    accumulator.hurry = true;
+    add(&mut accumulator, 0, 0);
+    let lost = only(drain(&mut accumulator, 0, Some(IDENTITY)));
+    add(&mut accumulator, 0, 1);
+    let behind = only(drain(&mut accumulator, 1, Some(IDENTITY)));
+    add(&mut accumulator, 0, 2);
+    accumulator.abandoned(&lost);
+    let drained = drain(&mut accumulator, 2, Some(IDENTITY));
+    assert!(drained.needs_new_epoch && drained.by_leader.is_empty());
+    accumulator.new_epoch();
+    let next = IDENTITY.next().expect("epochs left");
+    assert!(drain(&mut accumulator, 3, Some(next)).by_leader.is_empty(), "one is under way");
+    let order = behind.order.clone();
+    accumulator.returned(&order, vec![behind]);
+    let behind = only(drain(&mut accumulator, 4, Some(next)));
+    assert_eq!(behind.base_sequence, Some(0));
+    let newest = only(drain(&mut accumulator, 4, Some(next)));
+    assert_eq!(newest.base_sequence, Some(1));
+}
+
+#[test]
+fn what_waits_too_long_is_given_up_wherever_it_is() {
+    let mut accumulator = Accumulator::new(rules());
+    let waiting = add(&mut accumulator, 12, 0).ticket.outcome;
+    let under_way = add(&mut accumulator, 0, 100).ticket.outcome;
+    let batch = only(drain(&mut accumulator, 200, Some(IDENTITY)));
+    assert_eq!(accumulator.expire(999), Some(1000));
+    assert_eq!(accumulator.expire(1000), Some(1100));
+    assert!(waiting.is_settled() && !under_way.is_settled());
+    assert_eq!(accumulator.expire(1100), None);
+    assert!(under_way.is_settled());
+    accumulator.abandoned(&batch);
+    assert!(accumulator.is_empty());
+}
+
+#[test]
+fn a_request_has_a_size_and_every_partition_gets_its_turn() {
+    let mut accumulator = Accumulator::new(Rules { request_size_max: 400, ..rules() });
+    accumulator.hurry = true;
+    for partition in [0, 2, 4, 6] {
+        add(&mut accumulator, partition, 0);
+    }
+    let mut order = Vec::new();
+    while order.len() < 4 {
+        let drained = drain(&mut accumulator, 0, None);
+        let batches: Vec<i32> =
+            drained.by_leader.into_values().flatten().map(|batch| batch.partition.partition).collect();
+        assert!(!batches.is_empty() && batches.len() <= 2, "{batches:?}");
+        order.extend(batches);
+    }
+    order.sort_unstable();
+    assert_eq!(order, vec![0, 2, 4, 6]);
+}
