@@ -59,7 +59,16 @@ impl LogDirectory {
     /// # Errors
     /// [`Error::Locked`] when another process has it.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<LogDirectory> {
-        disk.create_dir_all(path).map_err(Error::io("create", path))?;
+        if !disk.exists(path).map_err(Error::io("look at", path))? {
+            disk.create_dir_all(path).map_err(Error::io("create", path))?;
+            // A path of one name has an empty parent: the current directory.
+            let parent = path
+                .parent()
+                .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+            if let Some(parent) = parent {
+                disk.sync_dir(parent).map_err(Error::io("sync", parent))?;
+            }
+        }
         let lock_path = path.join(LOCK);
         let lock = match disk.lock(&lock_path) {
             Ok(lock) => lock,

@@ -106,6 +106,12 @@ impl Log {
         self.change(|log| log.collect(false)).map(Some)
     }
 
+    /// Records, indexes and names.
+    pub(super) fn sync_everything(&mut self) -> Result<FlushedTo> {
+        self.unsynced.names = true;
+        self.collect(true)?.run()
+    }
+
     fn collect(&mut self, everything: bool) -> Result<PendingFlush> {
         let active = self.active().base_offset();
         let from = self.floor_base(self.recovery_point);
@@ -159,7 +165,7 @@ impl Log {
             if let Some(snapshot) = log.producers.take_snapshot()? {
                 log.unsynced.paths.push(snapshot);
             }
-            let flushed = log.collect(true)?.run()?;
+            let flushed = log.sync_everything()?;
             log.recovery_point = flushed.offset;
             log.last_flush_ms = now_ms;
             log.remove_all_retired()?;

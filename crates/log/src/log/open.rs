@@ -89,13 +89,18 @@ impl Log {
         self.read_topic_id(options.clean)?;
         let base_offsets: BTreeSet<i64> = self.segments.keys().copied().collect();
         self.producers.remove_stray_snapshots(&base_offsets)?;
+        let torn_from = match options.clean || self.segments.is_empty() {
+            true => i64::MAX,
+            false => self.floor_base(self.recovery_point),
+        };
         if epochs_are_lost {
-            for segment in self.segments.values() {
+            // Those of the segments that are scanned anyway are read there.
+            for segment in self.segments.range(..torn_from).map(|(_, segment)| segment) {
                 Recovery::read_epochs(&mut self.epochs, segment)?;
             }
         }
         let had_snapshots = self.producers.has_snapshots();
-        self.recover_segments(options)?;
+        let was_cut = self.recover_segments(torn_from, options.now_ms)?;
         self.settle_offsets(options)?;
         if options.clean && !had_snapshots && self.log_end > self.log_start {
             // Closed in order and no snapshot: written by a version that kept no producers.
@@ -106,26 +111,31 @@ impl Log {
         if !options.clean {
             self.producers.take_snapshot()?;
         }
+        if was_cut {
+            // Else the next crash could bring back what was cut off, in place of what is written now.
+            let flushed = self.sync_everything()?;
+            self.recovery_point = flushed.offset;
+        }
         let config = Arc::clone(&self.config);
         self.active_mut().unseal(&config)
     }
 
     /// Scans the segments that a crash may have torn, and those without usable indexes.
-    fn recover_segments(&mut self, options: &OpenLog) -> Result<()> {
-        if self.segments.is_empty() {
-            return Ok(());
-        }
-        let torn_from = if options.clean { i64::MAX } else { self.floor_base(self.recovery_point) };
+    /// Says whether anything was cut off.
+    fn recover_segments(&mut self, torn_from: i64, now_ms: i64) -> Result<bool> {
         let base_offsets: Vec<i64> = self.segments.keys().copied().collect();
         for base_offset in base_offsets {
-            let segment = &self.segments[&base_offset];
-            let must_be_scanned = base_offset >= torn_from || !segment.indexes_are_plausible()?;
-            if must_be_scanned && self.recover_segment(base_offset, options.now_ms)? > 0 {
+            let is_torn = base_offset >= torn_from;
+            if !is_torn && self.segments[&base_offset].indexes_are_plausible()? {
+                continue;
+            }
+            let cut = self.recover_segment(base_offset, now_ms)?;
+            if cut > 0 || (is_torn && self.has_hole_after(base_offset)?) {
                 self.drop_segments_after(base_offset)?;
-                break;
+                return Ok(true);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn recover_segment(&mut self, base_offset: i64, now_ms: i64) -> Result<u64> {
@@ -148,6 +158,16 @@ impl Log {
         let cut = recovery.run(segment)?;
         self.unsynced.names = true;
         Ok(cut)
+    }
+
+    /// A crash may keep the next segment and lose the end of this one, batches and all. Compaction
+    /// makes such holes on purpose.
+    fn has_hole_after(&self, base_offset: i64) -> Result<bool> {
+        let Some((next, _)) = self.segments.range(base_offset + 1..).next() else {
+            return Ok(false);
+        };
+        let is_compacted = self.config.cleanup_policy.compact;
+        Ok(!is_compacted && *next != self.segments[&base_offset].next_offset()?)
     }
 
     /// What follows a torn segment was written later, and goes.

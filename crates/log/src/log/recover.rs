@@ -23,6 +23,7 @@ impl Recovery<'_> {
         let end = records.len()?;
         segment.reset()?;
         let mut scan = Scan::batches(&records, 0, end);
+        let mut expected = segment.base_offset();
         let broken = loop {
             let located = match scan.find()? {
                 Found::End => break None,
@@ -32,7 +33,17 @@ impl Recovery<'_> {
             let bytes = scan.borrow(&located)?;
             let whole = BatchView::first(bytes).and_then(|batch| batch.check_crc().map(|()| batch));
             match whole {
-                Ok(batch) => self.take(segment, &located, &batch)?,
+                // The CRC does not cover the base offset: a torn write may leave zeros there.
+                Ok(batch)
+                    if batch.base_offset < expected || batch.last_offset() < batch.base_offset =>
+                {
+                    let (base_offset, last_offset) = (batch.base_offset, batch.last_offset());
+                    break Some(BatchError::OffsetRange { base_offset, last_offset });
+                }
+                Ok(batch) => {
+                    expected = batch.next_offset();
+                    self.take(segment, &located, &batch)?;
+                }
                 Err(error) => break Some(error),
             }
         };

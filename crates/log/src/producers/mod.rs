@@ -66,6 +66,7 @@ pub(crate) struct Producers {
     snapshots: BTreeSet<i64>,
     /// Everything before this offset has been taken into account.
     end_offset: i64,
+    log_start: i64,
     expiration_ms: i64,
 }
 
@@ -85,6 +86,7 @@ impl Producers {
             unreplicated: BTreeMap::new(),
             snapshots,
             end_offset: 0,
+            log_start: 0,
             expiration_ms,
         }
     }
@@ -116,6 +118,7 @@ impl Producers {
             self.remove_snapshot(offset)?;
         }
         self.forget();
+        self.log_start = log_start;
         self.end_offset = log_start;
         while let Some(offset) = self.snapshots.last().copied() {
             let path = FileKind::ProducerSnapshot.path(&self.directory, offset);
@@ -224,6 +227,7 @@ impl Producers {
     /// The log starts later now; producers are kept, as Kafka keeps them.
     pub(crate) fn log_start_moved(&mut self, log_start: i64) {
         self.release_before(log_start);
+        self.log_start = log_start;
         self.end_offset = self.end_offset.max(log_start);
     }
 
@@ -233,14 +237,15 @@ impl Producers {
         while let Some(snapshot) = self.snapshots.last().copied() {
             self.remove_snapshot(snapshot)?;
         }
+        self.log_start = offset;
         self.end_offset = offset;
         Ok(())
     }
 
-    /// Writes a snapshot at the end offset, unless there is one. Returns its path when it was written,
+    /// Writes a snapshot at the end offset, unless there is one or nothing to tell. Returns its path when it was written,
     /// so that it can be synced.
     pub(crate) fn take_snapshot(&mut self) -> Result<Option<PathBuf>> {
-        if self.snapshots.last().is_some_and(|last| *last >= self.end_offset) {
+        if self.end_offset <= self.snapshots.last().copied().unwrap_or(self.log_start) {
             return Ok(None);
         }
         let path = FileKind::ProducerSnapshot.path(&self.directory, self.end_offset);
