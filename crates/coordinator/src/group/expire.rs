@@ -74,7 +74,7 @@ impl Draft<'_> {
     fn expire(&mut self, due: &Due) {
         match due {
             Due::PendingJoin(member_id) => {
-                self.remove_pending(member_id);
+                self.group.pending_joins.remove(member_id);
                 self.complete_join_without_missing();
             }
             Due::Session(member_id) => self.end_session(member_id),

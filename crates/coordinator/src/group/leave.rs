@@ -93,13 +93,7 @@ impl Draft<'_> {
         } else {
             self.group.validate_member(&member.member_id, instance_id)?.id.clone()
         };
-        self.remove_pending(&member_id);
         self.remove_member(&member_id);
         Ok(())
-    }
-
-    /// Forgets somebody who was given an id and has not joined with it.
-    pub(super) fn remove_pending(&mut self, member_id: &str) {
-        self.group.pending_joins.remove(member_id);
     }
 }

@@ -15,6 +15,10 @@ use crate::coordinator::{GroupCoordinator, Touch};
 use crate::record::Record;
 use crate::request::Response;
 
+/// How long to wait at least before looking again whether a static member has joined: members may say that they need
+/// no time at all.
+const NOBODY_JOINED_PAUSE_MS: i32 = 100;
+
 /// A group that is being decided on, and what the decision holds so far.
 pub(crate) struct Draft<'a> {
     pub(super) config: &'a Config,
@@ -81,12 +85,12 @@ impl<'a> Draft<'a> {
         } else if self.group.has_everyone_joined() {
             self.complete_join();
         } else {
-            self.await_rejoins();
+            self.await_rejoins(self.group.rebalance_timeout_ms());
         }
     }
 
-    fn await_rejoins(&mut self) {
-        let at = self.after(self.group.rebalance_timeout_ms());
+    fn await_rejoins(&mut self, timeout_ms: i32) {
+        let at = self.after(timeout_ms);
         self.group.set_join_deadline(JoinDeadline::Rejoin { at });
     }
 
@@ -156,7 +160,7 @@ impl<'a> Draft<'a> {
             self.start_generation();
         } else {
             // Only static members are left and none has joined: their sessions will end, or they will join.
-            self.await_rejoins();
+            self.await_rejoins(self.group.rebalance_timeout_ms().max(NOBODY_JOINED_PAUSE_MS));
         }
     }
 

@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use ottla_machine::Token;
 use ottla_wire::ErrorCode;
-use ottla_wire::messages::{HeartbeatRequest, JoinGroupResponse};
+use ottla_wire::messages::leave_group_request::MemberIdentity;
+use ottla_wire::messages::{HeartbeatRequest, JoinGroupResponse, LeaveGroupRequest};
 
 use crate::trial::{GROUP, SESSION_MS, Trial, code, join_request, protocol};
 use crate::{Body, Config, Response};
@@ -122,6 +123,36 @@ fn a_double_between_join_and_sync_rebalances() {
     join_as(&mut trial, 9, &instance_of(&members[1]), "");
     assert_eq!(code(trial.synced(waiting).error_code), ErrorCode::FencedInstanceId);
     assert_eq!(trial.state(), "PreparingRebalance");
+}
+
+#[test]
+fn a_group_that_waits_for_static_members_does_not_spin() {
+    let mut trial = Trial::new(Config::default());
+    let mut requests: Vec<_> = ["a", "b"].map(|_| join_request("")).into();
+    for (request, instance) in requests.iter_mut().zip(["a", "b"]) {
+        request.rebalance_timeout_ms = 0;
+        request.group_instance_id = Some(instance.to_owned());
+    }
+    let joins: Vec<_> =
+        requests.into_iter().map(|join| trial.ask(9, Body::JoinGroup(join))).collect();
+    trial.await_answer(joins[0]);
+    let leader = trial.joined(joins[0]).leader;
+    trial.sync(&leader, 1, &[]);
+    // A third one falls out of the group, and nobody else says a word.
+    let (dynamic, _) = trial.join_new();
+    assert_eq!(trial.state(), "PreparingRebalance");
+    trial.leave(LeaveGroupRequest {
+        group_id: GROUP.to_owned(),
+        members: vec![MemberIdentity { member_id: dynamic, ..MemberIdentity::default() }],
+        ..LeaveGroupRequest::default()
+    });
+    let mut looks = 0;
+    while trial.state() != "Empty" {
+        let deadline = trial.runner.next_deadline().expect("sessions end");
+        assert!(looks < 200, "looks again and again");
+        trial.pass((deadline - trial.now).max(0) as i32);
+        looks += 1;
+    }
 }
 
 #[test]
