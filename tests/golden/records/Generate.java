@@ -31,6 +31,7 @@ import org.apache.kafka.common.protocol.Errors;
 import org.apache.kafka.common.record.TimestampType;
 import org.apache.kafka.common.record.internal.CompressionType;
 import org.apache.kafka.common.record.internal.ControlRecordType;
+import org.apache.kafka.common.record.internal.DefaultRecordBatch;
 import org.apache.kafka.common.record.internal.EndTransactionMarker;
 import org.apache.kafka.common.record.internal.MemoryRecords;
 import org.apache.kafka.common.record.internal.MemoryRecordsBuilder;
@@ -108,6 +109,14 @@ public class Generate {
         write("kraft-voters", MemoryRecords.withVotersRecord(9, NOW, 2, ByteBuffer.allocate(512),
             new VotersRecord().setVoters(List.of(new VotersRecord.Voter().setVoterId(1)
                 .setVoterDirectoryId(new Uuid(1, 2))))).buffer());
+        ByteBuffer empty = ByteBuffer.allocate(61);
+        DefaultRecordBatch.writeEmptyHeader(empty, (byte) 2, 4711, (short) 3, 17, 50, 53, 9, TimestampType.CREATE_TIME,
+            NOW + 3, true, false);
+        empty.flip();
+        write("emptied", empty);
+        write("retained-even", retained("small-none", offset -> offset % 2 == 0));
+        write("retained-first", retained("small-zstd", offset -> offset < 1));
+        write("retained-control", retained("commit", offset -> true));
         ByteArrayOutputStream several = new ByteArrayOutputStream();
         for (String name : List.of("small-none", "small-lz4", "commit", "small-zstd")) {
             several.write(Files.readAllBytes(directory.resolve(name + ".bin")));
@@ -177,6 +186,28 @@ public class Generate {
         return builder.build().buffer();
     }
 
+    /** What a log cleaner leaves of a batch. */
+    static ByteBuffer retained(String name, java.util.function.LongPredicate isKept) throws IOException {
+        ByteBuffer bytes = ByteBuffer.wrap(Files.readAllBytes(directory.resolve(name + ".bin")));
+        MemoryRecords.RecordFilter filter = new MemoryRecords.RecordFilter(NOW, 86_400_000) {
+            @Override
+            protected BatchRetentionResult checkBatchRetention(RecordBatch batch) {
+                return new BatchRetentionResult(BatchRetention.DELETE_EMPTY, batch.isControlBatch());
+            }
+
+            @Override
+            protected boolean shouldRetainRecord(RecordBatch batch, Record record) {
+                return isKept.test(record.offset());
+            }
+        };
+        ByteBuffer out = ByteBuffer.allocate(1 << 16);
+        MemoryRecords.FilterResult result =
+            MemoryRecords.readableRecords(bytes).filterTo(filter, out, BufferSupplier.NO_CACHING);
+        ByteBuffer kept = result.outputBuffer();
+        kept.flip();
+        return kept;
+    }
+
     static void write(String name, ByteBuffer buffer) throws IOException {
         byte[] bytes = Utils.toArray(buffer);
         Files.write(directory.resolve(name + ".bin"), bytes);
@@ -207,7 +238,7 @@ public class Generate {
     }
 
     static long firstTimestamp(MutableRecordBatch batch) {
-        return ((org.apache.kafka.common.record.internal.DefaultRecordBatch) batch).baseTimestamp();
+        return ((DefaultRecordBatch) batch).baseTimestamp();
     }
 
     static String bytes(ByteBuffer buffer) {

@@ -260,8 +260,11 @@ impl BatchBuilder {
         let base_offset = self.options.base_offset;
         let last_offset_delta = i32::try_from(self.last_offset.wrapping_sub(base_offset))
             .map_err(|_| BuildError::OffsetDelta { offset: self.last_offset, base_offset })?;
-        let kind = self.options.compression.kind();
-        let mut bytes = if kind == CompressionType::None || self.count == 0 {
+        let kind = match self.count {
+            0 => CompressionType::None,
+            _ => self.options.compression.kind(),
+        };
+        let mut bytes = if kind == CompressionType::None {
             self.bytes
         } else {
             let mut compressed = Vec::with_capacity(self.bytes.len() / 2 + HEADER_BYTES);

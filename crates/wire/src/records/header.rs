@@ -3,6 +3,7 @@
 //! Base offset and partition leader epoch lie outside the checksum, so that a leader can set them for free;
 //! everything from the attributes on is inside.
 use super::BatchError;
+use super::batch::crc32c;
 use super::compression::CompressionType;
 
 /// Bytes of a batch before its first record.
@@ -259,6 +260,23 @@ impl BatchHeader {
         put(BASE_SEQUENCE_AT, &self.base_sequence.to_be_bytes());
         put(COUNT_AT, &self.count.to_be_bytes());
         bytes
+    }
+
+    /// The batch without its records: what compaction leaves behind where a producer's last sequence or a range of
+    /// offsets must be remembered.
+    pub fn emptied(&self) -> [u8; HEADER_BYTES] {
+        let mut header = BatchHeader {
+            length: (HEADER_BYTES - LENGTH_OVERHEAD_BYTES) as i32,
+            attributes: self
+                .attributes
+                .with_compression(CompressionType::None)
+                .with_delete_horizon(false),
+            base_timestamp: NO_TIMESTAMP,
+            count: 0,
+            ..*self
+        };
+        header.crc = crc32c(&header.encode()[ATTRIBUTES_AT..]);
+        header.encode()
     }
 
     /// Bytes of the whole batch.

@@ -38,7 +38,7 @@ pub use header::{
     decrement_sequence, increment_sequence,
 };
 pub use patch::BatchMut;
-pub use rebuild::rebuild;
+pub use rebuild::{rebuild, retain};
 pub use record::{HeaderView, Headers, Record, RecordHeader, RecordView};
 pub use validate::{
     BatchLimits, RecordFault, RecordFaultKind, RecordRules, Summary, check_batch,
