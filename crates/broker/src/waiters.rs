@@ -184,7 +184,8 @@ mod tests {
 
     #[test]
     fn offsets_wake_those_who_wait_for_them() {
-        let cases: [(Until, fn(&Waiters), bool); 7] = [
+        type Event = fn(&Waiters);
+        let cases: [(Until, Event, bool); 7] = [
             (Until::Committed(5), |waiters| waiters.committed(4), false),
             (Until::Committed(5), |waiters| waiters.committed(5), true),
             (Until::Committed(5), |waiters| waiters.deleted(9), false),

@@ -166,7 +166,7 @@ async fn refusals_are_kafkas() {
         base_sequence: 0,
         ..BatchOptions::default()
     };
-    let cases: Vec<(&str, i16, &str, i32, Option<Bytes>, ErrorCode)> = vec![
+    let cases = [
         ("good", 9, "a", 0, Some(good.clone()), ErrorCode::None),
         ("no such topic", 9, "b", 0, Some(good.clone()), ErrorCode::UnknownTopicOrPartition),
         ("no such partition", 9, "a", 1, Some(good.clone()), ErrorCode::UnknownTopicOrPartition),

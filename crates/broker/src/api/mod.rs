@@ -37,6 +37,8 @@ pub(crate) mod sync_group;
 
 #[cfg(test)]
 mod data_tests;
+#[cfg(test)]
+mod lookup_tests;
 
 pub(crate) use producer_ids::ProducerIds;
 

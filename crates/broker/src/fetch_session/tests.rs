@@ -251,7 +251,7 @@ fn a_full_cache_evicts_what_is_stale_or_worth_less() {
     let old = EVICTION_MS + 1;
     // The sessions there are: partitions, follower, opened at, used at. Then who comes, and whether
     // it gets a session.
-    let cases: [(&str, i32, bool, i64, i64, (i32, bool, i64), bool); 8] = [
+    let cases = [
         ("a young session stays", 1, false, 0, 0, (9, false, 10), false),
         ("a stale session goes", 9, false, 0, 0, (1, false, old), true),
         ("an old smaller one goes", 1, false, 0, old, (9, false, old + 1), true),

@@ -224,6 +224,3 @@ pub struct Usage {
     pub is_under_min_isr: bool,
     pub is_offline: bool,
 }
-
-#[cfg(test)]
-mod tests;
