@@ -80,7 +80,9 @@ fn options(arguments: &[String]) -> Result<Options> {
             other => match other.strip_prefix("--override=") {
                 Some(pair) => pair,
                 None if other.starts_with('-') => bail!("unknown option {other}"),
-                None if options.file.is_some() => bail!("one configuration file is enough: {other}"),
+                None if options.file.is_some() => {
+                    bail!("one configuration file is enough: {other}")
+                }
                 None => {
                     options.file = Some(other.to_owned());
                     continue;

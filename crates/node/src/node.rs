@@ -95,11 +95,8 @@ impl Node {
             rack: config.text("broker.rack").map(str::to_owned),
             directories: storage.directories.iter().map(|directory| directory.id).collect(),
         };
-        let directories: Vec<PathBuf> = storage
-            .directories
-            .iter()
-            .map(|hosted| hosted.directory.path().to_owned())
-            .collect();
+        let directories: Vec<PathBuf> =
+            storage.directories.iter().map(|hosted| hosted.directory.path().to_owned()).collect();
         let cluster_id = storage.cluster_id.clone();
         let parts = Parts { config: &config, world: &world, node_id, image: &image };
         let (broker, partitions, groups) = build_broker(&parts, storage, &controller)?;
@@ -113,8 +110,7 @@ impl Node {
         let network = Network::serve(bound, &broker, &limits, &network_options(&config));
         let ready = Arc::new(AtomicBool::new(true));
         let http_server = serve_http(&config, &broker, &limits, &ready).await?;
-        let upkeep =
-            Upkeep::start(Arc::clone(&partitions), Arc::clone(&world.clock), &config)?;
+        let upkeep = Upkeep::start(Arc::clone(&partitions), Arc::clone(&world.clock), &config)?;
         let beats = Arc::clone(&registration);
         let interval = millis(config.whole("broker.heartbeat.interval.ms"));
         let heartbeats = tokio::spawn(async move { beats.keep(interval).await });
@@ -179,8 +175,9 @@ fn stopped(code: ottla_wire::ErrorCode) -> StartError {
 
 fn node_id(config: &ServerConfig) -> Result<i32, StartError> {
     let id = config.number("node.id").filter(|id| *id >= 0).unwrap_or(1);
-    i32::try_from(id)
-        .map_err(|_| StartError::config("node.id", "is larger than 2147483647").hint("choose a smaller id"))
+    i32::try_from(id).map_err(|_| {
+        StartError::config("node.id", "is larger than 2147483647").hint("choose a smaller id")
+    })
 }
 
 /// What this version can't do yet is refused, not ignored: the roles and quorums of a cluster.
@@ -231,7 +228,9 @@ fn listening(advertised: &[crate::network::Endpoint], bound: &[Bound]) -> Vec<St
         own.port = bound.port;
         let told = advertised.iter().find(|endpoint| endpoint.name == own.name);
         match told {
-            Some(told) if *told != own => format!("{own} (advertised as {}:{})", told.host, told.port),
+            Some(told) if *told != own => {
+                format!("{own} (advertised as {}:{})", told.host, told.port)
+            }
             _ => own.to_string(),
         }
     };

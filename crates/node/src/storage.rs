@@ -60,8 +60,11 @@ impl Storage {
             let id = match known.map(str::parse::<Uuid>) {
                 Some(Ok(id)) => id,
                 Some(Err(_)) => {
-                    return Err(StartError::directory(&path, "directory.id in meta.properties is damaged")
-                        .hint("restore meta.properties from a backup"));
+                    return Err(StartError::directory(
+                        &path,
+                        "directory.id in meta.properties is damaged",
+                    )
+                    .hint("restore meta.properties from a backup"));
                 }
                 None => Uuid::from_bytes(random_id(random)),
             };
@@ -119,9 +122,12 @@ fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<LogDirectory, StartError> {
         let in_use = matches!(error, ottla_log::Error::Locked { .. });
         let failed = StartError::directory_failed(path, &error);
         if in_use {
-            failed.hint("another process uses it; stop that one, or set log.dirs to another directory")
+            failed.hint(
+                "another process uses it; stop that one, or set log.dirs to another directory",
+            )
         } else {
-            failed.hint("check that the directory can be written to, or set log.dirs to another one")
+            failed
+                .hint("check that the directory can be written to, or set log.dirs to another one")
         }
     })
 }

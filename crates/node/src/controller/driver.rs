@@ -34,9 +34,15 @@ const PARKED_MAX: usize = 100_000;
 pub type Publish = Box<dyn FnMut(&Arc<MetadataImage>, &MetadataDelta) + Send>;
 
 enum Command {
-    Ask { request: Request, answer: oneshot::Sender<Result<Response, ErrorCode>> },
+    Ask {
+        request: Request,
+        answer: oneshot::Sender<Result<Response, ErrorCode>>,
+    },
     /// From now on changes are told to this.
-    Subscribe { publish: Publish, done: oneshot::Sender<()> },
+    Subscribe {
+        publish: Publish,
+        done: oneshot::Sender<()>,
+    },
     Stop,
 }
 

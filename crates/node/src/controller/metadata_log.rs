@@ -13,9 +13,7 @@ use ottla_metadata::config::ServerConfig;
 use ottla_wire::codec::Message;
 use ottla_wire::messages::leader_change_message::Voter;
 use ottla_wire::messages::{LeaderChangeMessage, MetadataRecord};
-use ottla_wire::records::{
-    BatchBuilder, BatchOptions, Batches, ControlType, control_batch,
-};
+use ottla_wire::records::{BatchBuilder, BatchOptions, Batches, ControlType, control_batch};
 use ottla_world::Disk;
 
 use super::quorum_state::QuorumState;
@@ -86,8 +84,7 @@ impl MetadataLog {
         let mut log = Log::open(Arc::clone(disk), options).map_err(|error| failed(&error))?;
         let end = log.log_end_offset();
         log.update_high_watermark(end).map_err(|error| failed(&error))?;
-        let state =
-            QuorumState::read(disk.as_ref(), &directory).map_err(|error| failed(&error))?;
+        let state = QuorumState::read(disk.as_ref(), &directory).map_err(|error| failed(&error))?;
         let last = log.latest_epoch().unwrap_or(0).max(state.leader_epoch);
         let mut metadata_log = Self { log, epoch: last + 1 };
         QuorumState { leader_id: node_id, leader_epoch: last + 1 }

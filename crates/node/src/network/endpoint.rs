@@ -75,8 +75,11 @@ fn advertised(
     given.retain(|endpoint| !controller_names.contains(&endpoint.name));
     for endpoint in &given {
         if matches!(endpoint.host.as_str(), "" | "0.0.0.0" | "::") {
-            return Err(StartError::config(key, format!("{endpoint} can't be reached by a client"))
-                .hint("write a host name or address that clients can connect to"));
+            return Err(StartError::config(
+                key,
+                format!("{endpoint} can't be reached by a client"),
+            )
+            .hint("write a host name or address that clients can connect to"));
         }
         if !broker.iter().any(|listener| listener.name == endpoint.name) {
             return Err(StartError::config(key, format!("{} is not in listeners", endpoint.name))
@@ -236,7 +239,10 @@ mod tests {
                 "listeners=PLAINTEXT://h:1,B://h:1\nlistener.security.protocol.map=B:PLAINTEXT,PLAINTEXT:PLAINTEXT",
                 "share a port",
             ),
-            ("listeners=PLAINTEXT://h:1\nadvertised.listeners=PLAINTEXT://0.0.0.0:1", "can't be reached"),
+            (
+                "listeners=PLAINTEXT://h:1\nadvertised.listeners=PLAINTEXT://0.0.0.0:1",
+                "can't be reached",
+            ),
             ("listeners=PLAINTEXT://h:1\nadvertised.listeners=X://a:1", "is not in listeners"),
             ("inter.broker.listener.name=X", "is not in listeners"),
             ("listeners=C://h:1\ncontroller.listener.names=C", "names no listener for the broker"),
