@@ -164,7 +164,6 @@ impl Admin {
         Ok(in_order_of(order.into_iter(), results))
     }
 
-    #[expect(clippy::type_complexity, reason = "the two halves of one answer")]
     async fn share_out<Q: Clone>(
         &self,
         open: &HashMap<TopicPartition, Q>,
