@@ -11,6 +11,7 @@ use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicChange, To
 use ottla_world::{Clock, Random};
 use prometheus_client::registry::Registry;
 
+use crate::api::ProducerIds;
 use crate::caller::Connection;
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
@@ -18,7 +19,6 @@ use crate::groups::GroupCoordinators;
 use crate::internal_topics::OFFSETS_TOPIC;
 use crate::metrics::PartitionMetrics;
 use crate::partitions::Partitions;
-use crate::api::ProducerIds;
 use crate::reply::Outcome;
 use crate::request_metrics::RequestMetrics;
 use crate::router;

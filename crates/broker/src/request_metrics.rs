@@ -77,9 +77,11 @@ impl RequestMetrics {
         counter("kafka_network_requests", "Requests answered.", |meter| {
             meter.count.load(Ordering::Relaxed)
         });
-        counter("kafka_network_requests_closed", "Requests that ended their connection.", |meter| {
-            meter.closed.load(Ordering::Relaxed)
-        });
+        counter(
+            "kafka_network_requests_closed",
+            "Requests that ended their connection.",
+            |meter| meter.closed.load(Ordering::Relaxed),
+        );
         counter("kafka_network_response_bytes", "Bytes of responses.", |meter| {
             meter.response_bytes.load(Ordering::Relaxed)
         });

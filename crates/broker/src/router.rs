@@ -75,17 +75,16 @@ impl Call<'_> {
                     api::fetch::fetch(broker, caller, self.read(reader)?).await;
                 self.reply_with(caller.version, &response, &slices)
             }
-            ApiKey::ListOffsets => {
-                self.reply(&api::list_offsets::list_offsets(broker, caller, self.read(reader)?).await)
-            }
+            ApiKey::ListOffsets => self
+                .reply(&api::list_offsets::list_offsets(broker, caller, self.read(reader)?).await),
             ApiKey::Metadata => {
                 self.reply(&api::metadata::metadata(broker, caller, self.read(reader)?).await)
             }
-            ApiKey::OffsetCommit => self
-                .reply(&api::offset_commit::offset_commit(broker, caller, self.read(reader)?).await),
-            ApiKey::OffsetFetch => {
-                self.reply(&api::offset_fetch::offset_fetch(broker, caller, self.read(reader)?).await)
-            }
+            ApiKey::OffsetCommit => self.reply(
+                &api::offset_commit::offset_commit(broker, caller, self.read(reader)?).await,
+            ),
+            ApiKey::OffsetFetch => self
+                .reply(&api::offset_fetch::offset_fetch(broker, caller, self.read(reader)?).await),
             ApiKey::FindCoordinator => {
                 let request = self.read(reader)?;
                 self.reply(&api::find_coordinator::find_coordinator(broker, caller, request).await)
@@ -116,10 +115,12 @@ impl Call<'_> {
             ApiKey::ListGroups => {
                 self.reply(&api::list_groups::list_groups(broker, caller, self.read(reader)?).await)
             }
-            ApiKey::DeleteGroups => self
-                .reply(&api::delete_groups::delete_groups(broker, caller, self.read(reader)?).await),
-            ApiKey::OffsetDelete => self
-                .reply(&api::offset_delete::offset_delete(broker, caller, self.read(reader)?).await),
+            ApiKey::DeleteGroups => self.reply(
+                &api::delete_groups::delete_groups(broker, caller, self.read(reader)?).await,
+            ),
+            ApiKey::OffsetDelete => self.reply(
+                &api::offset_delete::offset_delete(broker, caller, self.read(reader)?).await,
+            ),
             ApiKey::ApiVersions => {
                 let request = self.read(reader)?;
                 self.reply(&api::api_versions::api_versions(broker, caller, &request))
@@ -143,7 +144,9 @@ impl Call<'_> {
             }
             ApiKey::DescribeLogDirs => {
                 let request = self.read(reader)?;
-                self.reply(&api::describe_log_dirs::describe_log_dirs(broker, caller, request).await)
+                self.reply(
+                    &api::describe_log_dirs::describe_log_dirs(broker, caller, request).await,
+                )
             }
             ApiKey::DescribeCluster => {
                 let request = self.read(reader)?;

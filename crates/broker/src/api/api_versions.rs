@@ -4,11 +4,11 @@
 //! v3: client software name and version, features.  v5: cluster and node id checks (KIP-1242).
 
 use ottla_metadata::version::SUPPORTED_FEATURES;
-use ottla_wire::{ApiKey, ErrorCode};
 use ottla_wire::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
 };
 use ottla_wire::messages::{ApiVersionsRequest, ApiVersionsResponse};
+use ottla_wire::{ApiKey, ErrorCode};
 
 use super::{SERVED, SERVED_BY_CONTROLLER};
 use crate::broker::Broker;
@@ -40,7 +40,12 @@ pub(crate) fn api_versions(
         }),
         supported_features: supported(caller.version),
         finalized_features_epoch: image.provenance.offset,
-        finalized_features: image.features.iter().filter(|(_, level)| **level > 0).map(finalized).collect(),
+        finalized_features: image
+            .features
+            .iter()
+            .filter(|(_, level)| **level > 0)
+            .map(finalized)
+            .collect(),
         ..ApiVersionsResponse::default()
     }
 }

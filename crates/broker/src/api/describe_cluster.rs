@@ -64,10 +64,7 @@ fn refused(asked: i8, expected: i8) -> DescribeClusterResponse {
             );
             (ErrorCode::MismatchedEndpointType, message)
         }
-        _ => (
-            ErrorCode::UnsupportedEndpointType,
-            format!("Unsupported endpoint type {asked}"),
-        ),
+        _ => (ErrorCode::UnsupportedEndpointType, format!("Unsupported endpoint type {asked}")),
     };
     DescribeClusterResponse {
         error_code: code.code(),

@@ -21,10 +21,8 @@ pub(crate) fn describe_configs(
     broker: &Broker,
     request: &DescribeConfigsRequest,
 ) -> DescribeConfigsResponse {
-    let form = Form {
-        synonyms: request.include_synonyms,
-        documentation: request.include_documentation,
-    };
+    let form =
+        Form { synonyms: request.include_synonyms, documentation: request.include_documentation };
     let result = |resource: &DescribeConfigsResource| {
         let mut result = DescribeConfigsResult {
             resource_type: resource.resource_type,

@@ -18,6 +18,8 @@ pub(crate) async fn leave_group(
     match ask(broker, caller, &group_id, Body::LeaveGroup(request)).await {
         Ok(Response::LeaveGroup(response)) => response,
         Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
-        Err(code) => LeaveGroupResponse { error_code: code.code(), ..LeaveGroupResponse::default() },
+        Err(code) => {
+            LeaveGroupResponse { error_code: code.code(), ..LeaveGroupResponse::default() }
+        }
     }
 }

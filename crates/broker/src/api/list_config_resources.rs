@@ -26,8 +26,7 @@ pub(crate) fn list_config_resources(
         ResourceType::ClientMetrics,
         ResourceType::Group,
     ];
-    let known: Vec<i8> =
-        stored.iter().map(|kind| kind.code()).chain([BROKER_LOGGER]).collect();
+    let known: Vec<i8> = stored.iter().map(|kind| kind.code()).chain([BROKER_LOGGER]).collect();
     let wanted: BTreeSet<i8> = match (caller.version, request.resource_types.is_empty()) {
         (0, _) => [ResourceType::ClientMetrics.code()].into(),
         (_, true) => known.iter().copied().collect(),

@@ -18,6 +18,8 @@ pub(crate) async fn offset_delete(
     match ask(broker, caller, &group_id, Body::OffsetDelete(request)).await {
         Ok(Response::OffsetDelete(response)) => response,
         Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
-        Err(code) => OffsetDeleteResponse { error_code: code.code(), ..OffsetDeleteResponse::default() },
+        Err(code) => {
+            OffsetDeleteResponse { error_code: code.code(), ..OffsetDeleteResponse::default() }
+        }
     }
 }

@@ -6,7 +6,9 @@
 use ottla_coordinator::{Body, Response};
 use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
-use ottla_wire::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
+use ottla_wire::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopics,
+};
 use ottla_wire::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
@@ -122,8 +124,8 @@ async fn single(
         Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
         Err(code) => {
             // Version 1 has no place for the error but at each partition.
-            let topics = wanted.unwrap_or_default().into_iter().map(|topic| {
-                OffsetFetchResponseTopic {
+            let topics =
+                wanted.unwrap_or_default().into_iter().map(|topic| OffsetFetchResponseTopic {
                     name: topic.name,
                     partitions: topic
                         .partition_indexes
@@ -137,8 +139,7 @@ async fn single(
                         })
                         .collect(),
                     ..OffsetFetchResponseTopic::default()
-                }
-            });
+                });
             let topics = if caller.version < 2 { topics.collect() } else { Vec::new() };
             OffsetFetchResponse { topics, error_code: code.code(), ..Default::default() }
         }

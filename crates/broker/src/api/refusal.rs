@@ -30,7 +30,8 @@ pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseB
         }
         RequestBody::DeleteTopics(request) => {
             let by_name = request.topic_names.iter().map(|name| (Some(name.clone()), None));
-            let both = request.topics.iter().map(|topic| (topic.name.clone(), Some(topic.topic_id)));
+            let both =
+                request.topics.iter().map(|topic| (topic.name.clone(), Some(topic.topic_id)));
             let responses = by_name.chain(both).map(|(name, id)| DeletableTopicResult {
                 name,
                 topic_id: id.unwrap_or_default(),

@@ -140,8 +140,8 @@ impl Driver {
                 return Stop::Failed;
             }
             let written = self.release(runner);
-            committing = written
-                .map(|end| self.partition.waiters().join(&waiter, Until::Committed(end)));
+            committing =
+                written.map(|end| self.partition.waiters().join(&waiter, Until::Committed(end)));
             // What was committed while nobody watched.
             self.release(runner);
         }

@@ -51,8 +51,10 @@ pub(super) fn load(
         let bytes = read.slice.read().map_err(|error| failed(error.to_string()))?;
         let before = next;
         for batch in Batches::new(bytes) {
-            let damaged =
-                |detail: &dyn std::fmt::Display| LoadError::Batch { offset: next, detail: detail.to_string() };
+            let damaged = |detail: &dyn std::fmt::Display| LoadError::Batch {
+                offset: next,
+                detail: detail.to_string(),
+            };
             let batch = match batch {
                 Ok(batch) => batch,
                 Err(error) => return Err(damaged(&error)),
@@ -68,7 +70,10 @@ pub(super) fn load(
             next = next.max(header.last_offset() + 1);
         }
         if next == before {
-            return Err(LoadError::Read { offset: next, detail: "no whole batch was found".to_owned() });
+            return Err(LoadError::Read {
+                offset: next,
+                detail: "no whole batch was found".to_owned(),
+            });
         }
     }
 }
