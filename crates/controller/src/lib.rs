@@ -24,6 +24,8 @@ mod topics;
 
 #[cfg(test)]
 mod fixture;
+#[cfg(test)]
+mod model;
 
 pub use controller::{Controller, Touch};
 pub use request::{Request, RequestBody, Response, Settings};

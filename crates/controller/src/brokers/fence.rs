@@ -10,8 +10,15 @@ use crate::partitions::leaders::Standing;
 
 impl Controller {
     /// Whether this life of the broker was heard from lately.
+    ///
+    /// The broker of this very node shares the controller's process: as long as it has not spoken
+    /// since the controller began, what the log tells of it is a life that has ended.
     pub(crate) fn has_valid_session(&self, broker: &BrokerImage, now: Millis) -> bool {
-        let heard = self.sessions.get(broker.id).and_then(|session| session.heard);
+        let session = self.sessions.get(broker.id);
+        if broker.id == self.settings.node_id && session.is_some_and(|session| session.assumed) {
+            return false;
+        }
+        let heard = session.and_then(|session| session.heard);
         heard.is_some_and(|(epoch, at)| {
             epoch == broker.epoch && now < at + self.session_timeout_ms()
         })

@@ -3,3 +3,6 @@ mod fence;
 mod heartbeat;
 mod register;
 pub(crate) mod sessions;
+
+#[cfg(test)]
+mod tests;

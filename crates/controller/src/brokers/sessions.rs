@@ -9,6 +9,8 @@ use ottla_machine::{Millis, Offset};
 pub enum SessionTouch {
     /// A new incarnation: nothing is known of it yet.
     Registered { broker: i32 },
+    /// Nobody has heard from the broker yet; it is given the time to speak up.
+    Assumed { broker: i32, epoch: i64, at: Millis },
     /// The broker was heard from.
     Heard { broker: i32, epoch: i64, at: Millis },
     /// How far the broker has followed the metadata log.
@@ -19,14 +21,20 @@ pub enum SessionTouch {
     Ended { broker: i32 },
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Session {
     /// Epoch and time of the last contact.
     pub heard: Option<(i64, Millis)>,
+    /// The contact is a beginning leader's benefit of the doubt.
+    pub assumed: bool,
     /// −1: not known.
     pub followed: Offset,
     /// Where the log stood when the broker began to leave.
     pub leaving_at: Option<Offset>,
+}
+
+impl Session {
+    const UNKNOWN: Self = Self { heard: None, assumed: false, followed: -1, leaving_at: None };
 }
 
 /// Sessions by broker.
@@ -46,20 +54,24 @@ impl Sessions {
 
     pub fn touch(&mut self, touch: SessionTouch) {
         let (SessionTouch::Registered { broker }
+        | SessionTouch::Assumed { broker, .. }
         | SessionTouch::Heard { broker, .. }
         | SessionTouch::Followed { broker, .. }
         | SessionTouch::Leaving { broker, .. }
         | SessionTouch::Ended { broker }) = touch;
-        let session = self.by_broker.entry(broker).or_insert(Session {
-            heard: None,
-            followed: -1,
-            leaving_at: None,
-        });
+        let session = self.by_broker.entry(broker).or_insert(Session::UNKNOWN);
         match touch {
             SessionTouch::Registered { .. } => {
-                *session = Session { heard: None, followed: -1, leaving_at: None };
+                *session = Session::UNKNOWN;
             }
-            SessionTouch::Heard { epoch, at, .. } => session.heard = Some((epoch, at)),
+            SessionTouch::Assumed { epoch, at, .. } => {
+                session.heard = Some((epoch, at));
+                session.assumed = true;
+            }
+            SessionTouch::Heard { epoch, at, .. } => {
+                session.heard = Some((epoch, at));
+                session.assumed = false;
+            }
             SessionTouch::Followed { offset, .. } => session.followed = offset,
             SessionTouch::Leaving { offset, .. } => {
                 session.leaving_at.get_or_insert(offset);

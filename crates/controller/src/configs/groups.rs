@@ -171,10 +171,10 @@ fn validate_other(name: &str, value: &str) -> Result<(), String> {
             if value == "earliest" || value == "latest" || duration {
                 Ok(())
             } else {
-                invalid(
-                    "Invalid value for auto.offset.reset. The value must be either 'earliest', \
-                     'latest', or of the format 'by_duration:<PnDTnHnMn.nS>'.",
-                )
+                invalid(&format!(
+                    "Invalid value `{value}` for configuration {name}. The value must be either \
+                     'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'."
+                ))
             }
         }
         "share.isolation.level" => match value {

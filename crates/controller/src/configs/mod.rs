@@ -5,3 +5,6 @@ mod groups;
 mod legacy;
 pub(crate) mod rules;
 mod write;
+
+#[cfg(test)]
+mod tests;

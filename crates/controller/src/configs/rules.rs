@@ -104,7 +104,7 @@ fn validate_topic_as_a_whole(server: &ServerConfig, values: &Values) -> Result<(
     let remote =
         text("remote.storage.enable").is_some_and(|value| value.eq_ignore_ascii_case("true"));
     if remote
-        && !server.values().get("remote.log.storage.system.enable").is_some_and(|on| on == "true")
+        && server.values().get("remote.log.storage.system.enable").is_none_or(|on| on != "true")
     {
         return Err("Tiered Storage functionality is disabled in the broker. Topic cannot be \
                     configured with remote log storage."

@@ -93,7 +93,7 @@ impl Controller {
     /// `leader.imbalance.check.interval.seconds`.
     pub(crate) fn balance_leaders(&self, now: Millis) -> Decision<Self> {
         let mut decision = Decision::nothing();
-        if !self.balance_due.is_some_and(|at| at <= now) {
+        if self.balance_due.is_none_or(|at| at > now) {
             return decision;
         }
         for key in &self.index.imbalanced {
@@ -115,7 +115,7 @@ impl Controller {
     /// `unclean.leader.election.interval.ms`.
     pub(crate) fn elect_unclean_leaders(&self, now: Millis) -> Decision<Self> {
         let mut decision = Decision::nothing();
-        if !self.unclean_election_due.is_some_and(|at| at <= now) {
+        if self.unclean_election_due.is_none_or(|at| at > now) {
             return decision;
         }
         for key in self.index.led_by(NO_LEADER) {

@@ -5,3 +5,6 @@ mod elect;
 mod isr;
 pub(crate) mod leaders;
 mod reassign;
+
+#[cfg(test)]
+mod tests;

@@ -54,6 +54,7 @@ impl Controller {
         }
         let response = AlterPartitionReassignmentsResponse {
             allow_replication_factor_change: allow_factor_change,
+            error_message: None,
             responses,
             ..Default::default()
         };
@@ -168,7 +169,11 @@ impl Controller {
         }
         let topics = open.into_iter().filter_map(|(id, partitions)| self.ongoing(id, &partitions));
         let topics = topics.collect();
-        Outcome::answer(ListPartitionReassignmentsResponse { topics, ..Default::default() })
+        Outcome::answer(ListPartitionReassignmentsResponse {
+            error_message: None,
+            topics,
+            ..Default::default()
+        })
     }
 
     fn ongoing(&self, id: Uuid, indexes: &[i32]) -> Option<OngoingTopicReassignment> {

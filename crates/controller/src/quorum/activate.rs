@@ -29,8 +29,8 @@ impl Controller {
         }
         for broker in self.image.brokers.values().filter(|broker| !broker.fenced) {
             let (broker, epoch) = (broker.id, broker.epoch);
-            let heard = SessionTouch::Heard { broker, epoch, at: now };
-            decision.touches.push(Touch::Session(heard));
+            let assumed = SessionTouch::Assumed { broker, epoch, at: now };
+            decision.touches.push(Touch::Session(assumed));
         }
         if self.settings.server.flag("auto.leader.rebalance.enable") {
             decision.touches.push(Touch::BalanceDue(now + self.balance_interval_ms()));

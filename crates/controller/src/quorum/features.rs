@@ -18,11 +18,11 @@ use crate::refusal::Refusal;
 
 /// How a level may move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Upgrade {
+enum Direction {
     Unknown,
-    Upgrade,
-    SafeDowngrade,
-    UnsafeDowngrade,
+    Up,
+    DownSafely,
+    DownAnyhow,
 }
 
 impl Controller {
@@ -43,9 +43,14 @@ impl Controller {
         let results = request.feature_updates.iter().filter(|_| version < 2);
         let results = results.map(|update| UpdatableFeatureResult {
             feature: update.feature.clone(),
+            error_message: Some(ErrorCode::None.name().to_owned()),
             ..Default::default()
         });
-        let response = UpdateFeaturesResponse { results: results.collect(), ..Default::default() };
+        let response = UpdateFeaturesResponse {
+            error_message: None,
+            results: results.collect(),
+            ..Default::default()
+        };
         if request.validate_only {
             records.clear();
         }
@@ -64,7 +69,7 @@ impl Controller {
             Refusal::new(ErrorCode::InvalidUpdateVersion, message)
         };
         let upgrade = upgrade_of(update, version);
-        if upgrade == Upgrade::Unknown {
+        if upgrade == Direction::Unknown {
             return Err(invalid("The controller does not support the given upgrade type."));
         }
         if level < 0 {
@@ -72,13 +77,13 @@ impl Controller {
         }
         self.check_supported(name, level).map_err(|reason| invalid(&reason))?;
         let current = self.image.feature_level(name);
-        if level < current && upgrade == Upgrade::Upgrade {
+        if level < current && upgrade == Direction::Up {
             return Err(invalid(
                 "Can't downgrade the version of this feature without setting the upgrade type to \
                  either safe or unsafe downgrade.",
             ));
         }
-        if level > current && upgrade != Upgrade::Upgrade {
+        if level > current && upgrade != Direction::Up {
             return Err(invalid("Can't downgrade to a newer version."));
         }
         if name == METADATA_VERSION {
@@ -126,7 +131,7 @@ impl Controller {
     fn check_metadata_version(
         &self,
         next: MetadataVersion,
-        upgrade: Upgrade,
+        upgrade: Direction,
     ) -> Result<(), Refusal> {
         let refuse = |message: String| Err(Refusal::new(ErrorCode::InvalidUpdateVersion, message));
         if next.name().is_none() {
@@ -139,7 +144,7 @@ impl Controller {
         let current = self.metadata_version();
         if next < current && changes_metadata(next, current) {
             let reason = match upgrade {
-                Upgrade::UnsafeDowngrade => {
+                Direction::DownAnyhow => {
                     "Unsafe metadata downgrade is not supported in this version."
                 }
                 _ => {
@@ -147,7 +152,8 @@ impl Controller {
                 }
             };
             return refuse(format!(
-                "Unsupported metadata.version downgrade from {current} to {next}. {reason}"
+                "Unsupported metadata.version downgrade from {} to {}. {reason}",
+                current.0, next.0
             ));
         }
         Ok(())
@@ -179,13 +185,13 @@ impl Controller {
     }
 }
 
-fn upgrade_of(update: &FeatureUpdateKey, version: i16) -> Upgrade {
+fn upgrade_of(update: &FeatureUpdateKey, version: i16) -> Direction {
     match (version, update.upgrade_type) {
-        (0, _) if update.allow_downgrade => Upgrade::SafeDowngrade,
-        (0, _) | (_, 1) => Upgrade::Upgrade,
-        (_, 2) => Upgrade::SafeDowngrade,
-        (_, 3) => Upgrade::UnsafeDowngrade,
-        _ => Upgrade::Unknown,
+        (0, _) if update.allow_downgrade => Direction::DownSafely,
+        (0, _) | (_, 1) => Direction::Up,
+        (_, 2) => Direction::DownSafely,
+        (_, 3) => Direction::DownAnyhow,
+        _ => Direction::Unknown,
     }
 }
 

@@ -4,3 +4,6 @@ mod activate;
 mod controllers;
 mod features;
 mod producer_ids;
+
+#[cfg(test)]
+mod tests;

@@ -60,8 +60,8 @@ impl Controller {
             .ok_or(Refusal::silent(ErrorCode::UnknownTopicOrPartition))?;
         let additional = additional(topic, image)?;
         if before.saturating_add(additional) > RECORDS_PER_REQUEST_MAX {
-            let message = "Excessively large number of partitions per request.";
-            return Err(Refusal::new(ErrorCode::PolicyViolation, message));
+            // What Kafka says of a list that outgrows its bound.
+            return Err(Refusal::plain(ErrorCode::UnknownServerError));
         }
         let first = image.partitions.values().next().ok_or_else(|| {
             let message =

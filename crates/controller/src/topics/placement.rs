@@ -216,7 +216,10 @@ mod tests {
     use super::*;
     use crate::fixture;
 
-    fn image(brokers: &[(i32, Option<&str>, bool)]) -> MetadataImage {
+    /// Id, rack, fenced.
+    type Brokers<'a> = &'a [(i32, Option<&'a str>, bool)];
+
+    fn image(brokers: Brokers<'_>) -> MetadataImage {
         let mut image = MetadataImage::empty();
         for (id, rack, fenced) in brokers {
             image.apply(&fixture::broker_record(*id, *rack, *fenced)).expect("a broker registers");
@@ -270,7 +273,7 @@ mod tests {
     #[test]
     fn factors_that_cannot_be_given_are_refused() {
         let mut draw = Draw::new([1, 2]);
-        let cases: [(&[(i32, Option<&str>, bool)], i16, &str); 4] = [
+        let cases: [(Brokers<'_>, i16, &str); 4] = [
             (
                 &[(1, None, false)],
                 2,
