@@ -25,6 +25,8 @@ pub(super) fn write<'a>(
     bytes.extend_from_slice(&VERSION.to_be_bytes());
     bytes.extend_from_slice(&[0; 4]);
     bytes.extend_from_slice(&(producers.len() as i32).to_be_bytes());
+    let mut producers: Vec<&Producer> = producers.collect();
+    producers.sort_unstable_by_key(|producer| producer.producer_id);
     for producer in producers {
         put(&mut bytes, producer);
     }

@@ -1,6 +1,7 @@
 //! One partition's log, on a disk in memory.
 mod append;
 mod crash;
+mod golden;
 mod read;
 mod recovery;
 mod retention;
