@@ -14,10 +14,16 @@ fuzz_target!(|data: &[u8]| {
     let version = start.header.request_api_version;
     let _ = ResponseBody::decode(start.api_key, &mut reader.clone(), version);
     if let Ok(body) = RequestBody::decode(start.api_key, &mut reader, version) {
-        let mut writer = Writer::contiguous(0);
-        body.encode(&mut writer, version).expect("what was read can be written");
-        let again = writer.into_bytes();
-        let read = RequestBody::decode(start.api_key, &mut Reader::new(&again), version);
-        assert_eq!(read.as_ref(), Ok(&body), "what was written reads as the same");
+        let written = encoded(&body, version);
+        let again = RequestBody::decode(start.api_key, &mut Reader::new(&written), version);
+        let again = again.expect("what was written can be read");
+        // Bytes, not values: a quota that is not a number equals nothing.
+        assert_eq!(encoded(&again, version), written, "what was written reads as the same");
     }
 });
+
+fn encoded(body: &RequestBody, version: i16) -> Bytes {
+    let mut writer = Writer::contiguous(0);
+    body.encode(&mut writer, version).expect("what was read can be written");
+    writer.into_bytes()
+}
