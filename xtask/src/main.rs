@@ -1,6 +1,8 @@
 //! The project's own commands: `cargo xtask <verb>`, one module a verb.
 
+mod conformance;
 mod generate;
+mod test;
 
 use clap::{Parser, Subcommand};
 use std::path::Path;
@@ -18,12 +20,18 @@ struct Arguments {
 enum Verb {
     /// Generate the protocol's messages from Kafka's definitions
     Gen(generate::Options),
+    /// Judge a fresh server through real clients
+    Conformance(conformance::Options),
+    /// Check everything: format, lints, tests, real clients
+    Test(test::Options),
 }
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask is in the workspace");
     let outcome = match Arguments::parse().verb {
         Verb::Gen(options) => generate::run(root, &options),
+        Verb::Conformance(options) => conformance::run(root, &options),
+        Verb::Test(options) => test::run(root, &options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
