@@ -25,6 +25,8 @@ mod topics;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod model;
 
 pub use controller::{Controller, Touch};
