@@ -247,7 +247,10 @@ fn start_controller(
     let now_ms = world.clock.now_ms();
     let directory = &storage.metadata_directory;
     let log = MetadataLog::open(&world.disk, directory, config, (node_id, now_ms))?;
-    let mut settings = ControllerSettings::new(&storage.cluster_id, node_id, config.clone());
+    let mut server = config.clone();
+    // A quorum of one has no follower to show by an idle record that the log is alive.
+    server.set_default("metadata.max.idle.interval.ms", "0");
+    let mut settings = ControllerSettings::new(&storage.cluster_id, node_id, server);
     // Feature levels promise protocols: those that are not served yet stay at level 0.
     settings.bootstrap_features.retain(|(name, _)| name == METADATA_VERSION);
     let failed = move |error: controller::LogError| {

@@ -14,7 +14,7 @@ use ottla_controller::{Controller, Request, Response, Settings};
 use ottla_machine::{Answer, Runner, Step, Token};
 use ottla_metadata::{MetadataDelta, MetadataImage, MetadataVersion, Provenance, Replayer};
 use ottla_wire::ErrorCode;
-use ottla_wire::messages::{MetadataRecord, RequestBody, ResponseBody};
+use ottla_wire::messages::{MetadataRecord, RequestBody};
 use ottla_world::{Clock, Random};
 use tokio::sync::oneshot;
 
