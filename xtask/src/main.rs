@@ -3,6 +3,7 @@
 mod conformance;
 mod generate;
 mod test;
+mod tidy;
 
 use clap::{Parser, Subcommand};
 use std::path::Path;
@@ -22,6 +23,8 @@ enum Verb {
     Gen(generate::Options),
     /// Judge a fresh server through real clients
     Conformance(conformance::Options),
+    /// Check arrows, sizes, names and purity
+    Tidy,
     /// Check everything: format, lints, tests, real clients
     Test(test::Options),
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Gen(options) => generate::run(root, &options),
         Verb::Conformance(options) => conformance::run(root, &options),
+        Verb::Tidy => tidy::run(root),
         Verb::Test(options) => test::run(root, &options),
     };
     match outcome {

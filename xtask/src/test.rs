@@ -37,7 +37,11 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
     tally.step(root, "lints", &clippy)?;
     tally.cargo_test(root)?;
-    tally.step(root, "release build", &["build", "--release", "--quiet", "--package", "ottla-cli"])?;
+    tally.step(
+        root,
+        "release build",
+        &["build", "--release", "--quiet", "--package", "ottla-cli"],
+    )?;
     if options.no_conformance {
         tally.notes.push("conformance: left out on request".to_owned());
     } else {
@@ -142,7 +146,8 @@ mod tests {
 
     #[test]
     fn closing_lines_are_counted() {
-        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out";
+        let line =
+            "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out";
         assert_eq!(closing_line(line), Some((12, 3)));
         assert_eq!(closing_line("running 12 tests"), None);
     }

@@ -1,9 +1,9 @@
 //! Looks at a cluster from all sides: `cargo run -p ottla-client --example admin -- 127.0.0.1:9092`.
 
 use ottla_client::admin::{
-    Admin, AlterConfigOp, ConfigAlteration, ConfigResource, ConfigResourceKind, CreateTopicsOptions,
-    DescribeClusterOptions, DescribeConfigsOptions, GroupsFilter, IsolationLevel, NewPartitions,
-    NewTopic, OffsetAndMetadata, OffsetSpec, TopicRef,
+    Admin, AlterConfigOp, ConfigAlteration, ConfigResource, ConfigResourceKind,
+    CreateTopicsOptions, DescribeClusterOptions, DescribeConfigsOptions, GroupsFilter,
+    IsolationLevel, NewPartitions, NewTopic, OffsetAndMetadata, OffsetSpec, TopicRef,
 };
 use ottla_client::{ClientConfig, Cluster, Error, TopicPartition};
 
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Error> {
     let name = format!("admin-example-{}", std::process::id());
     let topic = NewTopic { name: name.clone(), partitions: Some(2), ..NewTopic::default() };
     let options = CreateTopicsOptions::default();
-    println!("create: {:?}", admin.create_topics(&[topic.clone()], options).await?);
+    println!("create: {:?}", admin.create_topics(std::slice::from_ref(&topic), options).await?);
     println!("again: {:?}", admin.create_topics(&[topic], options).await?);
     let more = NewPartitions { topic: name.clone(), total: 3, assignments: None };
     println!("more: {:?}", admin.create_partitions(&[more], false).await?);

@@ -152,7 +152,9 @@ pub enum Error {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// A record waited longer than `delivery.timeout.ms`.
-    #[error("Expiring {count} record(s) for {partition}:{age_ms} ms has passed since batch creation")]
+    #[error(
+        "Expiring {count} record(s) for {partition}:{age_ms} ms has passed since batch creation"
+    )]
     Expired {
         /// Where it was to go.
         partition: TopicPartition,
@@ -161,6 +163,36 @@ pub enum Error {
         /// How long ago the batch was begun.
         age_ms: u64,
     },
+    /// What a broker keeps can't be read.
+    #[error("{partition} can't be read at offset {offset}: {detail}")]
+    Unreadable {
+        /// The partition.
+        partition: TopicPartition,
+        /// Where reading stopped; seek past it to go on.
+        offset: i64,
+        /// What was wrong.
+        detail: String,
+    },
+    /// A partition has no position, and `auto.offset.reset` names none.
+    #[error("Undefined offset with no reset policy for partitions: {partitions:?}")]
+    NoOffset {
+        /// The partitions.
+        partitions: Vec<TopicPartition>,
+    },
+    /// The log was cut below what had been read, and `auto.offset.reset` names no way to go on.
+    #[error("{partition} was truncated below offset {offset}, which had been read")]
+    Truncated {
+        /// The partition.
+        partition: TopicPartition,
+        /// The position before.
+        offset: i64,
+    },
+    /// The group went on without this member.
+    #[error(
+        "Offset commit cannot be completed since the consumer is not part of an active group for auto partition \
+         assignment; it is likely that the consumer was kicked out of the group."
+    )]
+    CommitFailed,
     /// The client was closed.
     #[error("the client is closed")]
     Closed,

@@ -12,7 +12,9 @@
 //! - [`epochs`]: where each leader epoch starts
 //! - [`directory`]: a folder of logs: lock, checkpoints, loading
 //! - [`checkpoint`]: Kafka's small text files
-//! - [`cleaner`]: compaction
+//! - `cleaner`: compaction
+//!
+//! Tests: `log/tests`, and a directory of Apache Kafka in `tests/golden/log`.
 pub mod append;
 pub mod checkpoint;
 pub mod cleaner;
@@ -26,6 +28,7 @@ pub mod producers;
 mod segment;
 
 pub use append::{AppendOrigin, AppendPolicy, RecordError, Refusal, ValidatedBatches};
+pub use cleaner::{Cleaned, CleanerMemory, Compaction};
 pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
 pub use directory::{LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition};
 pub use epochs::EpochEnd;

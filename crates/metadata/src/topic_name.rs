@@ -38,12 +38,28 @@ mod tests {
             ("", Some("the empty string is not allowed")),
             (".", Some("'.' is not allowed")),
             ("..", Some("'..' is not allowed")),
-            ("a b", Some("'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")),
-            ("a/b", Some("'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")),
-            ("é", Some("'é' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")),
+            (
+                "a b",
+                Some(
+                    "'a b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+                ),
+            ),
+            (
+                "a/b",
+                Some(
+                    "'a/b' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+                ),
+            ),
+            (
+                "é",
+                Some(
+                    "'é' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'",
+                ),
+            ),
         ];
         for (name, reason) in cases {
-            let expected = reason.map_or(Ok(()), |reason| Err(format!("Topic name is invalid: {reason}")));
+            let expected =
+                reason.map_or(Ok(()), |reason| Err(format!("Topic name is invalid: {reason}")));
             assert_eq!(check(name), expected, "{name}");
         }
         assert!(check(&long).is_err());

@@ -43,7 +43,7 @@ impl Upkeep {
             due: begun + first,
             work,
         };
-        let mut chores = vec![
+        let mut chores = [
             chore("log.retention.check.interval.ms", Partitions::run_retention),
             chore("log.flush.scheduler.interval.ms", Partitions::flush_due),
             chore("log.flush.offset.checkpoint.interval.ms", |partitions, _| {

@@ -33,7 +33,8 @@ pub struct Options {
 
 /// Runs the suites and fails if one of them did.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
-    let suites = if options.suites.is_empty() { Suite::ALL.to_vec() } else { options.suites.clone() };
+    let suites =
+        if options.suites.is_empty() { Suite::ALL.to_vec() } else { options.suites.clone() };
     let outcomes = judge(root, &options.against, &suites, options.only.as_deref())?;
     report(&outcomes);
     let failed: u32 = outcomes.iter().map(|outcome| outcome.failed).sum();

@@ -64,7 +64,8 @@ impl Server {
             return Ok(Server { bootstrap: address.clone(), folder: PathBuf::new(), child: None });
         }
         let (port, controller_port) = (free_port()?, free_port()?);
-        let folder = std::env::temp_dir().join(format!("ottla-judged-{}-{port}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("ottla-judged-{}-{port}", std::process::id()));
         fs::create_dir_all(&folder)?;
         let command = match against {
             Against::Ottla => ottla(&clients.root, &folder, port)?,

@@ -70,7 +70,11 @@ impl Suite {
         let command = match self.command(clients, only) {
             Ok(command) => command,
             Err(error) => {
-                return Outcome { suite, skipped: Some(format!("{error:#}")), ..Outcome::default() };
+                return Outcome {
+                    suite,
+                    skipped: Some(format!("{error:#}")),
+                    ..Outcome::default()
+                };
             }
         };
         match finish(command, clients, &suite, bootstrap) {
@@ -82,7 +86,9 @@ impl Suite {
                 }
                 Outcome { suite, passed, failed, skipped: None, log }
             }
-            Err(error) => Outcome { suite, failed: 1, log: format!("{error:#}"), ..Outcome::default() },
+            Err(error) => {
+                Outcome { suite, failed: 1, log: format!("{error:#}"), ..Outcome::default() }
+            }
         }
     }
 
@@ -129,7 +135,12 @@ fn pytest(clients: &Clients, file: &str, only: Option<&str>) -> Result<Command> 
 }
 
 /// Runs the command to its end, and keeps what it printed in a file too.
-fn finish(mut command: Command, clients: &Clients, suite: &str, bootstrap: &str) -> Result<(String, bool)> {
+fn finish(
+    mut command: Command,
+    clients: &Clients,
+    suite: &str,
+    bootstrap: &str,
+) -> Result<(String, bool)> {
     let done = command
         .env("OTTLA_BOOTSTRAP", bootstrap)
         .stdin(Stdio::null())

@@ -3,6 +3,7 @@
 //! v4: filter by state.  v5: filter by type.
 
 use ottla_coordinator::{Body, Response};
+use ottla_wire::ErrorCode;
 use ottla_wire::messages::{ListGroupsRequest, ListGroupsResponse};
 
 use super::group_call;
@@ -21,7 +22,7 @@ pub(crate) async fn list_groups(
             Ok(Response::ListGroups(part)) => response.groups.extend(part.groups),
             Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
             // One that is still loading makes the list incomplete, and the caller must know.
-            Err(code) if code == ottla_wire::ErrorCode::NotCoordinator => {}
+            Err(ErrorCode::NotCoordinator) => {}
             Err(code) => response.error_code = code.code(),
         }
     }

@@ -25,6 +25,14 @@ pub(crate) async fn metadata(
     request: MetadataRequest,
 ) -> MetadataResponse {
     let topics = match &request.topics {
+        Some(topics) if caller.version >= 12 && topics.iter().any(has_id) => {
+            let image = broker.image();
+            topics
+                .iter()
+                .filter(|topic| has_id(topic))
+                .map(|topic| identified(&image, caller, topic))
+                .collect()
+        }
         Some(topics) if !(topics.is_empty() && caller.version == 0) => {
             match misused(topics, caller.version) {
                 Some(refused) => refused,
@@ -90,6 +98,27 @@ async fn create_missing(broker: &Broker, caller: &Caller, topics: &[MetadataRequ
     };
     if !missing.is_empty() {
         internal_topics::create(broker, &missing, &caller.connection.principal).await;
+    }
+}
+
+/// Where one topic has an id, names are not looked at: clients send them empty (KIP-516).
+fn has_id(topic: &MetadataRequestTopic) -> bool {
+    !topic.topic_id.is_zero()
+}
+
+fn identified(
+    image: &MetadataImage,
+    caller: &Caller,
+    wanted: &MetadataRequestTopic,
+) -> MetadataResponseTopic {
+    match image.topics.by_id(wanted.topic_id) {
+        Some(topic) => describe(image, caller, topic),
+        None => MetadataResponseTopic {
+            error_code: ErrorCode::UnknownTopicId.code(),
+            name: None,
+            topic_id: wanted.topic_id,
+            ..MetadataResponseTopic::default()
+        },
     }
 }
 

@@ -109,7 +109,9 @@ impl Admin {
     }
 
     /// What each broker speaks; a broker that can't be asked answers its error.
-    pub async fn api_versions(&self) -> Result<Vec<(Node, Result<BrokerApiVersions, Error>)>, Error> {
+    pub async fn api_versions(
+        &self,
+    ) -> Result<Vec<(Node, Result<BrokerApiVersions, Error>)>, Error> {
         let image = self.cluster().refresh(Topics::None).await?;
         let mut results = Vec::new();
         for node in image.nodes.values() {

@@ -255,8 +255,7 @@ impl Admin {
                 ..request.clone()
             };
             let versions = <DescribeConfigsRequest as Message>::VERSIONS;
-            let (response, _) =
-                self.cluster().send_versioned(&target, versions, build).await?;
+            let (response, _) = self.cluster().send_versioned(&target, versions, build).await?;
             results.extend(response.results.into_iter().filter_map(|result| {
                 let kind = ConfigResourceKind::from_id(result.resource_type)?;
                 let resource = ConfigResource { kind, name: result.resource_name };
@@ -302,13 +301,13 @@ impl Admin {
         };
         // Version 0 knows of client metrics only (KIP-1142).
         let only_metrics = kinds == [ConfigResourceKind::ClientMetrics];
-        let versions = i16::from(!only_metrics)..=*<ListConfigResourcesRequest as Message>::VERSIONS.end();
+        let versions =
+            i16::from(!only_metrics)..=*<ListConfigResourcesRequest as Message>::VERSIONS.end();
         let build = |version| match version {
             0 => ListConfigResourcesRequest::default(),
             _ => request.clone(),
         };
-        let (response, _) =
-            self.cluster().send_versioned(&Target::Any, versions, build).await?;
+        let (response, _) = self.cluster().send_versioned(&Target::Any, versions, build).await?;
         ApiError::check(response.error_code, None)?;
         let resources = response.config_resources.into_iter();
         Ok(resources

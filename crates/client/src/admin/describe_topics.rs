@@ -75,7 +75,9 @@ impl Admin {
             match self.describe_in_pages(&by_name, page_size).await {
                 Err(Error::UnsupportedVersion { .. }) => {
                     let names: Vec<TopicRef> = by_name.into_iter().map(TopicRef::Name).collect();
-                    results.extend(self.describe_by_metadata(&names.iter().collect::<Vec<_>>()).await?);
+                    results.extend(
+                        self.describe_by_metadata(&names.iter().collect::<Vec<_>>()).await?,
+                    );
                 }
                 pages => results.extend(pages?),
             }
@@ -136,11 +138,11 @@ impl Admin {
         let least = if by_id { 12 } else { 4 };
         let build = |_| request.clone();
         let versions = least..=*<MetadataRequest as Message>::VERSIONS.end();
-        let (response, _) =
-            self.cluster().send_versioned(&Target::Any, versions, build).await?;
+        let (response, _) = self.cluster().send_versioned(&Target::Any, versions, build).await?;
         let nodes = self.cluster().refresh(Topics::None).await?;
         let results = response.topics.into_iter().map(|topic| {
-            let named = topic.name.clone().map(TopicRef::Name).filter(|name| topics.contains(&name));
+            let named =
+                topic.name.clone().map(TopicRef::Name).filter(|name| topics.contains(&name));
             let key = named.unwrap_or(TopicRef::Id(topic.topic_id));
             let outcome = ApiError::check(topic.error_code, None);
             (key, outcome.map(|()| from_metadata(topic, &nodes)))
@@ -199,9 +201,11 @@ fn metadata_topic(topic: &TopicRef) -> MetadataRequestTopic {
         TopicRef::Name(name) => {
             MetadataRequestTopic { name: Some(name.clone()), ..MetadataRequestTopic::default() }
         }
-        TopicRef::Id(topic_id) => {
-            MetadataRequestTopic { topic_id: *topic_id, name: None, ..MetadataRequestTopic::default() }
-        }
+        TopicRef::Id(topic_id) => MetadataRequestTopic {
+            topic_id: *topic_id,
+            name: None,
+            ..MetadataRequestTopic::default()
+        },
     }
 }
 

@@ -136,15 +136,13 @@ impl Admin {
         partitions: &[TopicPartition],
     ) -> Result<Result<PerItem<TopicPartition, ()>, ApiError>, Error> {
         let keys = partitions.iter().map(|key| (key.clone(), ()));
-        let topics = by_topic(keys, |partition_index, ()| OffsetDeleteRequestPartition {
-            partition_index,
-        });
+        let topics =
+            by_topic(keys, |partition_index, ()| OffsetDeleteRequestPartition { partition_index });
         let topics: Vec<OffsetDeleteRequestTopic> = topics
             .into_iter()
             .map(|(name, partitions)| OffsetDeleteRequestTopic { name, partitions })
             .collect();
-        let build =
-            |_| OffsetDeleteRequest { group_id: group.to_owned(), topics: topics.clone() };
+        let build = |_| OffsetDeleteRequest { group_id: group.to_owned(), topics: topics.clone() };
         let code = |response: &OffsetDeleteResponse| response.error_code;
         let (response, _) = self.ask_coordinator(group, &build, code).await?;
         if let Err(refusal) = ApiError::check(response.error_code, None) {

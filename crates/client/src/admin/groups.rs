@@ -64,7 +64,8 @@ impl Admin {
         while let Some(answered) = asked.join_next().await {
             match answered {
                 Ok(Ok(listings)) => {
-                    groups.extend(listings.into_iter().map(|group| (group.group_id.clone(), group)));
+                    groups
+                        .extend(listings.into_iter().map(|group| (group.group_id.clone(), group)));
                 }
                 Ok(Err(error)) => errors.push(error),
                 Err(_) => errors.push(Error::Closed),
@@ -89,12 +90,10 @@ impl Admin {
             };
             let answered = self.ask_coordinator(group, &build, code).await;
             let outcome = match answered {
-                Ok((response, _)) => {
-                    response.results.into_iter().next().map_or_else(
-                        || Err(ErrorCode::UnknownServerError.into()),
-                        |result| ApiError::check(result.error_code, result.error_message),
-                    )
-                }
+                Ok((response, _)) => response.results.into_iter().next().map_or_else(
+                    || Err(ErrorCode::UnknownServerError.into()),
+                    |result| ApiError::check(result.error_code, result.error_message),
+                ),
                 Err(Error::Api(refusal)) => Err(refusal),
                 Err(error) => return Err(error),
             };
@@ -160,7 +159,12 @@ fn identity(member: &MemberToRemove, reason: Option<&str>) -> MemberIdentity {
         MemberToRemove::MemberId(id) => (id.clone(), None),
         MemberToRemove::InstanceId(id) => (String::new(), Some(id.clone())),
     };
-    MemberIdentity { member_id, group_instance_id, reason: Some(reason), ..MemberIdentity::default() }
+    MemberIdentity {
+        member_id,
+        group_instance_id,
+        reason: Some(reason),
+        ..MemberIdentity::default()
+    }
 }
 
 async fn groups_of_broker(

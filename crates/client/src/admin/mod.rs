@@ -25,7 +25,9 @@ mod producers;
 mod routing;
 mod topics;
 
-pub use cluster::{ApiVersionRange, BrokerApiVersions, ClusterDescription, ClusterNode, DescribeClusterOptions};
+pub use cluster::{
+    ApiVersionRange, BrokerApiVersions, ClusterDescription, ClusterNode, DescribeClusterOptions,
+};
 pub use configs::{
     AlterConfigOp, ConfigAlteration, ConfigEntry, ConfigResource, ConfigResourceKind, ConfigSource,
     ConfigSynonym, ConfigValueKind, DescribeConfigsOptions,
@@ -39,7 +41,8 @@ pub use log_dirs::{LogDirDescription, ReplicaLog};
 pub use offsets::{IsolationLevel, OffsetSpec, ResolvedOffset};
 pub use producers::ActiveProducer;
 pub use topics::{
-    CreatedConfig, CreatedTopic, CreateTopicsOptions, NewPartitions, NewTopic, TopicListing, TopicRef,
+    CreateTopicsOptions, CreatedConfig, CreatedTopic, NewPartitions, NewTopic, TopicListing,
+    TopicRef,
 };
 
 use crate::cluster::Cluster;

@@ -10,8 +10,8 @@ use ottla_wire::messages::{DeleteRecordsRequest, ListOffsetsRequest};
 use super::Admin;
 use crate::cluster::{Cluster, Target};
 use crate::error::{ApiError, Error, PerItem};
-use crate::topic_partition::by_topic;
 use crate::topic_partition::TopicPartition;
+use crate::topic_partition::by_topic;
 
 /// Which offset of a partition is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +137,7 @@ async fn offsets_of_leader(
     };
     let versions = least..=*<ListOffsetsRequest as Message>::VERSIONS.end();
     let target = Target::Node(leader);
-    let (response, _) =
-        cluster.attempt(&target, &versions, &|_| request.clone(), None).await?;
+    let (response, _) = cluster.attempt(&target, &versions, &|_| request.clone(), None).await?;
     let mut answers = Vec::new();
     for topic in response.topics {
         let name: Arc<str> = topic.name.into();

@@ -175,9 +175,10 @@ impl Admin {
                 response.results.iter().map(|topic| topic.error_code).collect()
             })
             .await?;
-        let results = response.results.into_iter().map(|topic| {
-            (topic.name, ApiError::check(topic.error_code, topic.error_message))
-        });
+        let results = response
+            .results
+            .into_iter()
+            .map(|topic| (topic.name, ApiError::check(topic.error_code, topic.error_message)));
         let names = additions.iter().map(|addition| addition.topic.clone());
         Ok(in_order_of(names, results.collect()))
     }
@@ -257,14 +258,12 @@ fn deletion(version: i16, topics: &[TopicRef], timeout_ms: i32) -> DeleteTopicsR
             TopicRef::Name(name) if version < TOPIC_IDS_FROM => {
                 request.topic_names.push(name.clone());
             }
-            TopicRef::Name(name) => request.topics.push(DeleteTopicState {
-                name: Some(name.clone()),
-                ..DeleteTopicState::default()
-            }),
-            TopicRef::Id(topic_id) => request.topics.push(DeleteTopicState {
-                topic_id: *topic_id,
-                ..DeleteTopicState::default()
-            }),
+            TopicRef::Name(name) => request
+                .topics
+                .push(DeleteTopicState { name: Some(name.clone()), ..DeleteTopicState::default() }),
+            TopicRef::Id(topic_id) => request
+                .topics
+                .push(DeleteTopicState { topic_id: *topic_id, ..DeleteTopicState::default() }),
         }
     }
     request

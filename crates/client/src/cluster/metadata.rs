@@ -159,8 +159,11 @@ impl MetadataImage {
         let old = self.topics.get(&name).or_else(|| before.get(&name));
         // A topic that was deleted and created again starts its epochs anew.
         let old = old.filter(|old| old.topic_id == topic.topic_id);
-        let mut partitions: Vec<PartitionMetadata> =
-            topic.partitions.into_iter().map(|new| newest(PartitionMetadata::from(new), old)).collect();
+        let mut partitions: Vec<PartitionMetadata> = topic
+            .partitions
+            .into_iter()
+            .map(|new| newest(PartitionMetadata::from(new), old))
+            .collect();
         partitions.sort_by_key(|partition| partition.partition);
         let topic_id = topic.topic_id;
         let is_internal = topic.is_internal;
@@ -195,9 +198,8 @@ impl From<MetadataResponsePartition> for PartitionMetadata {
 
 /// A broker that lags behind may tell of an older leader than is known already (KIP-320).
 fn newest(new: PartitionMetadata, old: Option<&TopicMetadata>) -> PartitionMetadata {
-    let old = old.and_then(|topic| {
-        topic.partitions.iter().find(|known| known.partition == new.partition)
-    });
+    let old = old
+        .and_then(|topic| topic.partitions.iter().find(|known| known.partition == new.partition));
     match old {
         Some(old) if new.leader_epoch >= 0 && old.leader_epoch > new.leader_epoch => old.clone(),
         _ => new,
@@ -233,7 +235,10 @@ mod tests {
     #[test]
     fn older_epochs_are_not_believed_and_errors_replace_topics() {
         let mut image = MetadataImage::default();
-        image.apply(answer(&[("a", 0, &[(1, 2, 7), (0, 1, 5)]), ("b", 0, &[(0, 1, 1)])]), Scope::Part);
+        image.apply(
+            answer(&[("a", 0, &[(1, 2, 7), (0, 1, 5)]), ("b", 0, &[(0, 1, 1)])]),
+            Scope::Part,
+        );
         assert_eq!(leader(&image, "a", 0), Some((Some(1), 5)));
         image.apply(answer(&[("a", 0, &[(0, 3, 4), (1, -1, 8)])]), Scope::Part);
         assert_eq!(leader(&image, "a", 0), Some((Some(1), 5)));

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use ottla_wire::ErrorCode;
 use ottla_wire::messages::metadata_request::MetadataRequestTopic;
 use ottla_wire::messages::{MetadataRequest, MetadataResponse};
-use ottla_wire::ErrorCode;
 use tokio::time::Instant;
 
 use super::metadata::Scope;

@@ -51,7 +51,15 @@ impl Retry {
         random: Arc<dyn Random>,
     ) -> Self {
         let operation = operation.to_owned();
-        Self { operation, started: Instant::now(), limit, left: retries, failures: 0, backoff, random }
+        Self {
+            operation,
+            started: Instant::now(),
+            limit,
+            left: retries,
+            failures: 0,
+            backoff,
+            random,
+        }
     }
 
     /// Time that is left.
@@ -88,7 +96,14 @@ mod tests {
     fn waiting_doubles_up_to_the_limit() {
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         // failures, chance, milliseconds
-        let cases = [(1, 200, 100), (2, 200, 200), (3, 0, 320), (3, 400, 480), (5, 200, 1000), (99, 400, 1000)];
+        let cases = [
+            (1, 200, 100),
+            (2, 200, 200),
+            (3, 0, 320),
+            (3, 400, 480),
+            (5, 200, 1000),
+            (99, 400, 1000),
+        ];
         for (failures, chance, millis) in cases {
             assert_eq!(backoff.after(failures, chance), Duration::from_millis(millis));
         }

@@ -56,10 +56,10 @@ pub(super) async fn bootstrap_addresses(config: &ClientConfig) -> Result<Vec<Str
         }
         Ok(all)
     });
-    resolved.await.map_err(|_| Error::Closed)?.map_err(|source: std::io::Error| Error::Resolve {
-        addresses,
-        source: Arc::new(source),
-    })
+    resolved
+        .await
+        .map_err(|_| Error::Closed)?
+        .map_err(|source: std::io::Error| Error::Resolve { addresses, source: Arc::new(source) })
 }
 
 /// Splits `[PROTOCOL://]host:port`; IPv6 addresses stand in brackets.

@@ -129,10 +129,7 @@ impl ClientConfig {
                 "client.dns.lookup",
                 &[
                     ("use_all_dns_ips", AddressLookup::AllIps),
-                    (
-                        "resolve_canonical_bootstrap_servers_only",
-                        AddressLookup::CanonicalBootstrap,
-                    ),
+                    ("resolve_canonical_bootstrap_servers_only", AddressLookup::CanonicalBootstrap),
                 ],
             )?,
             client_id: properties.text("client.id").map_or(defaults.client_id, str::to_owned),

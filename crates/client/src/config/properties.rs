@@ -111,14 +111,18 @@ impl<'a> Properties<'a> {
     }
 
     /// An integer inside `range`; `kind` is Kafka's name of the type (`INT`, `LONG`).
-    pub fn number<R>(&mut self, key: &'static str, default: i64, range: R) -> Result<i64, ConfigError>
+    pub fn number<R>(
+        &mut self,
+        key: &'static str,
+        default: i64,
+        range: R,
+    ) -> Result<i64, ConfigError>
     where
         R: RangeBounds<i64>,
     {
         let Some(text) = self.text(key) else { return Ok(default) };
-        let number: i64 = text
-            .parse()
-            .map_err(|_| invalid(key, text, "Not a number of type LONG".to_owned()))?;
+        let number: i64 =
+            text.parse().map_err(|_| invalid(key, text, "Not a number of type LONG".to_owned()))?;
         if range.contains(&number) {
             return Ok(number);
         }
@@ -142,7 +146,8 @@ impl<'a> Properties<'a> {
 
     /// A size or count that fits a signed 32-bit field of the protocol.
     pub fn int(&mut self, key: &'static str, default: i32, least: i32) -> Result<i32, ConfigError> {
-        let number = self.number(key, i64::from(default), i64::from(least)..=i64::from(i32::MAX))?;
+        let number =
+            self.number(key, i64::from(default), i64::from(least)..=i64::from(i32::MAX))?;
         Ok(i32::try_from(number).expect("the range was checked"))
     }
 
@@ -152,11 +157,9 @@ impl<'a> Properties<'a> {
             None => Ok(default),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
             Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            Some(text) => Err(invalid(
-                key,
-                text,
-                "Expected value to be either true or false".to_owned(),
-            )),
+            Some(text) => {
+                Err(invalid(key, text, "Expected value to be either true or false".to_owned()))
+            }
         }
     }
 
@@ -218,7 +221,8 @@ mod tests {
 
     #[test]
     fn refusals_speak_as_kafka_does() {
-        let values = map(&[("linger.ms", "soon"), ("batch.size", "-1"), ("acks", "2"), ("b", "yes")]);
+        let values =
+            map(&[("linger.ms", "soon"), ("batch.size", "-1"), ("acks", "2"), ("b", "yes")]);
         let mut properties = Properties::new(&values);
         let cases = [
             (
@@ -253,7 +257,10 @@ mod tests {
             warnings,
             vec![
                 Warning::Unknown { key: "ackss".to_owned() },
-                Warning::NoEffect { key: "key.serializer".to_owned(), reason: "keys are bytes here" },
+                Warning::NoEffect {
+                    key: "key.serializer".to_owned(),
+                    reason: "keys are bytes here"
+                },
             ]
         );
     }

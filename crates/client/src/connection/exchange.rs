@@ -74,10 +74,8 @@ impl Exchange {
             () = self.shared.close.notified() => "it was given up".to_owned(),
         };
         tracing::debug!(address = %self.shared.address, %reason, "connection ended");
-        self.shared.end(Error::Disconnected {
-            address: self.shared.address.clone(),
-            detail: reason,
-        });
+        self.shared
+            .end(Error::Disconnected { address: self.shared.address.clone(), detail: reason });
         self.shared.in_flight.store(0, Ordering::Relaxed);
     }
 }

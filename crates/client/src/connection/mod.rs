@@ -23,9 +23,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_wire::api::Request;
 use ottla_wire::codec::{Chunk, Message, Reader, Writer};
 use ottla_wire::header::{decode_response_header, encode_request_header};
-use ottla_wire::api::Request;
 use ottla_wire::{ApiKey, ErrorCode};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -62,10 +62,10 @@ impl Shared {
     }
 
     fn reason(&self) -> Error {
-        self.ended.get().cloned().unwrap_or(Error::Disconnected {
-            address: self.address.clone(),
-            detail: String::new(),
-        })
+        self.ended
+            .get()
+            .cloned()
+            .unwrap_or(Error::Disconnected { address: self.address.clone(), detail: String::new() })
     }
 }
 
@@ -82,7 +82,8 @@ impl Connection {
             close: Notify::new(),
         });
         let (outgoing, queued) = mpsc::channel(REQUESTS_QUEUED_MAX);
-        let task = exchange::Exchange::new(stream, queued, Arc::clone(&shared), config.idle_timeout);
+        let task =
+            exchange::Exchange::new(stream, queued, Arc::clone(&shared), config.idle_timeout);
         tokio::spawn(task.run());
         let mut connection =
             Connection { outgoing, shared, versions: Arc::new(BrokerVersions::default()) };
@@ -214,11 +215,8 @@ impl<T> Pending<T> {
             }
         };
         (self.decode)(self.api, self.version, &bytes).map_err(|detail| {
-            let error = Error::Malformed {
-                api: self.api.name(),
-                address: shared.address.clone(),
-                detail,
-            };
+            let error =
+                Error::Malformed { api: self.api.name(), address: shared.address.clone(), detail };
             self.connection.close(error.clone());
             error
         })
@@ -260,4 +258,3 @@ fn decode_response<T: Message>(api: ApiKey, version: i16, bytes: &Bytes) -> Resu
     };
     T::decode(&mut reader, version).map_err(|error| error.to_string())
 }
-

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use ottla_wire::api::Request;
 use ottla_wire::codec::Reader;
 use ottla_wire::messages::{ApiVersionsRequest, ApiVersionsResponse};
-use ottla_wire::api::Request;
 use ottla_wire::{ApiKey, ErrorCode, Message};
 
 use crate::error::Error;
@@ -155,7 +155,8 @@ mod tests {
             (None, 0..=i16::MAX, None),
         ];
         for (broker, wanted, chosen) in cases {
-            let ranges = broker.map(|range| (ApiKey::Metadata.number(), range)).into_iter().collect();
+            let ranges =
+                broker.map(|range| (ApiKey::Metadata.number(), range)).into_iter().collect();
             let versions = BrokerVersions { ranges, ..BrokerVersions::default() };
             let found = versions.newest::<MetadataRequest>("b:1", &wanted).ok();
             assert_eq!(found, chosen, "{broker:?} {wanted:?}");

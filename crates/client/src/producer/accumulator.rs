@@ -180,8 +180,12 @@ impl Accumulator {
     pub(super) fn drain(&mut self, now: Millis, routes: &Routes<'_>) -> Drained {
         let mut drained = Drained::default();
         let mut room: HashMap<i32, usize> = HashMap::new();
-        let mut keys: Vec<TopicPartition> =
-            self.queues.iter().filter(|(_, queue)| queue.waits()).map(|(key, _)| key.clone()).collect();
+        let mut keys: Vec<TopicPartition> = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| queue.waits())
+            .map(|(key, _)| key.clone())
+            .collect();
         if let Some(last) = self.resume_after.take() {
             let start = keys.partition_point(|key| *key <= last);
             keys.rotate_left(start);

@@ -200,9 +200,9 @@ impl SealedBatch {
             outcomes.push((first, Arc::clone(part.outcome())));
             let offset = i32::try_from(first).unwrap_or(i32::MAX);
             first += part.count().unsigned_abs();
-            let numbers = self.base_sequence.map(|base| {
-                (identity, ottla_wire::records::increment_sequence(base, offset))
-            });
+            let numbers = self
+                .base_sequence
+                .map(|base| (identity, ottla_wire::records::increment_sequence(base, offset)));
             let part = part.seal(self.partition.clone(), self.order.part(index), numbers);
             sealed.push(part.map_err(|(_, error)| error)?);
         }
@@ -229,7 +229,11 @@ mod tests {
     use super::*;
     use ottla_wire::records::CompressionType;
 
-    fn batch(values: usize, numbers: Option<(Identity, i32)>, kind: CompressionType) -> SealedBatch {
+    fn batch(
+        values: usize,
+        numbers: Option<(Identity, i32)>,
+        kind: CompressionType,
+    ) -> SealedBatch {
         let mut open = OpenBatch::new(Compression::of(kind), 5, None);
         for index in 0..values {
             let value = [index as u8; 100];
@@ -263,7 +267,8 @@ mod tests {
 
     #[test]
     fn renumbering_keeps_the_checksum_right() {
-        let mut whole = batch(2, Some((Identity { producer_id: 4, epoch: 1 }, 10)), CompressionType::None);
+        let mut whole =
+            batch(2, Some((Identity { producer_id: 4, epoch: 1 }, 10)), CompressionType::None);
         whole.renumber(Identity { producer_id: 4, epoch: 2 }, 0);
         let bytes = BatchBytes::first(&whole.bytes).expect("a batch");
         bytes.check_crc().expect("intact");

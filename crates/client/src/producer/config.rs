@@ -112,9 +112,11 @@ impl ProducerConfig {
             acks,
             batch_size: size(properties.int("batch.size", 16_384, 0)?),
             linger,
-            buffer_memory: usize::try_from(
-                properties.number("buffer.memory", 33_554_432, 0..=i64::MAX)?,
-            )
+            buffer_memory: usize::try_from(properties.number(
+                "buffer.memory",
+                33_554_432,
+                0..=i64::MAX,
+            )?)
             .unwrap_or(usize::MAX),
             max_block: Duration::from_millis(properties.millis("max.block.ms", 60_000)?),
             request_size_max: size(properties.int("max.request.size", 1_048_576, 0)?),
@@ -165,8 +167,7 @@ fn size(number: i32) -> usize {
 fn acks_and_idempotence(
     properties: &mut Properties<'_>,
 ) -> Result<(Acks, Option<bool>), ConfigError> {
-    let choices =
-        [("all", Acks::All), ("-1", Acks::All), ("0", Acks::None), ("1", Acks::Leader)];
+    let choices = [("all", Acks::All), ("-1", Acks::All), ("0", Acks::None), ("1", Acks::Leader)];
     let acks = properties.choice("acks", &choices)?;
     let asked = match properties.text("enable.idempotence") {
         None => None,
@@ -187,8 +188,8 @@ fn compression(properties: &mut Properties<'_>) -> Result<Compression, ConfigErr
         let Some(text) = properties.text(key) else { continue };
         let level = text.parse::<i32>().ok();
         let chosen = level.and_then(|level| Compression::with_level(leveled, level));
-        let chosen = chosen
-            .ok_or_else(|| invalid(key, text, "the codec has no such level".to_owned()))?;
+        let chosen =
+            chosen.ok_or_else(|| invalid(key, text, "the codec has no such level".to_owned()))?;
         if leveled == kind {
             compression = chosen;
         }
@@ -225,11 +226,9 @@ fn partitioning(properties: &mut Properties<'_>) -> Result<Partitioning, ConfigE
         Some(class) if class.rsplit('.').next() == Some("RoundRobinPartitioner") => {
             Ok(Partitioning::RoundRobin)
         }
-        Some(class) => Err(invalid(
-            "partitioner.class",
-            class,
-            format!("Class {class} could not be found."),
-        )),
+        Some(class) => {
+            Err(invalid("partitioner.class", class, format!("Class {class} could not be found.")))
+        }
     }
 }
 

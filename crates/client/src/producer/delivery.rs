@@ -97,10 +97,15 @@ impl Ticket {
         loop {
             match outcome.fate().await {
                 Fate::Appended { base_offset, append_time } => {
-                    let offset =
-                        if base_offset < 0 { -1 } else { base_offset + i64::from(index) };
+                    let offset = if base_offset < 0 { -1 } else { base_offset + i64::from(index) };
                     let timestamp = append_time.unwrap_or(timestamp);
-                    return Ok(RecordMetadata { partition, offset, timestamp, key_size, value_size });
+                    return Ok(RecordMetadata {
+                        partition,
+                        offset,
+                        timestamp,
+                        key_size,
+                        value_size,
+                    });
                 }
                 Fate::Failed { error, of_records } => {
                     let own = of_records.into_iter().find(|(refused, _)| *refused == index);

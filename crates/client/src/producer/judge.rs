@@ -2,7 +2,6 @@
 
 use ottla_wire::ErrorCode;
 
-
 /// What to do with a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -40,15 +39,13 @@ pub(super) fn judge(facts: &Facts) -> Verdict {
         _ if !facts.retries_left => Verdict::Refused,
         // Something before it is still open; once that is settled, the number fits.
         (ErrorCode::OutOfOrderSequenceNumber, Some(false)) => Verdict::Again,
-        (
-            ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId,
-            Some(_),
-        ) => Verdict::AgainUnderNewEpoch,
+        (ErrorCode::OutOfOrderSequenceNumber | ErrorCode::UnknownProducerId, Some(_)) => {
+            Verdict::AgainUnderNewEpoch
+        }
         (code, _) if code.is_retriable() => Verdict::Again,
         _ => Verdict::Refused,
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -58,8 +58,7 @@ pub(super) async fn run(
         let pending = match begun {
             Ok(Some(pending)) => pending,
             settled => {
-                let outcome =
-                    settled.map(|_| Answers { unanswered: true, ..Answers::default() });
+                let outcome = settled.map(|_| Answers { unanswered: true, ..Answers::default() });
                 // The sender is gone only when nobody waits any more.
                 let _ = events.send(Event::Answered(Report { node, batches, outcome })).await;
                 continue;
@@ -89,7 +88,8 @@ async fn begin(
         TOPIC_IDS_FROM - 1
     };
     let versions = 3..=newest;
-    let version = connection.versions().newest::<ProduceRequest>(connection.address(), &versions)?;
+    let version =
+        connection.versions().newest::<ProduceRequest>(connection.address(), &versions)?;
     let request = request(shipment, acks, version, cluster.config().request_timeout);
     if acks == Acks::None {
         connection.start_unanswered(&request, version).await?;
@@ -143,6 +143,7 @@ fn sort_out(response: ProduceResponse, topic_ids: &HashMap<Arc<str>, Uuid>) -> A
             by_partition.insert(key, partition);
         }
     }
-    let throttle = Duration::from_millis(u64::from(response.throttle_time_ms.max(0).unsigned_abs()));
+    let throttle =
+        Duration::from_millis(u64::from(response.throttle_time_ms.max(0).unsigned_abs()));
     Answers { by_partition, throttle, unanswered: false }
 }

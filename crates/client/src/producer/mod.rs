@@ -119,7 +119,8 @@ impl Producer {
     pub async fn send(&self, record: ProducerRecord) -> Result<Delivery, Error> {
         let deadline = Instant::now() + self.shared.config.max_block;
         self.check_open()?;
-        let headers: Vec<HeaderView<'_>> = record.headers.iter().map(|header| header.view()).collect();
+        let headers: Vec<HeaderView<'_>> =
+            record.headers.iter().map(|header| header.view()).collect();
         let (key, value) = (record.key.as_deref(), record.value.as_deref());
         let size = record_bytes_max(key, value, &headers);
         self.check_size(size)?;
@@ -218,14 +219,16 @@ impl Producer {
         let search = async {
             loop {
                 let names = [topic];
-                let error = match cluster.refresh_once(Topics::Named { names: &names, create: true }).await {
-                    Ok(image) if knows(&image, topic, partition) => return Ok(image),
-                    Ok(image) => match image.refused.get(topic) {
-                        Some(code) => Error::from(*code),
-                        None => ottla_wire::ErrorCode::UnknownTopicOrPartition.into(),
-                    },
-                    Err(error) => error,
-                };
+                let error =
+                    match cluster.refresh_once(Topics::Named { names: &names, create: true }).await
+                    {
+                        Ok(image) if knows(&image, topic, partition) => return Ok(image),
+                        Ok(image) => match image.refused.get(topic) {
+                            Some(code) => Error::from(*code),
+                            None => ottla_wire::ErrorCode::UnknownTopicOrPartition.into(),
+                        },
+                        Err(error) => error,
+                    };
                 retry.again(error).await?;
             }
         };
@@ -298,7 +301,12 @@ impl Producer {
             let added = added.map_err(|error| Error::Misuse { detail: error.to_string() })?;
             if let Some(added) = added {
                 let mut partitioner = self.partitioner.lock();
-                partitioner.produced(&partition.topic, partition.partition, size, added.batch_complete);
+                partitioner.produced(
+                    &partition.topic,
+                    partition.partition,
+                    size,
+                    added.batch_complete,
+                );
                 drop(partitioner);
                 if added.wake {
                     self.shared.wake.notify_one();

@@ -92,12 +92,7 @@ impl Partitioner {
     }
 }
 
-fn draw(
-    choice: &Choice<'_>,
-    adaptive: bool,
-    queued: impl Fn(i32) -> usize,
-    chance: u64,
-) -> i32 {
+fn draw(choice: &Choice<'_>, adaptive: bool, queued: impl Fn(i32) -> usize, chance: u64) -> i32 {
     let available = choice.available;
     if available.is_empty() {
         return (chance % u64::from(choice.partition_count.max(1).unsigned_abs())) as i32;
@@ -149,8 +144,7 @@ mod tests {
     fn records_without_keys_stay_until_a_batch_is_full() {
         let topic: Arc<str> = "t".into();
         let mut partitioner = built_in(100);
-        let choice =
-            Choice { topic: &topic, key: None, partition_count: 3, available: &[0, 1, 2] };
+        let choice = Choice { topic: &topic, key: None, partition_count: 3, available: &[0, 1, 2] };
         // bytes, batch complete, chance, chosen before
         let cases = [
             (60, false, 1, 1),

@@ -96,7 +96,9 @@ impl Sender {
     pub(super) async fn run(mut self) {
         loop {
             let next = self.step();
-            if self.shared.closing.load(Ordering::Acquire) && self.shared.accumulator.lock().is_empty() {
+            if self.shared.closing.load(Ordering::Acquire)
+                && self.shared.accumulator.lock().is_empty()
+            {
                 return;
             }
             let shared = Arc::clone(&self.shared);
@@ -135,7 +137,8 @@ impl Sender {
         let clock = Instant::now();
         let may_send = |node: i32| {
             self.links.get(&node).is_none_or(|link| {
-                link.under_way < in_flight_max && link.paused_until.is_none_or(|until| until <= clock)
+                link.under_way < in_flight_max
+                    && link.paused_until.is_none_or(|until| until <= clock)
             })
         };
         let routes = Routes { leader: &leader, may_send: &may_send, identity: self.identity };
@@ -370,6 +373,7 @@ impl Sender {
 
 async fn producer_id(cluster: &Cluster) -> Result<Identity, Error> {
     let request = InitProducerIdRequest {
+        transactional_id: None,
         transaction_timeout_ms: i32::MAX,
         ..InitProducerIdRequest::default()
     };

@@ -1,6 +1,7 @@
 //! What a resource's values must satisfy as a whole, in Kafka's words.
 
-use ottla_metadata::config::{ServerConfig, Values, key::Kind, topic};
+use ottla_metadata::config::key::{Kind, Update};
+use ottla_metadata::config::{ServerConfig, Values, broker, topic};
 use ottla_metadata::{ConfigResource, ResourceType};
 use ottla_wire::ErrorCode;
 
@@ -21,7 +22,7 @@ pub(crate) fn validate(
                 .map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
             validate_topic(server, values).map_err(invalid_config)
         }
-        ResourceType::Broker => validate_broker_name(&resource.name),
+        ResourceType::Broker => validate_broker(&resource.name, values),
         ResourceType::ClientMetrics => super::client_metrics::validate(&resource.name, values),
         ResourceType::Group => {
             if resource.name.is_empty() {
@@ -43,9 +44,7 @@ pub(super) fn invalid_config(message: String) -> Refusal {
 pub(crate) fn is_list(kind: ResourceType, name: &str) -> bool {
     let found = match kind {
         ResourceType::Topic => topic::find(name).map(|entry| entry.key.kind),
-        ResourceType::Broker => {
-            ottla_metadata::config::broker::find(name).map(|entry| entry.key.kind)
-        }
+        ResourceType::Broker => broker::find(name).map(|entry| entry.key.kind),
         ResourceType::ClientMetrics => super::client_metrics::kind(name),
         ResourceType::BrokerLogger | ResourceType::Group => None,
     };
@@ -56,9 +55,36 @@ pub(crate) fn is_list(kind: ResourceType, name: &str) -> bool {
 pub(crate) fn default_of(kind: ResourceType, name: &str) -> Option<&'static str> {
     match kind {
         ResourceType::Topic => topic::find(name)?.key.default,
-        ResourceType::Broker => ottla_metadata::config::broker::find(name)?.key.default,
+        ResourceType::Broker => broker::find(name)?.key.default,
         _ => None,
     }
+}
+
+/// Keys of a running broker that may change, and values that it can take. Names that no table knows
+/// pass: they may belong to a plug-in.
+fn validate_broker(name: &str, values: &Values) -> Result<(), Refusal> {
+    validate_broker_name(name)?;
+    let those = |update: Update| -> Vec<&str> {
+        let known = values.keys().filter_map(|name| broker::find(name));
+        known.filter(|found| found.key.update == update).map(|found| found.key.name).collect()
+    };
+    let refuse = |what: &str, names: Vec<&str>| match names.is_empty() {
+        true => Ok(()),
+        false => Err(Refusal::invalid_request(format!("{what}: [{}]", names.join(", ")))),
+    };
+    refuse("Cannot update these configs dynamically", those(Update::ReadOnly))?;
+    for (name, value) in values {
+        if let Some(found) = broker::find(name) {
+            let valid = found.key.validate(value);
+            valid.map_err(|invalid| Refusal::invalid_request(invalid.to_string()))?;
+        }
+    }
+    if name.is_empty() {
+        let what =
+            "Cannot update these configs at default cluster level, broker id must be specified";
+        refuse(what, those(Update::PerBroker))?;
+    }
+    Ok(())
 }
 
 fn validate_broker_name(name: &str) -> Result<(), Refusal> {

@@ -1,16 +1,37 @@
 //! Compaction: of the records with equal keys, only the last is kept.
-use std::path::Path;
+//!
+//! [`crate::Log::plan_compaction`] says what there is to do, [`Compaction::run`] does it beside the
+//! log without its lock (closed segments never change), [`crate::Log::install_compaction`] puts the
+//! result in place.
+//!
+//! # Layout
+//! - `offset_map`: the last offset of each key; `transactions`: what aborts make void
+//! - `filter`: which records of a batch stay; `rewrite`: segments into fewer and smaller ones
+//! - `swap`: how a result takes the place of what it was made from, across a crash
+mod filter;
+mod offset_map;
+mod rewrite;
+mod swap;
+mod transactions;
 
-use ottla_world::Disk;
+#[cfg(test)]
+mod tests;
 
-use crate::error::{Error, Result};
-use crate::names::{CLEANED_SUFFIX, FileKind, SWAP_SUFFIX};
+pub(crate) use rewrite::Source;
+pub use rewrite::{Cleaned, Compaction};
+pub(crate) use swap::{complete_swap, rename_all};
 
-/// Finishes what a crash interrupted: compacted segments that were complete take the place of what
-/// they were made from; the others are removed.
-pub(crate) fn complete_swap(disk: &dyn Disk, directory: &Path, names: &[String]) -> Result<()> {
-    let cleaned = |name: &String| FileKind::parse(name.strip_suffix(CLEANED_SUFFIX)?);
-    let unfinished = names.iter().filter_map(cleaned).map(|(offset, _)| offset).min();
-    let _ = (disk, directory, unfinished, SWAP_SUFFIX);
-    Err(Error::corrupt(directory, "left-over compaction"))
+/// Memory that one run may take.
+#[derive(Clone, Copy, Debug)]
+pub struct CleanerMemory {
+    /// `log.cleaner.dedupe.buffer.size` of one thread.
+    pub dedupe_bytes: usize,
+    /// `log.cleaner.io.buffer.load.factor`.
+    pub load_factor: f64,
+}
+
+impl Default for CleanerMemory {
+    fn default() -> CleanerMemory {
+        CleanerMemory { dedupe_bytes: 128 << 20, load_factor: 0.9 }
+    }
 }

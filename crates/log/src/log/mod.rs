@@ -5,8 +5,9 @@
 //! - `append`: writing; `recent`: the batches written last; `read`: finding
 //! - `offsets`: high watermark, last stable offset, log start, epochs, timestamps
 //! - `roll`: new segments; `retention`: old ones; `truncate`: the end cut off
-//! - `flush`: waiting for the disk; `identity`: `partition.metadata`
+//! - `compact`: what the cleaner needs; `flush`: waiting for the disk; `identity`: `partition.metadata`
 mod append;
+mod compact;
 mod flush;
 mod identity;
 mod offsets;
@@ -145,7 +146,7 @@ impl Log {
     }
 
     fn place(&self, base_offset: i64) -> SegmentPlace<'_> {
-        SegmentPlace { disk: &self.disk, directory: &self.directory, base_offset }
+        SegmentPlace { disk: &self.disk, directory: &self.directory, base_offset, suffix: "" }
     }
 
     fn require_online(&self) -> Result<()> {

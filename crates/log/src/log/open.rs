@@ -55,7 +55,7 @@ impl Log {
         let partition = partition_of(&directory)?;
         let is_new = !disk.exists(&directory).map_err(Error::io("look at", &directory))?;
         disk.create_dir_all(&directory).map_err(Error::io("create", &directory))?;
-        let names = settle_files(disk.as_ref(), &directory)?;
+        let names = settle_files(&disk, &directory)?;
         let segments = open_segments(&disk, &options, &names)?;
         let snapshots: BTreeSet<i64> = Log::snapshot_offsets(&names).collect();
         let (epochs, epochs_are_lost) = open_epochs(&disk, &directory, &segments)?;
@@ -235,7 +235,8 @@ fn open_segments(
     let mut segments = BTreeMap::new();
     for name in names {
         if let Some((base_offset, FileKind::Records)) = FileKind::parse(name) {
-            let place = SegmentPlace { disk, directory: &options.directory, base_offset };
+            let place =
+                SegmentPlace { disk, directory: &options.directory, base_offset, suffix: "" };
             segments.insert(base_offset, Segment::open(&place, &options.config, options.now_ms)?);
         }
     }
@@ -244,15 +245,15 @@ fn open_segments(
 
 /// Removes what deletions left, completes or undoes what compaction left, drops indexes without
 /// records. Returns the names that remain.
-fn settle_files(disk: &dyn Disk, directory: &std::path::Path) -> Result<Vec<String>> {
+fn settle_files(disk: &Arc<dyn Disk>, directory: &std::path::Path) -> Result<Vec<String>> {
     let remove = |name: &str| {
         let path = directory.join(name);
         disk.remove_file(&path).map_err(Error::io("remove", &path))
     };
-    let mut names = names_in(disk, directory)?;
+    let mut names = names_in(disk.as_ref(), directory)?;
     if names.iter().any(|name| name.ends_with(SWAP_SUFFIX)) {
         crate::cleaner::complete_swap(disk, directory, &names)?;
-        names = names_in(disk, directory)?;
+        names = names_in(disk.as_ref(), directory)?;
     }
     let mut kept = Vec::new();
     let segments: BTreeSet<i64> = (names.iter())

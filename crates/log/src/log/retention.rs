@@ -108,7 +108,17 @@ impl Log {
     }
 
     /// Takes a segment out of the log; its files stay under another name for a while.
-    pub(crate) fn retire_segment(&mut self, base_offset: i64, now_ms: i64) -> Result<()> {
+    fn retire_segment(&mut self, base_offset: i64, now_ms: i64) -> Result<()> {
+        self.retire_compacted(base_offset, true, now_ms)
+    }
+
+    /// As above; the snapshot at the offset may be kept for the segment that comes in its place.
+    pub(super) fn retire_compacted(
+        &mut self,
+        base_offset: i64,
+        with_snapshot: bool,
+        now_ms: i64,
+    ) -> Result<()> {
         let Some(segment) = self.segments.remove(&base_offset) else { return Ok(()) };
         let mut paths = Vec::new();
         for path in segment.paths() {
@@ -119,7 +129,9 @@ impl Log {
                 Err(error) => return Err(Error::io("rename", &path)(error)),
             }
         }
-        paths.extend(self.producers.retire_snapshot(base_offset)?);
+        if with_snapshot {
+            paths.extend(self.producers.retire_snapshot(base_offset)?);
+        }
         let due_ms = now_ms.saturating_add(self.config.file_delete_delay_ms);
         self.retired.push(Retired { paths, due_ms });
         Ok(())

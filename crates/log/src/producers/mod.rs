@@ -316,8 +316,23 @@ impl Producers {
         active
     }
 
-    /// Whether `header` is the last batch that its producer wrote, which compaction keeps.
-    pub(crate) fn last_offset_of(&self, producer_id: i64) -> Option<i64> {
-        self.producers.get(&producer_id)?.last().map(|batch| batch.last_offset)
+    /// The last data batch of every producer, which compaction keeps.
+    pub(crate) fn last_batches(&self) -> HashMap<i64, LastBatch> {
+        let last = |producer: &Producer| LastBatch {
+            producer_epoch: producer.epoch,
+            last_offset: producer.last().map(|batch| batch.last_offset),
+        };
+        self.producers
+            .iter()
+            .map(|(producer_id, producer)| (*producer_id, last(producer)))
+            .collect()
     }
+}
+
+/// Where a producer wrote last.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastBatch {
+    pub(crate) producer_epoch: i16,
+    /// Last offset of its last data batch, if one is remembered.
+    pub(crate) last_offset: Option<i64>,
 }

@@ -31,7 +31,7 @@ use transaction_index::TransactionIndex;
 
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
-use crate::names::FileKind;
+use crate::names::{FileKind, with_suffix};
 
 /// What the log knows of a batch that it appends to a segment.
 #[derive(Clone, Copy, Debug)]
@@ -65,11 +65,14 @@ pub(crate) struct SegmentPlace<'a> {
     pub(crate) disk: &'a Arc<dyn Disk>,
     pub(crate) directory: &'a Path,
     pub(crate) base_offset: i64,
+    /// After the files' names, while compaction writes them; else nothing.
+    pub(crate) suffix: &'static str,
 }
 
 impl SegmentPlace<'_> {
     fn file(&self, kind: FileKind) -> LazyFile {
-        LazyFile::new(Arc::clone(self.disk), kind.path(self.directory, self.base_offset))
+        let path = with_suffix(&kind.path(self.directory, self.base_offset), self.suffix);
+        LazyFile::new(Arc::clone(self.disk), path)
     }
 }
 
@@ -193,6 +196,11 @@ impl Segment {
 
     pub(crate) fn append_aborted(&mut self, aborted: AbortedRange) -> Result<()> {
         self.transaction_index.append(aborted)
+    }
+
+    /// Bytes that the larger of the two indexes takes.
+    pub(crate) fn index_bytes(&self) -> u64 {
+        self.offset_index.bytes().max(self.time_index.bytes())
     }
 
     /// Every aborted transaction whose marker is in this segment.

@@ -38,6 +38,10 @@ impl OffsetIndex {
         &mut self.entries
     }
 
+    pub(super) fn bytes(&self) -> u64 {
+        (self.entries.len() * ENTRY_BYTES) as u64
+    }
+
     pub(super) fn file(&self) -> &LazyFile {
         &self.entries.file
     }

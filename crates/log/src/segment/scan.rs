@@ -1,5 +1,4 @@
 //! Walking over the batches of a file, header by header or batch by batch.
-use bytes::Bytes;
 use ottla_wire::records::{BatchError, BatchHeader, HEADER_BYTES};
 
 use super::file::LazyFile;
@@ -93,12 +92,6 @@ impl<'a> Scan<'a> {
                 Err(Error::corrupt(self.file.path(), detail))
             }
         }
-    }
-
-    /// The bytes of a batch that was found.
-    pub(crate) fn read(&mut self, located: &Located) -> Result<Bytes> {
-        let bytes = self.bytes_at(located.position, located.header.size())?;
-        Ok(Bytes::copy_from_slice(bytes))
     }
 
     /// The bytes of a batch that was found, borrowed until the next call.

@@ -138,8 +138,12 @@ fn a_request_has_a_size_and_every_partition_gets_its_turn() {
     let mut order = Vec::new();
     while order.len() < 4 {
         let drained = drain(&mut accumulator, 0, None);
-        let batches: Vec<i32> =
-            drained.by_leader.into_values().flatten().map(|batch| batch.partition.partition).collect();
+        let batches: Vec<i32> = drained
+            .by_leader
+            .into_values()
+            .flatten()
+            .map(|batch| batch.partition.partition)
+            .collect();
         assert!(!batches.is_empty() && batches.len() <= 2, "{batches:?}");
         order.extend(batches);
     }

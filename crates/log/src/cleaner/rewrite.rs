@@ -1,0 +1,241 @@
+//! Segments into fewer and smaller ones.
+use std::collections::HashMap;
+use std::io::IoSlice;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ottla_wire::records::{BatchHeader, BatchView};
+use ottla_world::Disk;
+
+use super::CleanerMemory;
+use super::filter::{Fate, Filter};
+use super::offset_map::OffsetMap;
+use super::swap::rename_all;
+use super::transactions::CleanedTransactions;
+use crate::append::transaction_marker;
+use crate::config::LogConfig;
+use crate::error::{Error, Result};
+use crate::names::{CLEANED_SUFFIX, SWAP_SUFFIX};
+use crate::producers::LastBatch;
+use crate::segment::{
+    AbortedRange, AppendedBatch, DECOMPRESSED_BYTES_MAX, LazyFile, Located, Scan, Segment,
+    SegmentPlace,
+};
+
+/// A closed segment, as a run reads it.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) base_offset: i64,
+    /// Where the next segment starts.
+    pub(crate) next_base: i64,
+    pub(crate) records: LazyFile,
+    pub(crate) bytes: u64,
+    pub(crate) index_bytes: u64,
+}
+
+/// What there is to compact; made by [`crate::Log::plan_compaction`].
+#[derive(Debug)]
+pub struct Compaction {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) directory: PathBuf,
+    pub(crate) config: Arc<LogConfig>,
+    /// Closed segments from the start of the log on.
+    pub(crate) sources: Vec<Source>,
+    /// Offsets before are compacted already.
+    pub(crate) first_dirty: i64,
+    pub(crate) aborted: Vec<AbortedRange>,
+    pub(crate) last_batches: HashMap<i64, LastBatch>,
+    pub(crate) truncations: u64,
+}
+
+/// Segments that are to take the place of others; put there by [`crate::Log::install_compaction`].
+#[derive(Debug)]
+pub struct Cleaned {
+    /// Base offsets of what each new segment was made from; the new one has the first of them.
+    pub(crate) groups: Vec<Vec<i64>>,
+    pub(crate) cleaned_to: i64,
+    pub(crate) truncations: u64,
+}
+
+impl Cleaned {
+    /// The log is compacted up to here, once installed.
+    pub fn cleaned_to(&self) -> i64 {
+        self.cleaned_to
+    }
+}
+
+impl Compaction {
+    /// Bytes that are not compacted, as part of all that could be: the more, the more urgent.
+    pub fn dirty_ratio(&self) -> f64 {
+        let total: u64 = self.sources.iter().map(|source| source.bytes).sum();
+        let dirty = self.sources.iter().filter(|source| source.next_base > self.first_dirty);
+        let dirty: u64 = dirty.map(|source| source.bytes).sum();
+        if total == 0 { 0.0 } else { dirty as f64 / total as f64 }
+    }
+
+    /// Writes the new segments beside the old ones, and syncs them.
+    pub fn run(self, memory: &CleanerMemory, now_ms: i64) -> Result<Cleaned> {
+        let mut map = OffsetMap::new(memory);
+        let cleaned_to = self.fill(&mut map)?;
+        let mut filter = Filter {
+            map: &map,
+            transactions: CleanedTransactions::new(self.aborted.clone()),
+            last_batches: &self.last_batches,
+            end_offset: cleaned_to,
+            now_ms,
+            delete_retention_ms: self.config.delete_retention_ms,
+        };
+        let mut groups = Vec::new();
+        for group in self.groups(cleaned_to) {
+            self.rewrite(group, &mut filter, now_ms)?;
+            groups.push(group.iter().map(|source| source.base_offset).collect());
+        }
+        Ok(Cleaned { groups, cleaned_to, truncations: self.truncations })
+    }
+
+    /// Notes the keys of the dirty part, as far as memory goes; returns where that ends.
+    fn fill(&self, map: &mut OffsetMap) -> Result<i64> {
+        let dirty = || self.sources.iter().filter(|source| source.next_base > self.first_dirty);
+        let start = dirty().next().map_or(self.first_dirty, |source| source.base_offset);
+        let begun = self.aborted.iter().filter(|range| range.last_offset >= start);
+        let mut transactions = CleanedTransactions::new(begun.copied().collect());
+        let mut end = self.first_dirty;
+        for source in dirty() {
+            let mut scan = Scan::batches(&source.records, 0, source.bytes);
+            while let Some(located) = scan.next()? {
+                let bytes = scan.borrow(&located)?;
+                if !self.note(map, &mut transactions, bytes, source, &located)? {
+                    tracing::info!(directory = %self.directory.display(), end, "offset map is full");
+                    return Ok(end);
+                }
+                end = end.max(located.header.next_offset());
+            }
+            end = end.max(source.next_base);
+        }
+        Ok(end)
+    }
+
+    /// Notes a batch's keys; false when they don't fit.
+    fn note(
+        &self,
+        map: &mut OffsetMap,
+        transactions: &mut CleanedTransactions,
+        bytes: &[u8],
+        source: &Source,
+        located: &Located,
+    ) -> Result<bool> {
+        let batch = BatchView::first(bytes).map_err(|error| damaged(source, located, error))?;
+        if batch.is_control() {
+            let marker =
+                transaction_marker(&batch).map_err(|error| damaged(source, located, error))?;
+            transactions.is_needless(&batch, marker);
+            return Ok(true);
+        }
+        if transactions.is_void(&batch) || batch.last_offset() < self.first_dirty {
+            return Ok(true);
+        }
+        let damaged = |error| damaged(source, located, error);
+        let records = batch.records(DECOMPRESSED_BYTES_MAX).map_err(damaged)?;
+        for record in records.views() {
+            let record = record.map_err(damaged)?;
+            if let Some(key) = record.key
+                && record.offset >= self.first_dirty
+                && !map.put(key, record.offset)
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Neighbours that fit into one segment, up to the one that holds `end`.
+    fn groups(&self, end: i64) -> impl Iterator<Item = &[Source]> {
+        let mut rest = &self.sources[..];
+        std::iter::from_fn(move || {
+            let first = rest.first().filter(|first| first.base_offset < end)?;
+            let (mut count, mut bytes, mut index_bytes) = (1, first.bytes, first.index_bytes);
+            while let Some(next) = rest.get(count) {
+                bytes += next.bytes;
+                index_bytes += next.index_bytes;
+                let fits = bytes <= u64::try_from(self.config.segment_bytes).unwrap_or(0)
+                    && index_bytes <= u64::try_from(self.config.segment_index_bytes).unwrap_or(0)
+                    && next.next_base - first.base_offset <= i64::from(i32::MAX)
+                    && next.base_offset < end;
+                if !fits {
+                    break;
+                }
+                count += 1;
+            }
+            let (group, later) = rest.split_at(count);
+            rest = later;
+            Some(group)
+        })
+    }
+
+    fn rewrite(&self, group: &[Source], filter: &mut Filter<'_>, now_ms: i64) -> Result<()> {
+        let (first, last) =
+            (group.first().expect("never empty"), group.last().expect("never empty"));
+        let place = SegmentPlace {
+            disk: &self.disk,
+            directory: &self.directory,
+            base_offset: first.base_offset,
+            suffix: CLEANED_SUFFIX,
+        };
+        let config = LogConfig { preallocate: false, ..(*self.config).clone() };
+        let mut cleaned = Segment::create(&place, &config, now_ms)?;
+        for source in group {
+            self.copy(source, &mut cleaned, filter)?;
+        }
+        cleaned.seal()?;
+        let modified_ms = last.records.modified_ms()?;
+        for file in cleaned.files_to_sync(true)? {
+            file.handle()?.sync_all().map_err(Error::io("sync", file.path()))?;
+        }
+        let records = cleaned.records().path();
+        self.disk.set_modified(records, modified_ms).map_err(Error::io("date", records))?;
+        cleaned.release();
+        rename_all(
+            self.disk.as_ref(),
+            &self.directory,
+            first.base_offset,
+            [CLEANED_SUFFIX, SWAP_SUFFIX],
+        )
+    }
+
+    fn copy(&self, source: &Source, cleaned: &mut Segment, filter: &mut Filter<'_>) -> Result<()> {
+        let interval = u64::try_from(self.config.index_interval_bytes).unwrap_or(0);
+        let mut scan = Scan::batches(&source.records, 0, source.bytes);
+        while let Some(located) = scan.next()? {
+            let bytes = scan.borrow(&located)?;
+            let batch =
+                BatchView::first(bytes).map_err(|error| damaged(source, &located, error))?;
+            let fate = filter.judge(&batch).map_err(|error| damaged(source, &located, error))?;
+            for aborted in filter.transactions.take_kept() {
+                cleaned.append_aborted(aborted)?;
+            }
+            match fate {
+                Fate::Dropped => {}
+                Fate::Kept => append(cleaned, batch.header(), bytes, interval)?,
+                Fate::Rewritten(bytes) => {
+                    let header = BatchHeader::read(&bytes);
+                    let header = header.map_err(|error| damaged(source, &located, error))?;
+                    append(cleaned, &header, &bytes, interval)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn append(cleaned: &mut Segment, header: &BatchHeader, bytes: &[u8], interval: u64) -> Result<()> {
+    let batch = AppendedBatch {
+        last_offset: header.last_offset(),
+        max_timestamp: header.max_timestamp,
+        bytes: bytes.len() as u64,
+    };
+    cleaned.append(&mut [IoSlice::new(bytes)], &[batch], interval)
+}
+
+fn damaged(source: &Source, located: &Located, error: impl std::fmt::Display) -> Error {
+    Error::corrupt(source.records.path(), format!("batch at {}: {error}", located.position))
+}

@@ -1,0 +1,95 @@
+//! How a compacted segment takes the place of what it was made from.
+//!
+//! It is written as `.cleaned`, synced, and renamed to `.swap`, the records last: from then on it is
+//! complete, and whoever finds it after a crash finishes what follows. What it was made from goes,
+//! and `.swap` is dropped from its name.
+use std::io::ErrorKind;
+use std::path::Path;
+
+use ottla_world::Disk;
+
+use crate::error::{Error, Result};
+use crate::names::{FileKind, SWAP_SUFFIX, with_suffix};
+use crate::segment::{LazyFile, Scan};
+
+/// Renames a segment's files from one suffix to another, the records last; those that are not there
+/// are passed over. Makes the names durable before and after the records' turn.
+pub(crate) fn rename_all(
+    disk: &dyn Disk,
+    directory: &Path,
+    base_offset: i64,
+    [from, to]: [&str; 2],
+) -> Result<()> {
+    let others = [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::TransactionIndex];
+    for kind in others.into_iter().chain([FileKind::Records]) {
+        if kind == FileKind::Records {
+            disk.sync_dir(directory).map_err(Error::io("sync", directory))?;
+        }
+        let path = kind.path(directory, base_offset);
+        let old = with_suffix(&path, from);
+        match disk.rename(&old, &with_suffix(&path, to)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(Error::io("rename", &old)(error));
+            }
+            _ => {}
+        }
+    }
+    disk.sync_dir(directory).map_err(Error::io("sync", directory))
+}
+
+/// Finishes what a crash interrupted. Records that are named `.swap` are complete and take the place
+/// of the segments they cover; other files of that name are what a completed swap, or one that
+/// never began, left: the former get their names, the latter go with the orphans.
+pub(crate) fn complete_swap(
+    disk: &std::sync::Arc<dyn Disk>,
+    directory: &Path,
+    names: &[String],
+) -> Result<()> {
+    let parsed = |suffix: &str| -> Vec<(i64, FileKind)> {
+        names.iter().filter_map(|name| FileKind::parse(name.strip_suffix(suffix)?)).collect()
+    };
+    let segments: Vec<i64> =
+        parsed("").into_iter().filter(is_records).map(|(base, _)| base).collect();
+    let swapped = parsed(SWAP_SUFFIX);
+    for (base_offset, _) in swapped.iter().copied().filter(is_records) {
+        let path = with_suffix(&FileKind::Records.path(directory, base_offset), SWAP_SUFFIX);
+        let end = end_of(LazyFile::new(disk.clone(), path), base_offset)?;
+        tracing::info!(directory = %directory.display(), base_offset, end, "finishing a compaction");
+        for replaced in segments.iter().filter(|base| (base_offset..end).contains(*base)) {
+            for kind in FileKind::SEGMENT {
+                remove(disk.as_ref(), &kind.path(directory, *replaced))?;
+            }
+        }
+        rename_all(disk.as_ref(), directory, base_offset, [SWAP_SUFFIX, ""])?;
+    }
+    for (base_offset, kind) in swapped.into_iter().filter(|swapped| !is_records(swapped)) {
+        let path = kind.path(directory, base_offset);
+        let left = with_suffix(&path, SWAP_SUFFIX);
+        if disk.exists(&left).map_err(Error::io("look at", &left))? {
+            remove(disk.as_ref(), &left)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_records((_, kind): &(i64, FileKind)) -> bool {
+    *kind == FileKind::Records
+}
+
+/// The offset after the last record of complete records.
+fn end_of(records: LazyFile, base_offset: i64) -> Result<i64> {
+    let mut end = base_offset + 1;
+    let mut scan = Scan::headers(&records, 0, records.len()?);
+    while let Some(located) = scan.next()? {
+        end = located.header.next_offset();
+    }
+    Ok(end)
+}
+
+fn remove(disk: &dyn Disk, path: &Path) -> Result<()> {
+    match disk.remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("remove", path)(error)),
+    }
+}

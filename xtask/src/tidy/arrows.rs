@@ -1,0 +1,77 @@
+//! Which crate may name which: the arrows of the blueprint, never upward.
+
+use super::Finding;
+use super::source::Tree;
+
+/// A crate and the crates it may depend on; `cli` may name them all.
+const ARROWS: [(&str, &[&str]); 12] = [
+    ("wire", &[]),
+    ("world", &[]),
+    ("machine", &[]),
+    ("log", &["wire", "world"]),
+    ("raft", &["wire"]),
+    ("metadata", &["wire"]),
+    ("controller", &["wire", "metadata", "machine"]),
+    ("coordinator", &["wire", "metadata", "machine"]),
+    ("broker", &["wire", "world", "log", "machine", "metadata", "coordinator"]),
+    (
+        "node",
+        &[
+            "wire",
+            "world",
+            "log",
+            "machine",
+            "metadata",
+            "coordinator",
+            "broker",
+            "raft",
+            "controller",
+        ],
+    ),
+    ("client", &["wire", "world"]),
+    ("xtask", &[]),
+];
+
+pub fn check(tree: &Tree, findings: &mut Vec<Finding>) {
+    for file in tree.files.iter().filter(|file| file.name() == "Cargo.toml") {
+        let owner = match file.path.as_str() {
+            "xtask/Cargo.toml" => "xtask",
+            _ => match file.crate_name() {
+                Some("cli") | None => continue,
+                Some(name) => name,
+            },
+        };
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == owner) else {
+            findings.push(Finding::new(
+                "arrow",
+                &file.path,
+                format!("{owner} is in no arrow of the blueprint"),
+            ));
+            continue;
+        };
+        for named in dependencies(&file.text) {
+            if !allowed.contains(&named) {
+                findings.push(Finding::new(
+                    "arrow",
+                    &file.path,
+                    format!("{owner} must not name {named}"),
+                ));
+            }
+        }
+    }
+}
+
+/// The project's own crates among the dependencies; those of tests are free to name more.
+fn dependencies(manifest: &str) -> Vec<&str> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for line in manifest.lines().map(str::trim) {
+        if line.starts_with('[') {
+            section = line;
+        } else if section == "[dependencies]" || section == "[build-dependencies]" {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            found.extend(name.strip_prefix("ottla-"));
+        }
+    }
+    found
+}
