@@ -104,7 +104,8 @@ pub fn functions(text: &str) -> Vec<Function<'_>> {
         let length = lines[start..].iter().position(|line| *line == closing).map_or(1, |at| at + 1);
         let is_one_line = line.ends_with('}') || line.ends_with(';');
         let lines = if is_one_line { 1 } else { length };
-        let offset = line.as_ptr() as usize - text.as_ptr() as usize;
+        // From the name on: a visibility has parentheses of its own.
+        let offset = name.as_ptr() as usize - text.as_ptr() as usize;
         found.push(Function { name, lines, parameters: parameters(&text[offset..]) });
     }
     found
