@@ -1,95 +1,18 @@
 //! Batches that Apache Kafka's client library wrote, and Apache Kafka's verdicts on batches that are wrong.
 //! `tests/golden/records/README.md` says where the files come from.
+mod golden_batches;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use bytes::Bytes;
+use golden_batches::{BYTES_MAX, described, read, read_text};
 use ottla_wire::records::{
-    BatchBuilder, BatchError, BatchLimits, BatchMut, BatchOptions, BatchView, BatchViews, Batches,
+    BatchBuilder, BatchError, BatchLimits, BatchMut, BatchOptions, BatchView, BatchViews,
     Compression, CompressionType, ControlType, EndTransactionMarker, HeaderView, RecordFault,
     RecordRules, Summary, TimestampType, retain, validate_produce,
 };
 
 const NOW: i64 = 1_700_000_000_000;
-const BYTES_MAX: usize = 1 << 20;
-
-fn golden(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/records").join(name)
-}
-
-fn read(name: &str) -> Bytes {
-    std::fs::read(golden(name)).unwrap_or_else(|error| panic!("{name}: {error}")).into()
-}
-
-fn read_text(name: &str) -> String {
-    String::from_utf8(read(name).to_vec()).expect("golden texts are UTF-8")
-}
-
-fn shown(bytes: Option<&[u8]>) -> String {
-    match bytes {
-        None => "null".to_string(),
-        Some(bytes) if bytes.len() > 40 => {
-            format!("{}#{:x}", bytes.len(), crc_fast::crc32_iscsi(bytes))
-        }
-        Some(bytes) => bytes.iter().fold("x".to_string(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }),
-    }
-}
-
-/// What `Generate.java` prints for a file of batches.
-fn described(name: &str, bytes: Bytes) -> String {
-    let mut text = format!("file {name}\n");
-    for batch in Batches::new(bytes) {
-        let batch = batch.expect("golden batches are whole");
-        let horizon = batch.delete_horizon_ms();
-        let _ = writeln!(
-            text,
-            "batch offsets={}..{} epoch={} crc={} type={} codec={} transactional={} control={} timestamp={} max={} \
-             horizon={} producer={}/{}/{}..{} count={}",
-            batch.base_offset,
-            batch.last_offset(),
-            batch.partition_leader_epoch,
-            if batch.check_crc().is_ok() { "ok" } else { "bad" },
-            batch.timestamp_type().name(),
-            batch.attributes.compression().expect("a known codec"),
-            batch.is_transactional(),
-            batch.is_control(),
-            if horizon.is_some() { -2 } else { batch.base_timestamp },
-            batch.max_timestamp,
-            horizon.map_or("none".to_string(), |horizon| horizon.to_string()),
-            batch.producer_id,
-            batch.producer_epoch,
-            batch.base_sequence,
-            batch.last_sequence(),
-            batch.count,
-        );
-        for record in batch.records(BYTES_MAX).expect("records").iter() {
-            let record = record.expect("golden records are well-formed");
-            let headers: Vec<String> = record
-                .headers
-                .iter()
-                .map(|header| {
-                    format!("{}={}", shown(Some(&header.key)), shown(header.value.as_deref()))
-                })
-                .collect();
-            let _ = writeln!(
-                text,
-                "record offset={} timestamp={} sequence={} key={} value={} headers=[{}]",
-                record.offset,
-                record.timestamp,
-                batch.view().sequence_of((record.offset - batch.base_offset) as i32),
-                shown(record.key.as_deref()),
-                shown(record.value.as_deref()),
-                headers.join(" "),
-            );
-        }
-    }
-    text
-}
-
 #[test]
 fn reads_what_kafka_writes() {
     let expected = read_text("batches.txt");
@@ -403,37 +326,4 @@ fn judges_as_kafka_does() {
     );
     let deliberately: Vec<_> = deliberately.into_iter().collect();
     assert_eq!(deliberately, [("named", 5), ("rebuilt", 23), ("strict", 14)]);
-}
-
-/// Writes batches for Apache Kafka to read; `tests/golden/records/README.md` has the command that checks them.
-#[test]
-#[ignore = "writes files for a Java program"]
-fn writes_batches_for_kafka() {
-    let directory =
-        PathBuf::from(std::env::var("OTTLA_BATCHES").expect("OTTLA_BATCHES names a directory"));
-    let mut text = String::new();
-    for kind in CompressionType::ALL {
-        let levels: &[i32] = match kind {
-            CompressionType::None | CompressionType::Snappy => &[],
-            CompressionType::Gzip => &[1, 9],
-            CompressionType::Lz4 => &[1, 3, 12, 17],
-            CompressionType::Zstd => &[-131_072, 1, 22],
-        };
-        let compressions = std::iter::once(Compression::of(kind)).chain(
-            levels.iter().map(|&level| Compression::with_level(kind, level).expect("a level")),
-        );
-        for compression in compressions {
-            for source in ["small-none.bin", "large-none.bin"] {
-                let bytes = read(source);
-                let batch = BatchView::first(&bytes).expect("a batch");
-                let written = ottla_wire::records::rebuild(&batch, compression, BYTES_MAX)
-                    .expect("a batch")
-                    .freeze();
-                let name = format!("{kind}-{}-{source}", compression.level());
-                std::fs::write(directory.join(&name), &written).expect("a writable directory");
-                text += &described(&name, written);
-            }
-        }
-    }
-    std::fs::write(directory.join("expected.txt"), text).expect("a writable directory");
 }
