@@ -50,6 +50,17 @@ pub struct LogConfig {
     pub producer_id_expiration_ms: i64,
 }
 
+impl LogConfig {
+    /// The age at which a segment is closed: `segment.ms`, and no later than compaction must reach it.
+    pub(crate) fn roll_ms(&self) -> i64 {
+        if self.cleanup_policy.compact {
+            self.segment_ms.min(self.max_compaction_lag_ms)
+        } else {
+            self.segment_ms
+        }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> LogConfig {
         const HOUR_MS: i64 = 60 * 60 * 1000;

@@ -35,6 +35,12 @@ pub enum Error {
         /// Directory of the log.
         path: PathBuf,
     },
+    /// Compaction was told to stop; nothing changed.
+    #[error("compaction of {} was stopped", path.display())]
+    Stopped {
+        /// Directory of the log.
+        path: PathBuf,
+    },
     /// Another process uses the log directory.
     #[error("{} is locked by another process", path.display())]
     Locked {

@@ -28,7 +28,9 @@ pub mod producers;
 mod segment;
 
 pub use append::{AppendOrigin, AppendPolicy, RecordError, Refusal, ValidatedBatches};
-pub use cleaner::{Cleaned, CleanerMemory, Compaction};
+pub use cleaner::{
+    Cleaned, CleanerMemory, CleanerStats, Compaction, CompactionNeed, FullSpeed, Pace,
+};
 pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
 pub use directory::{LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition};
 pub use epochs::EpochEnd;

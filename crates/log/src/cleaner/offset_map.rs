@@ -32,6 +32,11 @@ impl OffsetMap {
         true
     }
 
+    /// How full it is, between 0 and 1.
+    pub(super) fn utilization(&self) -> f64 {
+        self.offsets.len() as f64 / self.entries_max as f64
+    }
+
     /// The last offset of `key`.
     pub(super) fn get(&self, key: &[u8]) -> Option<i64> {
         self.offsets.get(&hash(key)).copied()

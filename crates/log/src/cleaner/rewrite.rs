@@ -7,11 +7,11 @@ use std::sync::Arc;
 use ottla_wire::records::{BatchHeader, BatchView};
 use ottla_world::Disk;
 
-use super::CleanerMemory;
 use super::filter::{Fate, Filter};
 use super::offset_map::OffsetMap;
-use super::swap::rename_all;
+use super::swap::{discard, rename_all};
 use super::transactions::CleanedTransactions;
+use super::{CleanerMemory, Pace};
 use crate::append::transaction_marker;
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
@@ -55,6 +55,18 @@ pub struct Cleaned {
     pub(crate) groups: Vec<Vec<i64>>,
     pub(crate) cleaned_to: i64,
     pub(crate) truncations: u64,
+    stats: CleanerStats,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CleanerStats {
+    /// Bytes of the segments that were rewritten.
+    pub bytes_read: u64,
+    /// Bytes of what they became.
+    pub bytes_written: u64,
+    /// How full the map of keys was, between 0 and 1.
+    pub map_utilization: f64,
 }
 
 impl Cleaned {
@@ -62,21 +74,36 @@ impl Cleaned {
     pub fn cleaned_to(&self) -> i64 {
         self.cleaned_to
     }
+
+    /// What the run did.
+    pub fn stats(&self) -> CleanerStats {
+        self.stats
+    }
+}
+
+/// How fast, and in which pieces, a run reads and writes.
+#[derive(Clone, Copy)]
+struct Budget<'a> {
+    pace: &'a dyn Pace,
+    piece_bytes: usize,
 }
 
 impl Compaction {
-    /// Bytes that are not compacted, as part of all that could be: the more, the more urgent.
-    pub fn dirty_ratio(&self) -> f64 {
-        let total: u64 = self.sources.iter().map(|source| source.bytes).sum();
-        let dirty = self.sources.iter().filter(|source| source.next_base > self.first_dirty);
-        let dirty: u64 = dirty.map(|source| source.bytes).sum();
-        if total == 0 { 0.0 } else { dirty as f64 / total as f64 }
+    /// Where the part begins that was not compacted.
+    pub fn first_dirty(&self) -> i64 {
+        self.first_dirty
     }
 
     /// Writes the new segments beside the old ones, and syncs them.
-    pub fn run(self, memory: &CleanerMemory, now_ms: i64) -> Result<Cleaned> {
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when `pace` says so. Nothing is left behind then, or after any other error.
+    pub fn run(&self, memory: &CleanerMemory, now_ms: i64, pace: &dyn Pace) -> Result<Cleaned> {
         let mut map = OffsetMap::new(memory);
-        let cleaned_to = self.fill(&mut map)?;
+        let budget = Budget { pace, piece_bytes: memory.io_bytes.max(1) };
+        let cleaned_to = self.fill(&mut map, budget)?;
+        let mut stats =
+            CleanerStats { map_utilization: map.utilization(), ..CleanerStats::default() };
         let mut filter = Filter {
             map: &map,
             transactions: CleanedTransactions::new(self.aborted.clone()),
@@ -85,24 +112,54 @@ impl Compaction {
             now_ms,
             delete_retention_ms: self.config.delete_retention_ms,
         };
-        let mut groups = Vec::new();
+        let mut groups: Vec<Vec<i64>> = Vec::new();
         for group in self.groups(cleaned_to) {
-            self.rewrite(group, &mut filter, now_ms)?;
+            stats.bytes_read += group.iter().map(|source| source.bytes).sum::<u64>();
+            match self.rewrite(group, &mut filter, budget, now_ms) {
+                Ok(bytes) => stats.bytes_written += bytes,
+                Err(error) => {
+                    let begun = group.first().map(|source| source.base_offset);
+                    self.discard(groups.iter().map(|group| group[0]).chain(begun));
+                    return Err(error);
+                }
+            }
             groups.push(group.iter().map(|source| source.base_offset).collect());
         }
-        Ok(Cleaned { groups, cleaned_to, truncations: self.truncations })
+        Ok(Cleaned { groups, cleaned_to, truncations: self.truncations, stats })
+    }
+
+    /// Removes what a run that failed has written. What can't be removed goes at the next start.
+    fn discard(&self, bases: impl Iterator<Item = i64>) {
+        for base_offset in bases {
+            for suffix in [SWAP_SUFFIX, CLEANED_SUFFIX] {
+                let removed = discard(self.disk.as_ref(), &self.directory, base_offset, suffix);
+                if let Err(error) = removed {
+                    tracing::warn!(%error, "what a compaction has written stays behind");
+                }
+            }
+        }
+    }
+
+    /// Goes on after so many bytes, or stops.
+    fn spend(&self, budget: Budget<'_>, bytes: usize) -> Result<()> {
+        if budget.pace.spend(bytes as u64) {
+            return Ok(());
+        }
+        Err(Error::Stopped { path: self.directory.clone() })
     }
 
     /// Notes the keys of the dirty part, as far as memory goes; returns where that ends.
-    fn fill(&self, map: &mut OffsetMap) -> Result<i64> {
+    fn fill(&self, map: &mut OffsetMap, budget: Budget<'_>) -> Result<i64> {
         let dirty = || self.sources.iter().filter(|source| source.next_base > self.first_dirty);
         let start = dirty().next().map_or(self.first_dirty, |source| source.base_offset);
         let begun = self.aborted.iter().filter(|range| range.last_offset >= start);
         let mut transactions = CleanedTransactions::new(begun.copied().collect());
         let mut end = self.first_dirty;
         for source in dirty() {
-            let mut scan = Scan::batches(&source.records, 0, source.bytes);
+            let scan = Scan::batches(&source.records, 0, source.bytes);
+            let mut scan = scan.in_pieces(budget.piece_bytes);
             while let Some(located) = scan.next()? {
+                self.spend(budget, located.header.size())?;
                 let bytes = scan.borrow(&located)?;
                 if !self.note(map, &mut transactions, bytes, source, &located)? {
                     tracing::info!(directory = %self.directory.display(), end, "offset map is full");
@@ -172,7 +229,14 @@ impl Compaction {
         })
     }
 
-    fn rewrite(&self, group: &[Source], filter: &mut Filter<'_>, now_ms: i64) -> Result<()> {
+    /// Returns how many bytes were written.
+    fn rewrite(
+        &self,
+        group: &[Source],
+        filter: &mut Filter<'_>,
+        budget: Budget<'_>,
+        now_ms: i64,
+    ) -> Result<u64> {
         let (first, last) =
             (group.first().expect("never empty"), group.last().expect("never empty"));
         let place = SegmentPlace {
@@ -184,7 +248,7 @@ impl Compaction {
         let config = LogConfig { preallocate: false, ..(*self.config).clone() };
         let mut cleaned = Segment::create(&place, &config, now_ms)?;
         for source in group {
-            self.copy(source, &mut cleaned, filter)?;
+            self.copy(source, &mut cleaned, filter, budget)?;
         }
         cleaned.seal()?;
         let modified_ms = last.records.modified_ms()?;
@@ -194,18 +258,23 @@ impl Compaction {
         let records = cleaned.records().path();
         self.disk.set_modified(records, modified_ms).map_err(Error::io("date", records))?;
         cleaned.release();
-        rename_all(
-            self.disk.as_ref(),
-            &self.directory,
-            first.base_offset,
-            [CLEANED_SUFFIX, SWAP_SUFFIX],
-        )
+        let suffixes = [CLEANED_SUFFIX, SWAP_SUFFIX];
+        rename_all(self.disk.as_ref(), &self.directory, first.base_offset, suffixes)?;
+        Ok(cleaned.bytes())
     }
 
-    fn copy(&self, source: &Source, cleaned: &mut Segment, filter: &mut Filter<'_>) -> Result<()> {
+    fn copy(
+        &self,
+        source: &Source,
+        cleaned: &mut Segment,
+        filter: &mut Filter<'_>,
+        budget: Budget<'_>,
+    ) -> Result<()> {
         let interval = u64::try_from(self.config.index_interval_bytes).unwrap_or(0);
-        let mut scan = Scan::batches(&source.records, 0, source.bytes);
+        let scan = Scan::batches(&source.records, 0, source.bytes);
+        let mut scan = scan.in_pieces(budget.piece_bytes);
         while let Some(located) = scan.next()? {
+            self.spend(budget, located.header.size())?;
             let bytes = scan.borrow(&located)?;
             let batch =
                 BatchView::first(bytes).map_err(|error| damaged(source, &located, error))?;
@@ -215,8 +284,12 @@ impl Compaction {
             }
             match fate {
                 Fate::Dropped => {}
-                Fate::Kept => append(cleaned, batch.header(), bytes, interval)?,
+                Fate::Kept => {
+                    self.spend(budget, bytes.len())?;
+                    append(cleaned, batch.header(), bytes, interval)?;
+                }
                 Fate::Rewritten(bytes) => {
+                    self.spend(budget, bytes.len())?;
                     let header = BatchHeader::read(&bytes);
                     let header = header.map_err(|error| damaged(source, &located, error))?;
                     append(cleaned, &header, &bytes, interval)?;

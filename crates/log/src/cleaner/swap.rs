@@ -37,6 +37,21 @@ pub(crate) fn rename_all(
     disk.sync_dir(directory).map_err(Error::io("sync", directory))
 }
 
+/// Removes a segment that is not to take anybody's place, the records first: without them a crash
+/// leaves nothing that looks complete.
+pub(crate) fn discard(
+    disk: &dyn Disk,
+    directory: &Path,
+    base_offset: i64,
+    suffix: &str,
+) -> Result<()> {
+    let others = [FileKind::OffsetIndex, FileKind::TimeIndex, FileKind::TransactionIndex];
+    for kind in [FileKind::Records].into_iter().chain(others) {
+        remove(disk, &with_suffix(&kind.path(directory, base_offset), suffix))?;
+    }
+    Ok(())
+}
+
 /// Finishes what a crash interrupted. Records that are named `.swap` are complete and take the place
 /// of the segments they cover; other files of that name are what a completed swap, or one that
 /// never began, left: the former get their names, the latter go with the orphans.

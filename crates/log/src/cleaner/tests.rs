@@ -108,7 +108,7 @@ fn records(log: &Log) -> Vec<Found> {
 fn compact(log: &mut Log, cleaned_to: Option<i64>, now_ms: i64) -> Option<i64> {
     log.flush(now_ms).unwrap();
     let plan = log.plan_compaction(cleaned_to, now_ms).unwrap()?;
-    let cleaned = plan.run(&CleanerMemory::default(), now_ms).unwrap();
+    let cleaned = plan.run(&CleanerMemory::default(), now_ms, &FullSpeed).unwrap();
     let to = cleaned.cleaned_to();
     assert!(log.install_compaction(cleaned, now_ms).unwrap());
     log.remove_deleted_files(now_ms).unwrap();
@@ -246,9 +246,10 @@ fn a_small_map_is_filled_and_the_rest_left_for_the_next_run() {
     log.flush(NOW).unwrap();
     let mut cleaned_to = None;
     let mut runs = 0;
+    let memory =
+        CleanerMemory { dedupe_bytes: 24 * 7, load_factor: 1.0, ..CleanerMemory::default() };
     while let Some(plan) = log.plan_compaction(cleaned_to, NOW).unwrap() {
-        let cleaned =
-            plan.run(&CleanerMemory { dedupe_bytes: 24 * 7, load_factor: 1.0 }, NOW).unwrap();
+        let cleaned = plan.run(&memory, NOW, &FullSpeed).unwrap();
         assert!(Some(cleaned.cleaned_to()) > cleaned_to, "a run that gets nowhere");
         cleaned_to = Some(cleaned.cleaned_to());
         assert!(log.install_compaction(cleaned, NOW).unwrap());
@@ -269,7 +270,7 @@ fn when_to_compact() {
     log.roll(NOW).unwrap();
     assert!(log.plan_compaction(None, NOW).unwrap().is_none(), "nothing is on disk");
     log.flush(NOW).unwrap();
-    assert_eq!(log.plan_compaction(None, NOW).unwrap().unwrap().dirty_ratio(), 1.0);
+    assert_eq!(log.compaction_need(None, NOW).unwrap().unwrap().ratio(), 1.0);
     assert!(log.plan_compaction(Some(10), NOW).unwrap().is_none(), "nothing is dirty");
     let with = |change: fn(&mut LogConfig)| {
         let mut changed = config();
@@ -300,11 +301,51 @@ fn a_result_that_comes_too_late_is_discarded() {
     let plan = log.plan_compaction(None, NOW).unwrap().unwrap();
     log.truncate_to(3, NOW).unwrap();
     let before = records(&log);
-    let cleaned = plan.run(&CleanerMemory::default(), NOW);
+    let cleaned = plan.run(&CleanerMemory::default(), NOW, &FullSpeed);
     if let Ok(cleaned) = cleaned {
         assert!(!log.install_compaction(cleaned, NOW).unwrap());
     }
     assert_eq!(records(&log), before);
+}
+
+/// Stops a run after so many bytes.
+struct StopAfter(std::cell::Cell<u64>);
+
+impl Pace for StopAfter {
+    fn spend(&self, bytes: u64) -> bool {
+        let left = self.0.get().checked_sub(bytes);
+        self.0.set(left.unwrap_or(0));
+        left.is_some()
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_nothing_behind() {
+    let disk = disk(1);
+    let mut log = open(&disk, false, 0);
+    for number in 0..40 {
+        put(&mut log, &[pair(&format!("k{}", number % 4), Some("1"))]);
+    }
+    log.roll(NOW).unwrap();
+    log.flush(NOW).unwrap();
+    let names = || -> Vec<String> {
+        let entries = disk.read_dir(Path::new(DIRECTORY)).unwrap();
+        entries.into_iter().map(|entry| entry.name).collect()
+    };
+    let (before, kept) = (names(), records(&log));
+    let mut stopped = 0;
+    for bytes in (0..).step_by(97) {
+        let plan = log.plan_compaction(None, NOW).unwrap().unwrap();
+        let pace = StopAfter(std::cell::Cell::new(bytes));
+        match plan.run(&CleanerMemory::default(), NOW, &pace) {
+            Err(crate::Error::Stopped { .. }) => stopped += 1,
+            Err(error) => panic!("{error}"),
+            Ok(_) => break,
+        }
+        assert_eq!(names(), before, "after {bytes} bytes");
+    }
+    assert!(stopped > 40, "reads and writes count: {stopped}");
+    assert_eq!(records(&log), kept);
 }
 
 /// Power fails at some point of a compaction: the last values are there in any case.
@@ -323,7 +364,7 @@ fn crashes() {
         log.flush(NOW).unwrap();
         let recovery_point = log.recovery_point();
         let plan = log.plan_compaction(None, NOW).unwrap().unwrap();
-        let cleaned = plan.run(&CleanerMemory::default(), NOW).unwrap();
+        let cleaned = plan.run(&CleanerMemory::default(), NOW, &FullSpeed).unwrap();
         if random.below(3) > 0 {
             log.install_compaction(cleaned, NOW).unwrap();
             if random.below(2) == 0 {

@@ -2,12 +2,39 @@
 use std::sync::Arc;
 
 use super::Log;
-use crate::cleaner::{Cleaned, Compaction, Source, rename_all};
+use crate::cleaner::{Cleaned, Compaction, CompactionNeed, Source, discard, rename_all};
 use crate::error::Result;
 use crate::names::SWAP_SUFFIX;
 use crate::segment::Segment;
 
 impl Log {
+    /// How much there is to compact, if there is anything. `cleaned_to` is where the last run ended, if
+    /// there was one.
+    pub fn compaction_need(
+        &self,
+        cleaned_to: Option<i64>,
+        now_ms: i64,
+    ) -> Result<Option<CompactionNeed>> {
+        if !self.config.cleanup_policy.compact || self.offline || self.segments.len() < 2 {
+            return Ok(None);
+        }
+        let bound = self.first_uncleanable(now_ms)?;
+        let first_dirty = self.first_dirty(cleaned_to, bound);
+        let mut need = CompactionNeed {
+            dirty_bytes: 0,
+            total_bytes: 0,
+            delay_ms: self.compaction_delay_ms(first_dirty, now_ms)?,
+            ratio_min: self.config.min_cleanable_dirty_ratio,
+        };
+        for (segment, next_base) in self.whole_segments(bound) {
+            need.total_bytes += segment.bytes();
+            if next_base > first_dirty {
+                need.dirty_bytes += segment.bytes();
+            }
+        }
+        Ok((need.dirty_bytes > 0).then_some(need))
+    }
+
     /// What there is to compact, if it is enough: more than `min.cleanable.dirty.ratio`, or older than
     /// `max.compaction.lag.ms`. `cleaned_to` is where the last run ended, if there was one.
     pub fn plan_compaction(
@@ -15,37 +42,33 @@ impl Log {
         cleaned_to: Option<i64>,
         now_ms: i64,
     ) -> Result<Option<Compaction>> {
-        if !self.config.cleanup_policy.compact || self.offline {
+        let need = self.compaction_need(cleaned_to, now_ms)?;
+        if !need.is_some_and(|need| need.is_enough()) {
             return Ok(None);
         }
         let bound = self.first_uncleanable(now_ms)?;
-        let first_dirty = match cleaned_to {
-            Some(offset) if offset <= bound => offset.max(self.log_start),
-            // The log was cut since, or the checkpoint is another log's.
-            Some(_) | None => self.log_start,
-        };
-        let sources = self.sources(bound);
-        let Some(last) = sources.last() else { return Ok(None) };
-        if last.next_base <= first_dirty {
-            return Ok(None);
-        }
-        let overdue = self.is_overdue(first_dirty, bound, now_ms)?;
         let mut aborted = Vec::new();
         for segment in self.segments.range(..bound).map(|(_, segment)| segment) {
             aborted.extend(segment.aborted()?);
         }
-        let compaction = Compaction {
+        Ok(Some(Compaction {
             disk: Arc::clone(&self.disk),
             directory: self.directory.clone(),
             config: Arc::clone(&self.config),
-            sources,
-            first_dirty,
+            sources: self.sources(bound),
+            first_dirty: self.first_dirty(cleaned_to, bound),
             aborted,
             last_batches: self.producers.last_batches(),
             truncations: self.truncations,
-        };
-        let enough = overdue || compaction.dirty_ratio() > self.config.min_cleanable_dirty_ratio;
-        Ok(enough.then_some(compaction))
+        }))
+    }
+
+    fn first_dirty(&self, cleaned_to: Option<i64>, bound: i64) -> i64 {
+        match cleaned_to {
+            Some(offset) if offset <= bound => offset.max(self.log_start),
+            // The log was cut since, or the checkpoint is another log's.
+            Some(_) | None => self.log_start,
+        }
     }
 
     /// Segments from here on are left alone: the active one, what is not stable or not yet on disk,
@@ -65,11 +88,13 @@ impl Log {
         Ok(bound)
     }
 
-    /// Whole segments before `bound`.
-    fn sources(&self, bound: i64) -> Vec<Source> {
+    /// Closed segments before `bound`, each with the offset at which the next one begins.
+    fn whole_segments(&self, bound: i64) -> impl Iterator<Item = (&Segment, i64)> {
         let bases = self.segments.keys().skip(1).copied();
-        let whole =
-            self.segments.values().zip(bases).take_while(|(_, next_base)| *next_base <= bound);
+        self.segments.values().zip(bases).take_while(move |(_, next_base)| *next_base <= bound)
+    }
+
+    fn sources(&self, bound: i64) -> Vec<Source> {
         let source = |(segment, next_base): (&Segment, i64)| Source {
             base_offset: segment.base_offset(),
             next_base,
@@ -77,17 +102,22 @@ impl Log {
             bytes: segment.bytes(),
             index_bytes: segment.index_bytes(),
         };
-        whole.map(source).collect()
+        self.whole_segments(bound).map(source).collect()
     }
 
-    fn is_overdue(&self, first_dirty: i64, bound: i64, now_ms: i64) -> Result<bool> {
+    /// How long ago the oldest dirty record that is no longer being appended to had to be compacted.
+    fn compaction_delay_ms(&self, first_dirty: i64, now_ms: i64) -> Result<i64> {
         let lag_ms = self.config.max_compaction_lag_ms;
-        let from = self.floor_base(first_dirty);
-        if lag_ms == i64::MAX || from >= bound {
-            return Ok(false);
+        if lag_ms == i64::MAX {
+            return Ok(0);
         }
-        let segment = &self.segments[&from];
-        Ok(now_ms.saturating_sub(segment.age_timestamp()?) > lag_ms)
+        let from = self.floor_base(first_dirty);
+        let active = self.active().base_offset();
+        let mut oldest = i64::MAX;
+        for (_, segment) in self.segments.range(from..active.max(from)) {
+            oldest = oldest.min(segment.first_timestamp()?);
+        }
+        Ok(now_ms.saturating_sub(lag_ms).saturating_sub(oldest).max(0))
     }
 
     /// Puts compacted segments in place. False when the log was cut since: the files are removed by
@@ -98,7 +128,7 @@ impl Log {
                 |group: &Vec<i64>| group.iter().all(|base| log.segments.contains_key(base));
             if cleaned.truncations != log.truncations || !cleaned.groups.iter().all(present) {
                 for group in &cleaned.groups {
-                    log.discard_swap(group[0])?;
+                    discard(log.disk.as_ref(), &log.directory, group[0], SWAP_SUFFIX)?;
                 }
                 return Ok(false);
             }
@@ -118,14 +148,6 @@ impl Log {
         rename_all(self.disk.as_ref(), &self.directory, first, [SWAP_SUFFIX, ""])?;
         let segment = Segment::open(&self.place(first), &self.config, now_ms)?;
         self.segments.insert(first, segment);
-        Ok(())
-    }
-
-    fn discard_swap(&self, base_offset: i64) -> Result<()> {
-        for kind in crate::names::FileKind::SEGMENT {
-            let path = kind.path(&self.directory, base_offset);
-            self.remove_file(&crate::names::with_suffix(&path, SWAP_SUFFIX))?;
-        }
         Ok(())
     }
 }

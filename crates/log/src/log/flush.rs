@@ -95,7 +95,12 @@ impl Log {
         unflushed > 0
             && (unflushed >= self.config.flush_messages
                 || now_ms.saturating_sub(self.last_flush_ms) >= self.config.flush_ms
-                || self.recovery_point < self.active().base_offset())
+                || self.has_closed_unflushed())
+    }
+
+    /// True when a segment was closed since the last flush: what it holds should reach the disk soon.
+    pub fn has_closed_unflushed(&self) -> bool {
+        self.recovery_point < self.active().base_offset()
     }
 
     /// Collects what has to be synced to keep everything before the log end; `None` when nothing has.

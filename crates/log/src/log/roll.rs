@@ -72,7 +72,7 @@ impl Log {
 
 /// Part of `segment.jitter.ms`, differing between partitions and segments so that not all roll at once.
 fn jitter_ms(config: &crate::config::LogConfig, name: &str, base_offset: i64, now_ms: i64) -> i64 {
-    let most = config.segment_jitter_ms.min(config.segment_ms);
+    let most = config.segment_jitter_ms.min(config.roll_ms());
     if most <= 0 {
         return 0;
     }

@@ -231,6 +231,21 @@ impl Segment {
             || !self.can_hold(last_offset)
     }
 
+    /// The first batch's largest timestamp, or the file's time when there is none.
+    pub(crate) fn first_timestamp(&self) -> Result<i64> {
+        let first = match self.first_timestamp {
+            Some(first) => Some(first),
+            None => {
+                let first = Scan::headers(&self.records, 0, self.bytes).next()?;
+                first.map(|located| located.header.max_timestamp)
+            }
+        };
+        match first {
+            Some(first) if first >= 0 => Ok(first),
+            _ => self.records.modified_ms(),
+        }
+    }
+
     /// How long the segment has waited to be closed, at `now_ms` and before records with this timestamp.
     pub(crate) fn waited_ms(&mut self, now_ms: i64, timestamp: i64) -> Result<i64> {
         if self.first_timestamp.is_none() && self.bytes > 0 {
@@ -253,7 +268,7 @@ impl Segment {
         if self.bytes == 0 {
             return Ok(false);
         }
-        Ok(self.waited_ms(now_ms, timestamp)? > config.segment_ms.saturating_sub(self.jitter_ms))
+        Ok(self.waited_ms(now_ms, timestamp)? > config.roll_ms().saturating_sub(self.jitter_ms))
     }
 
     /// No more records will come: the time index gets its last entry, the indexes are cut to size.

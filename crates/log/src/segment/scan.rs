@@ -55,6 +55,11 @@ impl<'a> Scan<'a> {
         Scan::new(file, start, end, BATCH_SCAN_BYTES)
     }
 
+    /// Reads so many bytes at once.
+    pub(crate) fn in_pieces(self, piece_bytes: usize) -> Scan<'a> {
+        Scan { piece_bytes, ..self }
+    }
+
     fn new(file: &'a LazyFile, start: u64, end: u64, piece_bytes: usize) -> Scan<'a> {
         let buffer = Vec::new();
         Scan { file, position: start, end, buffer, buffer_position: start, piece_bytes }
