@@ -139,6 +139,11 @@ impl Call<'_> {
                     api::offset_for_leader_epoch::offset_for_leader_epoch(broker, caller, request);
                 self.reply(&answer.await)
             }
+            ApiKey::DescribeAcls => {
+                self.reply(&api::describe_acls::describe_acls(&self.read(reader)?))
+            }
+            ApiKey::CreateAcls => self.reply(&api::create_acls::create_acls(&self.read(reader)?)),
+            ApiKey::DeleteAcls => self.reply(&api::delete_acls::delete_acls(&self.read(reader)?)),
             ApiKey::DescribeConfigs => {
                 self.reply(&api::describe_configs::describe_configs(broker, &self.read(reader)?))
             }

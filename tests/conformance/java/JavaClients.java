@@ -27,6 +27,11 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.GroupState;
 import org.apache.kafka.common.TopicCollection;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.acl.AccessControlEntry;
+import org.apache.kafka.common.acl.AclBinding;
+import org.apache.kafka.common.acl.AclBindingFilter;
+import org.apache.kafka.common.acl.AclOperation;
+import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
@@ -38,10 +43,14 @@ import org.apache.kafka.common.errors.InvalidReplicationFactorException;
 import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.SecurityDisabledException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicIdException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.resource.PatternType;
+import org.apache.kafka.common.resource.ResourcePattern;
+import org.apache.kafka.common.resource.ResourceType;
 import org.apache.kafka.common.Uuid;
 
 /** The Java clients of Apache Kafka: Admin, KafkaProducer, KafkaConsumer with the classic group protocol. */
@@ -140,6 +149,13 @@ public final class JavaClients {
             Judge.expect(nodes.stream().anyMatch(node -> node.id() == controllerId()), "the controller among the nodes");
             Judge.expect(cluster.admin.describeFeatures().featureMetadata().get().finalizedFeatures().containsKey("metadata.version"),
                 "metadata.version among the finalized features");
+        });
+        judge.test("access rules need an authorizer", () -> {
+            var binding = new AclBinding(new ResourcePattern(ResourceType.TOPIC, "any", PatternType.LITERAL),
+                new AccessControlEntry("User:somebody", "*", AclOperation.READ, AclPermissionType.ALLOW));
+            Judge.refused(SecurityDisabledException.class, () -> cluster.admin.describeAcls(AclBindingFilter.ANY).values().get());
+            Judge.refused(SecurityDisabledException.class, () -> cluster.admin.createAcls(List.of(binding)).all().get());
+            Judge.refused(SecurityDisabledException.class, () -> cluster.admin.deleteAcls(List.of(AclBindingFilter.ANY)).all().get());
         });
         judge.test("log directories are described", () -> {
             String topic = cluster.create("directories", 1);

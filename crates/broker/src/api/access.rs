@@ -34,3 +34,6 @@ pub(crate) const CLUSTER_OPERATIONS: i32 = 1 << CREATE
     | 1 << DESCRIBE_CONFIGS
     | 1 << ALTER_CONFIGS
     | 1 << IDEMPOTENT_WRITE;
+
+/// What a request to change access rules is told.
+pub(crate) const NO_AUTHORIZER: &str = "No Authorizer is configured.";
