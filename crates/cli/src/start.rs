@@ -41,7 +41,7 @@ struct Options {
 }
 
 /// Runs the verb.
-pub(crate) fn start(arguments: &[String]) -> ExitCode {
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let options = match options(arguments) {
         Ok(options) => options,
         Err(error) => {
@@ -53,7 +53,7 @@ pub(crate) fn start(arguments: &[String]) -> ExitCode {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let outcome = if options.daemon { daemon(arguments) } else { run(&options) };
+    let outcome = if options.daemon { daemon(arguments) } else { serve(&options) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -102,7 +102,12 @@ fn configuration(options: &Options) -> Result<(ServerConfig, Vec<Notice>)> {
     let mut properties = match &options.file {
         None => Vec::new(),
         Some(file) => {
-            let text = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
+            let text = std::fs::read(file).map_err(|error| {
+                anyhow::anyhow!(
+                    "cannot read {file}\n  {error}\n  hint: name a file that exists, or none for a \
+                     broker with defaults on localhost:9092"
+                )
+            })?;
             parse(&String::from_utf8_lossy(&text))
         }
     };
@@ -111,7 +116,11 @@ fn configuration(options: &Options) -> Result<(ServerConfig, Vec<Notice>)> {
     }
     let (mut config, notices) = ServerConfig::new(properties).map_err(|invalid| {
         let told: Vec<String> = invalid.iter().map(ToString::to_string).collect();
-        anyhow::anyhow!("invalid configuration\n  {}", told.join("\n  "))
+        anyhow::anyhow!(
+            "invalid configuration\n  {}\n  hint: correct these values in the file or after \
+             --override; the names and defaults are Kafka's",
+            told.join("\n  ")
+        )
     })?;
     if options.file.is_none() {
         for (key, value) in EMBEDDED {
@@ -123,7 +132,7 @@ fn configuration(options: &Options) -> Result<(ServerConfig, Vec<Notice>)> {
     Ok((config, notices))
 }
 
-fn run(options: &Options) -> Result<()> {
+fn serve(options: &Options) -> Result<()> {
     let begun = std::time::Instant::now();
     tracing_subscriber::fmt()
         .with_env_filter(

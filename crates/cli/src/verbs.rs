@@ -1,0 +1,100 @@
+//! What `ottla` can do: the table of verbs, and `ottla --help`, which teaches it.
+
+use std::process::ExitCode;
+
+use crate::options::{KAFKA_VERSION, Stop, end};
+use crate::start;
+
+/// One verb.
+struct Verb {
+    name: &'static str,
+    /// What it does, in one line.
+    about: &'static str,
+    run: fn(&[String]) -> ExitCode,
+}
+
+const fn verb(name: &'static str, about: &'static str, run: fn(&[String]) -> ExitCode) -> Verb {
+    Verb { name, about, run }
+}
+
+/// All verbs, in the groups that the help shows.
+const GROUPS: &[(&str, &[Verb])] =
+    &[("Run a node", &[verb("start", "start a broker and its controller", start::run)])];
+
+/// Runs the verb that the arguments begin with.
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    let Some((name, rest)) = arguments.split_first() else { return start::run(&[]) };
+    match name.as_str() {
+        "-h" | "--help" | "help" => return end(Err(Stop::told(help()))),
+        "-V" | "--version" | "version" => {
+            let version = env!("CARGO_PKG_VERSION");
+            let told = format!("ottla {version} (protocol and tools of Kafka {KAFKA_VERSION})\n");
+            return end(Err(Stop::told(told)));
+        }
+        _ => {}
+    }
+    let mut verbs = GROUPS.iter().flat_map(|(_, verbs)| verbs.iter());
+    match verbs.find(|verb| verb.name == name) {
+        Some(verb) => (verb.run)(rest),
+        None => {
+            let error = format!(
+                "error: unknown verb {name}{}\n  hint: `ottla --help` lists the verbs\n",
+                nearest(name)
+            );
+            end(Err(Stop { out: String::new(), err: error, code: 2 }))
+        }
+    }
+}
+
+/// Names the verb that was meant, where a beginning or the name of Apache's script tells.
+fn nearest(name: &str) -> String {
+    let bare = name.trim_start_matches("kafka-").trim_end_matches(".sh").trim_end_matches(".bat");
+    let mut verbs = GROUPS.iter().flat_map(|(_, verbs)| verbs.iter());
+    let meant = verbs.find(|verb| !bare.is_empty() && verb.name.starts_with(bare));
+    meant.map(|verb| format!(", did you mean {}?", verb.name)).unwrap_or_default()
+}
+
+fn help() -> String {
+    let mut text = String::from(
+        "Ottla is Kafka in one binary: broker, controller and the classic tools.\n\n\
+         Usage: ottla                      start a node on localhost:9092, data under ./ottla-data\n       \
+         ottla VERB [OPTION]...     do one of the things below\n       \
+         ottla VERB --help          tell its options\n",
+    );
+    for (group, verbs) in GROUPS {
+        text.push_str(&format!("\n{group}\n"));
+        for verb in *verbs {
+            text.push_str(&format!("  {:<22}{}\n", verb.name, verb.about));
+        }
+    }
+    text.push_str(
+        "\nTools take the options of Apache Kafka's scripts: bin/kafka-topics.sh is `ottla topics`.\n\
+         \nTry\n  \
+         ottla start --override log.dirs=/tmp/ottla &\n  \
+         ottla topics --bootstrap-server localhost:9092 --create --topic first\n  \
+         ottla topics --bootstrap-server localhost:9092 --describe --topic first\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_lists_each_verb_once() {
+        let help = help();
+        for verb in GROUPS.iter().flat_map(|(_, verbs)| verbs.iter()) {
+            let rows =
+                help.lines().filter(|line| line.trim().starts_with(&format!("{} ", verb.name)));
+            assert_eq!(rows.count(), 1, "{}", verb.name);
+            assert!(verb.name.len() < 22, "{} is too long for its column", verb.name);
+        }
+    }
+
+    #[test]
+    fn a_script_name_leads_to_its_verb() {
+        assert_eq!(nearest("kafka-sta.sh"), ", did you mean start?");
+        assert_eq!(nearest("nonsense"), "");
+    }
+}
