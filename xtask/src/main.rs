@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask <verb>`, one module a verb.
 
+mod bench;
 mod conformance;
 mod generate;
 mod test;
@@ -23,6 +24,8 @@ enum Verb {
     Gen(generate::Options),
     /// Judge a fresh server through real clients
     Conformance(conformance::Options),
+    /// Measure Ottla beside Apache Kafka
+    Bench(bench::Options),
     /// Check arrows, sizes, names and purity
     Tidy,
     /// Check everything: format, lints, tests, real clients
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Gen(options) => generate::run(root, &options),
         Verb::Conformance(options) => conformance::run(root, &options),
+        Verb::Bench(options) => bench::run(root, &options),
         Verb::Tidy => tidy::run(root),
         Verb::Test(options) => test::run(root, &options),
     };
