@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 
 use crate::api::ProducerIds;
 use crate::caller::Connection;
+use crate::cleaner::{Cleaner, CleanerSettings};
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
@@ -47,6 +48,8 @@ pub struct Broker {
     pub(crate) fetch_sessions: Arc<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) groups: Arc<GroupCoordinators>,
+    /// Compacts logs.
+    pub cleaner: Cleaner,
     /// What was answered.
     pub requests: RequestMetrics,
     settings: ArcSwap<Settings>,
@@ -57,6 +60,13 @@ impl Broker {
     /// A broker that knows nothing of the cluster yet.
     #[must_use]
     pub fn new(parts: BrokerParts) -> Self {
+        let broker = Self::unconfigured(parts);
+        broker.configure();
+        broker
+    }
+
+    fn unconfigured(parts: BrokerParts) -> Self {
+        let cleaner = Cleaner::new(Arc::clone(&parts.partitions), Arc::clone(&parts.clock));
         Self {
             node_id: parts.node_id,
             cluster_id: parts.cluster_id,
@@ -67,6 +77,7 @@ impl Broker {
             fetch_sessions: Arc::new(FetchSessions::new(parts.settings.fetch_sessions_max)),
             producer_ids: ProducerIds::default(),
             groups: parts.groups,
+            cleaner,
             requests: RequestMetrics::default(),
             settings: ArcSwap::from_pointee(parts.settings),
             image: ArcSwap::from_pointee(MetadataImage::empty()),
@@ -85,6 +96,7 @@ impl Broker {
         if changes.configs.iter().any(|resource| resource.kind == ResourceType::Broker) {
             let file = self.settings().file.clone();
             self.settings.store(Arc::new(Settings::new(file, self.node_id, image)));
+            self.configure();
         }
         self.partitions.reconcile(changes, image, self.clock.now_ms());
         self.image.store(Arc::clone(image));
@@ -100,6 +112,14 @@ impl Broker {
             .collect();
         if !deleted.is_empty() {
             self.groups.topics_deleted(deleted);
+        }
+    }
+
+    /// Hands the settings that are in force to those who keep their own.
+    fn configure(&self) {
+        let settings = self.settings();
+        if let Err(error) = self.cleaner.configure(CleanerSettings::of(&settings)) {
+            tracing::error!(%error, "the log cleaner has too few threads");
         }
     }
 

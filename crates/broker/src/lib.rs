@@ -12,11 +12,13 @@
 //! - [`forward`]: the way to the controller
 //! - [`reply`]: what goes back
 //! - [`partition`], [`partitions`]: one partition, and all that this broker hosts
+//! - [`cleaner`]: compacts logs
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
 //! - [`metrics`], [`request_metrics`]: what all of this counted
 pub mod broker;
 pub mod caller;
+pub mod cleaner;
 pub mod fetch_session;
 pub mod forward;
 pub mod groups;

@@ -18,9 +18,12 @@ use crate::broker::Broker;
 use crate::caller::{Caller, Connection};
 use crate::reply::{Outcome, Piece};
 
+/// The memory that the elements of one request's arrays may take: most of a million partitions.
+const REQUEST_ELEMENT_BYTES_MAX: usize = 64 << 20;
+
 /// Answers one frame.
 pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame: Bytes) -> Outcome {
-    let mut reader = Reader::new(&frame);
+    let mut reader = Reader::bounded(&frame, REQUEST_ELEMENT_BYTES_MAX);
     let start = match decode_request_header(&mut reader) {
         Ok(start) => start,
         Err(error) => return Outcome::Close(error.to_string()),

@@ -105,6 +105,8 @@ impl Node {
             Arc::new(Registration::register(Arc::clone(&controller) as _, &identity).await?);
         follow(&controller, &broker, &registration, &limits).await;
         partitions.discard_unclaimed(world.clock.now_ms());
+        let threads = |error| StartError::new("cannot start the log cleaner's threads", error);
+        broker.cleaner.start().map_err(threads)?;
         registration.unfenced().await?;
         let listening = listening(&identity.advertised, &bound);
         let network = Network::serve(bound, &broker, &limits, &network_options(&config));
@@ -156,6 +158,7 @@ impl Node {
         let Self { upkeep, partitions, controller, registration, clock, broker, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
             upkeep.stop();
+            broker.cleaner.stop();
             controller.stop();
             partitions.shutdown(registration.epoch(), clock.now_ms());
             drop(broker);

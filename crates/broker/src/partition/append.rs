@@ -135,11 +135,12 @@ impl Partition {
 impl State {
     fn flush_is_due(&self) -> bool {
         let flush_messages = self.settings.log.flush_messages;
-        flush_messages < i64::MAX
-            && self
-                .log
-                .as_ref()
-                .is_some_and(|log| log.log_end_offset() - log.recovery_point() >= flush_messages)
+        self.log.as_ref().is_some_and(|log| {
+            // A closed segment goes to disk soon, so that a crash leaves little to recover.
+            log.has_closed_unflushed()
+                || (flush_messages < i64::MAX
+                    && log.log_end_offset() - log.recovery_point() >= flush_messages)
+        })
     }
 
     /// How many offsets open transactions hold back.

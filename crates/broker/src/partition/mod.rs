@@ -8,11 +8,12 @@
 //! - [`read`]: records out
 //! - [`offsets`]: look-ups by time and epoch, DeleteRecords
 //! - [`leadership`]: what the metadata says of the partition, followers, the high watermark
-//! - [`flush`]: the thread that waits for the disk
+//! - [`flush`]: the thread that waits for the disk; [`cleaning`]: one compaction at a time
 //! - [`settings`]: what a topic's configuration means for its partitions
 //! - [`counters`]: what happened, for metrics
 
 pub mod append;
+pub mod cleaning;
 pub mod counters;
 pub mod flush;
 pub mod leadership;
@@ -37,6 +38,7 @@ pub use read::{Fetch, Fetched};
 pub use settings::TopicSettings;
 
 use crate::waiters::Waiters;
+use cleaning::{Cleaning, CleaningTurn};
 use leadership::Leadership;
 
 /// Names a partition and everything about it that never changes.
@@ -62,6 +64,7 @@ pub struct Partition {
     counters: Counters,
     flusher: Flusher,
     flush_is_queued: AtomicBool,
+    cleaning: Cleaning,
 }
 
 #[derive(Debug)]
@@ -92,6 +95,7 @@ impl Partition {
             counters: Counters::default(),
             flusher,
             flush_is_queued: AtomicBool::new(false),
+            cleaning: Cleaning::default(),
         }
     }
 
@@ -182,8 +186,22 @@ impl Partition {
         self.state.lock().log.as_mut().map(work)
     }
 
-    /// Gives up the log: the partition is deleted or the broker stops. Whoever waits is woken.
+    /// The right to compact the log; `None` while somebody has it, and once the log is given up.
+    #[must_use]
+    pub fn begin_cleaning(&self) -> Option<CleaningTurn<'_>> {
+        self.cleaning.begin()
+    }
+
+    /// Whether somebody compacts the log.
+    #[must_use]
+    pub fn is_being_cleaned(&self) -> bool {
+        self.cleaning.is_running()
+    }
+
+    /// Gives up the log: the partition is deleted or the broker stops. Whoever waits is woken, and
+    /// whoever compacts it has stopped.
     pub fn take_log(&self) -> Option<Log> {
+        self.cleaning.end();
         let log = {
             let mut state = self.state.lock();
             state.leadership = Leadership::default();

@@ -219,6 +219,11 @@ impl Partitions {
         topics.values().flat_map(|topic| topic.online()).collect()
     }
 
+    /// Whether the metadata has claimed the logs from disk.
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.is_loaded.load(Ordering::Acquire)
+    }
+
     /// How many of our partitions have a log that could not be opened or failed since.
     #[must_use]
     pub fn offline_count(&self) -> usize {
