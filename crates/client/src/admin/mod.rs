@@ -36,6 +36,7 @@ pub use describe_topics::{PartitionDescription, TopicDescription};
 pub use features::{FeatureMetadata, FeatureRange, FeatureUpdate, FeatureUpgrade};
 pub use group_description::{GroupDescription, GroupMember, MemberPartitions};
 pub use group_offsets::{CommittedOffset, OffsetAndMetadata};
+pub(crate) use group_offsets::{fetch_offsets, fetched_offsets};
 pub use groups::{GroupListing, GroupsFilter, MemberToRemove};
 pub use log_dirs::{LogDirDescription, ReplicaLog};
 pub use offsets::{IsolationLevel, OffsetSpec, ResolvedOffset};

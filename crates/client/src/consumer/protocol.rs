@@ -5,11 +5,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use ottla_wire::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription};
+use ottla_wire::messages::{
+    consumer_protocol_assignment as assignment_message,
+    consumer_protocol_subscription as subscription_message,
+};
 use ottla_wire::{Message, Reader};
 
-use crate::topic_partition::TopicPartition;
+use crate::topic_partition::{TopicPartition, by_topic};
 
 /// What a member tells the leader of its group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +48,22 @@ pub fn subscription(bytes: &Bytes) -> Option<Subscription> {
     })
 }
 
+/// Writes a subscription.
+pub fn encode_subscription(subscription: &Subscription) -> Bytes {
+    let owned = by_topic(subscription.owned.iter().map(|key| (key.clone(), ())), |p, ()| p);
+    let message = ConsumerProtocolSubscription {
+        topics: subscription.topics.clone(),
+        user_data: subscription.user_data.clone(),
+        owned_partitions: owned
+            .into_iter()
+            .map(|(topic, partitions)| subscription_message::TopicPartition { topic, partitions })
+            .collect(),
+        generation_id: subscription.generation.unwrap_or(-1),
+        rack_id: subscription.rack_id.clone(),
+    };
+    encode(&message)
+}
+
 /// Reads an assignment; `None` if the bytes are none. No bytes at all are an empty assignment.
 pub fn assignment(bytes: &Bytes) -> Option<Vec<TopicPartition>> {
     if bytes.is_empty() {
@@ -60,6 +80,19 @@ pub fn assignment(bytes: &Bytes) -> Option<Vec<TopicPartition>> {
     Some(partitions)
 }
 
+/// Writes an assignment.
+pub fn encode_assignment(partitions: &[TopicPartition]) -> Bytes {
+    let topics = by_topic(partitions.iter().map(|key| (key.clone(), ())), |p, ()| p);
+    let message = ConsumerProtocolAssignment {
+        assigned_partitions: topics
+            .into_iter()
+            .map(|(topic, partitions)| assignment_message::TopicPartition { topic, partitions })
+            .collect(),
+        user_data: None,
+    };
+    encode(&message)
+}
+
 fn versioned<M: Message>(bytes: &Bytes) -> Option<M> {
     let mut reader = Reader::new(bytes);
     let version = reader.i16().ok()?;
@@ -67,4 +100,13 @@ fn versioned<M: Message>(bytes: &Bytes) -> Option<M> {
         return None;
     }
     M::decode(&mut reader, version.min(*M::VERSIONS.end())).ok()
+}
+
+fn encode<M: Message>(message: &M) -> Bytes {
+    let version = *M::VERSIONS.end();
+    let body = message.encode_to_bytes(version).expect("topic names are shorter than 250 bytes");
+    let mut bytes = BytesMut::with_capacity(2 + body.len());
+    bytes.put_i16(version);
+    bytes.put(body);
+    bytes.freeze()
 }

@@ -1,0 +1,138 @@
+//! Who a consumer is in its group, and leaving it.
+
+use ottla_wire::Message;
+use ottla_wire::messages::LeaveGroupRequest;
+use ottla_wire::messages::leave_group_request::MemberIdentity;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::cluster::{Cluster, Target};
+
+/// Who a consumer is in its group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupMetadata {
+    /// `group.id`.
+    pub group_id: String,
+    /// Its id, given by the coordinator; empty outside the group.
+    pub member_id: String,
+    /// The generation it is part of; -1 outside the group.
+    pub generation: i32,
+    /// `group.instance.id`.
+    pub instance_id: Option<String>,
+}
+
+/// Why a membership no longer holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::consumer) enum Doubt {
+    /// The group rebalances: join again, keeping the id.
+    Rebalance,
+    /// The coordinator forgot the member: its partitions are lost.
+    Lost,
+    /// Another member with the same `group.instance.id` took its place.
+    Fenced,
+    /// `max.poll.interval.ms` passed without a poll, so the member left.
+    PollTooLate,
+}
+
+/// What consumer and heartbeat share.
+pub(in crate::consumer) struct Membership {
+    state: Mutex<State>,
+}
+
+struct State {
+    metadata: GroupMetadata,
+    doubt: Option<Doubt>,
+    polled_at: Instant,
+}
+
+impl Membership {
+    pub(in crate::consumer) fn new(group_id: String, instance_id: Option<String>) -> Self {
+        let metadata =
+            GroupMetadata { group_id, member_id: String::new(), generation: -1, instance_id };
+        Self { state: Mutex::new(State { metadata, doubt: None, polled_at: Instant::now() }) }
+    }
+
+    pub(in crate::consumer) fn metadata(&self) -> GroupMetadata {
+        self.state.lock().metadata.clone()
+    }
+
+    pub(in crate::consumer) fn target(&self) -> Target {
+        Target::Group(self.state.lock().metadata.group_id.clone())
+    }
+
+    /// Notes a successful join.
+    pub(in crate::consumer) fn joined(&self, member_id: String, generation: i32) {
+        let mut state = self.state.lock();
+        state.metadata.member_id = member_id;
+        state.metadata.generation = generation;
+        state.doubt = None;
+    }
+
+    /// Notes that the member left.
+    pub(in crate::consumer) fn left(&self) {
+        self.joined(String::new(), -1);
+    }
+
+    /// Notes why the membership that `seen` tells of no longer holds; the gravest reason stays.
+    /// Word of a generation that is over says nothing of the present one.
+    pub(in crate::consumer) fn doubt(&self, seen: &GroupMetadata, doubt: Doubt) {
+        let mut state = self.state.lock();
+        if state.metadata != *seen {
+            return;
+        }
+        match doubt {
+            Doubt::Rebalance => {
+                state.doubt.get_or_insert(doubt);
+            }
+            Doubt::Lost | Doubt::Fenced | Doubt::PollTooLate => {
+                state.doubt = Some(doubt);
+                state.metadata.generation = -1;
+                if doubt != Doubt::Fenced {
+                    state.metadata.member_id.clear();
+                }
+            }
+        }
+    }
+
+    pub(in crate::consumer) fn doubted(&self) -> Option<Doubt> {
+        self.state.lock().doubt
+    }
+
+    pub(in crate::consumer) fn polled(&self) {
+        self.state.lock().polled_at = Instant::now();
+    }
+
+    pub(super) fn polled_at(&self) -> Instant {
+        self.state.lock().polled_at
+    }
+}
+
+/// Tells the coordinator that a dynamic member goes. Static members stay, so that a restart costs no rebalance.
+pub(in crate::consumer) async fn leave(cluster: &Cluster, metadata: &GroupMetadata, reason: &str) {
+    if metadata.instance_id.is_some() || metadata.member_id.is_empty() {
+        return;
+    }
+    let build = |version| {
+        let mut request = LeaveGroupRequest {
+            group_id: metadata.group_id.clone(),
+            ..LeaveGroupRequest::default()
+        };
+        // One member by its id before version 3, a list of them since.
+        if version < 3 {
+            request.member_id.clone_from(&metadata.member_id);
+        } else {
+            request.members.push(MemberIdentity {
+                member_id: metadata.member_id.clone(),
+                reason: Some(reason.to_owned()),
+                ..MemberIdentity::default()
+            });
+        }
+        request
+    };
+    let target = Target::Group(metadata.group_id.clone());
+    let versions = <LeaveGroupRequest as Message>::VERSIONS;
+    if let Err(error) = cluster.attempt(&target, &versions, &build, None).await {
+        // The session times out instead.
+        tracing::debug!(%error, group = %metadata.group_id, "could not leave the group");
+    }
+}
