@@ -214,6 +214,7 @@ impl Fetcher {
         positions: &mut Positions,
         config: &ConsumerConfig,
     ) -> Result<(), Error> {
+        let Asked { ask, version } = asked;
         let Some(reading) = positions.get_mut(&key).filter(|reading| reading.version == version)
         else {
             return Ok(());
