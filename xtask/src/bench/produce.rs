@@ -29,7 +29,7 @@ impl Acks {
 /// Topics are never used twice.
 static NEXT_TOPIC: AtomicU64 = AtomicU64::new(0);
 
-/// A fresh topic. Dropping the handle does not delete it.
+/// A fresh topic whose partitions all acknowledge, with a small record in each.
 pub fn fresh_topic(
     suite: &Suite,
     process: &Process,
@@ -44,6 +44,8 @@ pub fn fresh_topic(
         arguments.extend(["--config", config]);
     }
     suite.tools.load(&arguments)?;
+    let arguments = ["ack-all", "--bootstrap", process.bootstrap(), "--topic", &topic];
+    suite.tools.load(&[&arguments[..], &["--partitions", &partitions]].concat())?;
     Ok(topic)
 }
 
