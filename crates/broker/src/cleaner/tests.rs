@@ -14,9 +14,10 @@ use ottla_world::{Disk, OpenMode};
 use crate::partition::{Append, Partition};
 use crate::partitions::fixture::{Fixture, START_MS, config};
 
-const COMPACT: [(&str, &str); 3] = [
+const COMPACT: [(&str, &str); 4] = [
     ("cleanup.policy", "compact"),
     ("segment.bytes", "400"),
+    ("segment.index.bytes", "480"),
     ("min.cleanable.dirty.ratio", "0.01"),
 ];
 
@@ -132,7 +133,9 @@ async fn a_compacted_topic_keeps_the_last_of_each_key_and_remembers_how_far() {
 #[tokio::test]
 async fn the_policy_is_switched_while_the_topic_lives() {
     let mut fixture = Fixture::new();
-    fixture.create("t", 1, &[("segment.bytes", "400"), ("retention.ms", "1000")]);
+    let small = [("segment.bytes", "400"), ("segment.index.bytes", "480")];
+    fixture.create("t", 1, &small);
+    fixture.apply([config("t", "retention.ms", Some("1000"))]);
     write(&fixture, "t", 1, 20);
     assert!(!fixture.broker.cleaner.clean_once());
     fixture.apply([
