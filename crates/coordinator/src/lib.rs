@@ -1,6 +1,7 @@
-//! Pure. Decides consumer groups and their offsets: the `__consumer_offsets` side of Kafka.
+//! Pure. Decides consumer groups, their offsets, and transactions.
 //!
-//! One [`GroupCoordinator`] per partition of `__consumer_offsets`; it never sees the log, the network or a clock.
+//! One [`GroupCoordinator`] per partition of `__consumer_offsets`, one [`transaction::TransactionCoordinator`] per
+//! partition of `__transaction_state`; they never see the log, the network or a clock.
 //!
 //! # Layout
 //! - [`coordinator`]: the machine: requests in, decisions out, records applied
@@ -9,12 +10,14 @@
 //! - [`config`]: Kafka's configuration keys that concern groups
 //! - `group`: the classic protocol: join, sync, heartbeat, leave, expire, describe
 //! - `offsets`: committed offsets: commit, fetch, delete, expire
+//! - [`transaction`]: transactional ids, their producers and transactions
 pub mod config;
 pub mod coordinator;
 mod group;
 mod offsets;
 pub mod record;
 pub mod request;
+pub mod transaction;
 
 pub use config::Config;
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
@@ -22,7 +25,8 @@ pub use group::State;
 pub use record::{Record, RecordError};
 pub use request::{Body, Caller, DeletedTopic, Request, Response};
 
-/// The partition of `__consumer_offsets` that holds `group_id`, out of `partitions`.
+/// The partition of `__consumer_offsets` that holds `group_id`, out of `partitions`; with a transactional id, that of
+/// `__transaction_state`.
 ///
 /// The absolute value of Java's `String.hashCode`, modulo the number of partitions, as every client computes it.
 ///
@@ -30,7 +34,7 @@ pub use request::{Body, Caller, DeletedTopic, Request, Response};
 /// When `partitions` is not positive: the topic always has at least one.
 #[must_use]
 pub fn partition_for(group_id: &str, partitions: i32) -> i32 {
-    assert!(partitions > 0, "__consumer_offsets has at least one partition");
+    assert!(partitions > 0, "the topic has at least one partition");
     let hash = group_id
         .encode_utf16()
         .fold(0_i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)));

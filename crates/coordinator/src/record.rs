@@ -44,6 +44,8 @@ pub enum RecordError {
     Key { key_type: i16, source: DecodeError },
     #[error("value of version {version} for a key of type {key_type} is malformed")]
     Value { key_type: i16, version: i16, source: DecodeError },
+    #[error("no transaction is in state {status}")]
+    TransactionStatus { status: i8 },
 }
 
 impl Record {
@@ -122,16 +124,16 @@ fn group_key(group_id: &str) -> GroupMetadataKey {
     GroupMetadataKey { group: group_id.to_owned() }
 }
 
-fn split_number(bytes: &Bytes) -> Option<(i16, Bytes)> {
+pub(crate) fn split_number(bytes: &Bytes) -> Option<(i16, Bytes)> {
     let (number, _) = bytes.split_first_chunk::<2>()?;
     Some((i16::from_be_bytes(*number), bytes.slice(2..)))
 }
 
-fn decode_key<M: Message>(key_type: i16, body: &Bytes) -> Result<M, RecordError> {
+pub(crate) fn decode_key<M: Message>(key_type: i16, body: &Bytes) -> Result<M, RecordError> {
     M::decode_exact(body, KEY_VERSION).map_err(|source| RecordError::Key { key_type, source })
 }
 
-fn decode_value<M: Message>(
+pub(crate) fn decode_value<M: Message>(
     key_type: i16,
     value: Option<&Bytes>,
 ) -> Result<Option<M>, RecordError> {
@@ -143,7 +145,11 @@ fn decode_value<M: Message>(
     decoded.map(Some).map_err(|source| RecordError::Value { key_type, version, source })
 }
 
-fn encode<M: Message>(prefix: i16, version: i16, message: &M) -> Result<Bytes, EncodeError> {
+pub(crate) fn encode<M: Message>(
+    prefix: i16,
+    version: i16,
+    message: &M,
+) -> Result<Bytes, EncodeError> {
     let body = message.encode_to_bytes(version)?;
     let mut bytes = BytesMut::with_capacity(2 + body.len());
     bytes.put_i16(prefix);

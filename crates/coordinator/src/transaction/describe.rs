@@ -1,0 +1,126 @@
+//! DescribeTransactions and ListTransactions (KIP-664).
+//!
+//! List v1: a filter by duration (KIP-994).  v2: by a pattern of transactional ids (KIP-1152).
+
+use ottla_machine::{Decision, Millis, Token};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::describe_transactions_response::{TopicData, TransactionState};
+use ottla_wire::messages::list_transactions_response::TransactionState as Listing;
+use ottla_wire::messages::{ListTransactionsRequest, ListTransactionsResponse};
+use regex::{Regex, RegexBuilder};
+
+use super::coordinator::TransactionCoordinator;
+use super::request::Response;
+use super::state::{State, Transaction};
+
+/// How much memory a client's pattern may need when it is compiled.
+const PATTERN_BYTES_MAX: usize = 1 << 20;
+
+impl TransactionCoordinator {
+    pub(super) fn describe(&self, token: Token, transactional_id: String) -> Decision<Self> {
+        let described = if transactional_id.is_empty() {
+            failed(transactional_id, ErrorCode::InvalidRequest)
+        } else {
+            match self.find(&transactional_id) {
+                None => failed(transactional_id, ErrorCode::TransactionalIdNotFound),
+                Some(transaction) => description(transactional_id, transaction),
+            }
+        };
+        Decision::answer(token, Response::Described(described))
+    }
+
+    pub(super) fn list(
+        &self,
+        token: Token,
+        request: &ListTransactionsRequest,
+        now: Millis,
+    ) -> Decision<Self> {
+        let response = match Filter::new(request, now) {
+            Err(code) => ListTransactionsResponse { error_code: code.code(), ..Default::default() },
+            Ok(filter) => {
+                let matching = self
+                    .transactions
+                    .iter()
+                    .filter(|(id, transaction)| filter.matches(id, transaction));
+                let listing = |(id, transaction): (&String, &Transaction)| Listing {
+                    transactional_id: id.clone(),
+                    producer_id: transaction.producer_id,
+                    transaction_state: transaction.state.name().to_owned(),
+                    ..Listing::default()
+                };
+                ListTransactionsResponse {
+                    transaction_states: matching.map(listing).collect(),
+                    unknown_state_filters: filter.unknown_states,
+                    ..ListTransactionsResponse::default()
+                }
+            }
+        };
+        Decision::answer(token, Response::Listed(response))
+    }
+}
+
+fn failed(transactional_id: String, code: ErrorCode) -> TransactionState {
+    TransactionState { transactional_id, error_code: code.code(), ..TransactionState::default() }
+}
+
+fn description(transactional_id: String, transaction: &Transaction) -> TransactionState {
+    // What is decided is decided for these, until the markers are written.
+    let topics = transaction.partitions.iter().map(|(topic, partitions)| TopicData {
+        topic: topic.clone(),
+        partitions: partitions.iter().copied().collect(),
+        ..TopicData::default()
+    });
+    TransactionState {
+        transactional_id,
+        transaction_state: transaction.state.name().to_owned(),
+        transaction_timeout_ms: transaction.timeout_ms,
+        transaction_start_time_ms: transaction.started_at,
+        producer_id: transaction.producer_id,
+        producer_epoch: transaction.producer_epoch,
+        topics: topics.collect(),
+        ..TransactionState::default()
+    }
+}
+
+/// What ListTransactions asks for.
+struct Filter<'a> {
+    producer_ids: &'a [i64],
+    /// `None`: all. Some state was asked for, even if no such state exists.
+    states: Option<Vec<State>>,
+    unknown_states: Vec<String>,
+    /// Only transactions that began before.
+    began_before: Option<Millis>,
+    pattern: Option<Regex>,
+}
+
+impl<'a> Filter<'a> {
+    fn new(request: &'a ListTransactionsRequest, now: Millis) -> Result<Self, ErrorCode> {
+        let (known, unknown): (Vec<&String>, Vec<&String>) =
+            request.state_filters.iter().partition(|name| State::from_name(name).is_some());
+        let states = known.into_iter().filter_map(|name| State::from_name(name)).collect();
+        let pattern = request.transactional_id_pattern.as_deref().filter(|text| !text.is_empty());
+        Ok(Self {
+            producer_ids: &request.producer_id_filters,
+            states: (!request.state_filters.is_empty()).then_some(states),
+            unknown_states: unknown.into_iter().cloned().collect(),
+            began_before: (request.duration_filter >= 0)
+                .then(|| now.saturating_sub(request.duration_filter)),
+            pattern: pattern.map(compile).transpose()?,
+        })
+    }
+
+    fn matches(&self, transactional_id: &str, transaction: &Transaction) -> bool {
+        (self.producer_ids.is_empty() || self.producer_ids.contains(&transaction.producer_id))
+            && self.states.as_ref().is_none_or(|states| states.contains(&transaction.state))
+            && self.began_before.is_none_or(|before| transaction.started_at < before)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.is_match(transactional_id))
+    }
+}
+
+/// The pattern must match the whole id.
+fn compile(pattern: &str) -> Result<Regex, ErrorCode> {
+    RegexBuilder::new(&format!("^(?:{pattern})$"))
+        .size_limit(PATTERN_BYTES_MAX)
+        .build()
+        .map_err(|_| ErrorCode::InvalidRegularExpression)
+}
