@@ -92,6 +92,13 @@ impl Call<'_> {
                 let request = self.read(reader)?;
                 self.reply(&api::find_coordinator::find_coordinator(broker, caller, request).await)
             }
+            _ => return self.route_groups(reader).await,
+        })
+    }
+
+    async fn route_groups(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let (broker, caller) = (self.broker, self.caller);
+        Ok(match self.api {
             ApiKey::JoinGroup => {
                 self.reply(&api::join_group::join_group(broker, caller, self.read(reader)?).await)
             }
@@ -104,13 +111,6 @@ impl Call<'_> {
             ApiKey::SyncGroup => {
                 self.reply(&api::sync_group::sync_group(broker, caller, self.read(reader)?).await)
             }
-            _ => return self.route_admin(reader).await,
-        })
-    }
-
-    async fn route_admin(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
-        let (broker, caller) = (self.broker, self.caller);
-        Ok(match self.api {
             ApiKey::DescribeGroups => {
                 let request = self.read(reader)?;
                 self.reply(&api::describe_groups::describe_groups(broker, caller, request).await)
@@ -124,6 +124,13 @@ impl Call<'_> {
             ApiKey::OffsetDelete => self.reply(
                 &api::offset_delete::offset_delete(broker, caller, self.read(reader)?).await,
             ),
+            _ => return self.route_admin(reader).await,
+        })
+    }
+
+    async fn route_admin(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let (broker, caller) = (self.broker, self.caller);
+        Ok(match self.api {
             ApiKey::ApiVersions => {
                 let request = self.read(reader)?;
                 self.reply(&api::api_versions::api_versions(broker, caller, &request))
