@@ -42,3 +42,4 @@ pub use log::{
 pub use names::TopicPartition;
 pub use ottla_wire::records::TimestampType;
 pub use producers::ActiveProducer;
+pub use producers::verification::{Verification, VerificationGuard, Verifying};

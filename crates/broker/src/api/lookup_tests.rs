@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_log::AppendOrigin;
+use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use ottla_wire::messages::describe_log_dirs_request::DescribableLogDirTopic;
@@ -34,6 +34,7 @@ fn put(fixture: &Fixture, topic: &str, records: Bytes) {
         required_acks: 1,
         now_ms: START_MS,
         transaction_version: 0,
+        verification: Verification::NotRequired,
     };
     fixture.partition(topic, 0).append(records, append).expect("appended");
 }

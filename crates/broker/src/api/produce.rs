@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use ottla_log::{AppendOrigin, Appended, Refusal};
+use ottla_log::{AppendOrigin, Appended, Refusal, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::Records;
 use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -92,6 +92,7 @@ pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) 
         required_acks: acks,
         now_ms,
         transaction_version: 0,
+        verification: Verification::NotRequired,
     };
     for entry in entries {
         let outcome = if !(-1..=1).contains(&acks) {

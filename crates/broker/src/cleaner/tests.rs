@@ -4,7 +4,7 @@ use std::io::IoSlice;
 use std::path::Path;
 
 use bytes::Bytes;
-use ottla_log::{AppendOrigin, Isolation, ReadOptions};
+use ottla_log::{AppendOrigin, Isolation, ReadOptions, Verification};
 use ottla_metadata::MetadataImage;
 use ottla_wire::messages::{ConfigRecord, MetadataRecord};
 use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
@@ -38,6 +38,7 @@ fn write(fixture: &Fixture, topic: &str, keys: usize, records: usize) {
             required_acks: 1,
             now_ms: START_MS,
             transaction_version: 0,
+            verification: Verification::NotRequired,
         };
         let record = keyed(&format!("k{}", number % keys), &format!("v{number}"));
         partition.append(record, append).expect("appended");

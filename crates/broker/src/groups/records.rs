@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ottla_coordinator::Record;
-use ottla_log::AppendOrigin;
+use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::records::{BatchBuilder, BatchOptions};
 
@@ -31,6 +31,7 @@ pub(super) fn append(
         required_acks: -1,
         now_ms,
         transaction_version: 0,
+        verification: Verification::NotRequired,
     };
     match partition.append(batch.freeze(), append) {
         Ok(appended) => Ok(appended.last_offset + 1),

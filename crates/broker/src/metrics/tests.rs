@@ -1,6 +1,6 @@
 //! What a scrape shows.
 
-use ottla_log::AppendOrigin;
+use ottla_log::{AppendOrigin, Verification};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
@@ -31,6 +31,7 @@ async fn a_scrape_adds_up_and_never_goes_back() {
         required_acks: 1,
         now_ms: START_MS,
         transaction_version: 0,
+        verification: Verification::NotRequired,
     };
     fixture.partition("a", 1).append(records.clone(), append).expect("appended");
     let text = scrape(&fixture);

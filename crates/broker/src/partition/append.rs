@@ -7,7 +7,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_log::{AppendError, AppendOrigin, Appended, LeaderAppend, Log, RecordError, Refusal};
+use ottla_log::{
+    AppendError, AppendOrigin, Appended, LeaderAppend, Log, RecordError, Refusal, Verification,
+    VerificationGuard, Verifying,
+};
 use ottla_wire::ErrorCode;
 
 use super::{Partition, State};
@@ -21,6 +24,8 @@ pub struct Append {
     pub now_ms: i64,
     /// Of the coordinator that writes a marker; 0 otherwise.
     pub transaction_version: i16,
+    /// Whether the first batch of a transaction must show that its coordinator knows of it.
+    pub verification: Verification,
 }
 
 /// Why records were not appended.
@@ -73,6 +78,7 @@ impl Partition {
             leader_epoch: state.leadership.leader_epoch(),
             now_ms: append.now_ms,
             transaction_version: append.transaction_version,
+            verification: append.verification,
         };
         let log = state.leader_log(broker_id).map_err(AppendFailure::of)?;
         let batches = validated.map_err(|refusal| AppendFailure::refused(refusal, log))?;
@@ -102,6 +108,41 @@ impl Partition {
             }
         }
         Ok(appended)
+    }
+
+    /// Whether a batch would be appended now; appends nothing.
+    ///
+    /// # Errors
+    /// What [`Partition::append`] would refuse it with.
+    pub fn would_append(&self, records: Bytes, append: Append) -> Result<(), AppendFailure> {
+        let validated = self.policy.load().validate(records, append.origin, append.now_ms);
+        let mut state = self.state.lock();
+        let options = LeaderAppend {
+            leader_epoch: state.leadership.leader_epoch(),
+            now_ms: append.now_ms,
+            transaction_version: append.transaction_version,
+            verification: append.verification,
+        };
+        let log = state.leader_log(self.identity.broker_id).map_err(AppendFailure::of)?;
+        let batches = validated.map_err(|refusal| AppendFailure::refused(refusal, log))?;
+        match log.would_append(&batches, options) {
+            Ok(()) => Ok(()),
+            Err(AppendError::Refused(refusal)) => Err(AppendFailure::refused(refusal, log)),
+            Err(AppendError::Fault(_)) => Err(AppendFailure::of(ErrorCode::KafkaStorageError)),
+        }
+    }
+
+    /// A guard for a producer that may be about to begin a transaction; `None` when it has begun.
+    ///
+    /// # Errors
+    /// Leadership errors, `KAFKA_STORAGE_ERROR`.
+    pub fn verify(
+        &self,
+        wanted: Verifying,
+        now_ms: i64,
+    ) -> Result<Option<VerificationGuard>, ErrorCode> {
+        let mut state = self.state.lock();
+        Ok(state.leader_log(self.identity.broker_id)?.verify(wanted, now_ms))
     }
 
     /// Whether everything below `offset` is as safe as `required_acks` asks: written to every in-sync

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ottla_log::AppendOrigin;
+use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::messages::{MetadataRecord, PartitionRecord};
 use ottla_world::Disk;
 use ottla_world::memory::Faults;
@@ -13,7 +13,13 @@ use super::*;
 use crate::partition::Append;
 
 fn append(required_acks: i16) -> Append {
-    Append { origin: AppendOrigin::Client, required_acks, now_ms: START_MS, transaction_version: 0 }
+    Append {
+        origin: AppendOrigin::Client,
+        required_acks,
+        now_ms: START_MS,
+        transaction_version: 0,
+        verification: Verification::NotRequired,
+    }
 }
 
 fn names(disk: &dyn Disk, path: &str) -> Vec<String> {

@@ -62,7 +62,12 @@ fn batch(options: BatchOptions, pairs: &[Pair]) -> Bytes {
 }
 
 fn append(log: &mut Log, origin: AppendOrigin, records: Bytes) -> i64 {
-    let options = LeaderAppend { leader_epoch: 0, now_ms: NOW, transaction_version: 0 };
+    let options = LeaderAppend {
+        leader_epoch: 0,
+        now_ms: NOW,
+        transaction_version: 0,
+        verification: crate::Verification::NotRequired,
+    };
     let appended = log.append(records, origin, options).unwrap();
     log.update_high_watermark(log.log_end_offset()).unwrap();
     appended.base_offset

@@ -5,7 +5,7 @@ use ottla_world::disk::{read_file, replace_file};
 use ottla_world::memory::MemoryDisk;
 
 use super::*;
-use crate::{AppendOrigin, LeaderAppend};
+use crate::{AppendOrigin, LeaderAppend, Verification};
 
 const NOW: i64 = 1_700_000_000_000;
 
@@ -26,7 +26,12 @@ fn append(log: &mut Log) {
     let mut builder = BatchBuilder::new(BatchOptions::default());
     builder.append(NOW, None, Some(b"value"), &[]).unwrap();
     let records: Bytes = builder.build().unwrap().freeze();
-    let options = LeaderAppend { leader_epoch: 0, now_ms: NOW, transaction_version: 0 };
+    let options = LeaderAppend {
+        leader_epoch: 0,
+        now_ms: NOW,
+        transaction_version: 0,
+        verification: Verification::NotRequired,
+    };
     log.append(records, AppendOrigin::Client, options).unwrap();
 }
 

@@ -8,7 +8,8 @@ use ottla_wire::records::{HEADER_BYTES, NO_PARTITION_LEADER_EPOCH, TimestampType
 use super::Log;
 use crate::append::{AppendOrigin, Refusal, ValidatedBatch, ValidatedBatches};
 use crate::error::{AppendError, Result};
-use crate::producers::{Check, ProducerAppend, RememberedBatch};
+use crate::producers::verification::Verifying;
+use crate::producers::{Check, ProducerAppend, RememberedBatch, Verification, VerificationGuard};
 use crate::segment::{AppendedBatch, Place};
 
 /// How to append as leader.
@@ -20,6 +21,8 @@ pub struct LeaderAppend {
     pub now_ms: i64,
     /// `transaction.version` of the coordinator that writes a marker (0, 1 or 2); 0 for anything else.
     pub transaction_version: i16,
+    /// Whether the first batch of a transaction must show a guard (KIP-890).
+    pub verification: Verification,
 }
 
 /// What an append did.
@@ -64,6 +67,30 @@ impl Log {
         }
     }
 
+    /// Whether one checked batch of a client or coordinator would be appended. Changes nothing.
+    ///
+    /// # Errors
+    /// What [`Log::append_as_leader`] would refuse it with.
+    pub fn would_append(
+        &self,
+        batches: &ValidatedBatches,
+        options: LeaderAppend,
+    ) -> std::result::Result<(), AppendError> {
+        self.require_online()?;
+        let mut batch = *batches.batches.first().expect("validation lets nothing empty through");
+        batch.header.base_offset = self.log_end;
+        match self.check_producer(&batch, batches.origin, options) {
+            Check::Append | Check::Duplicate(_) => Ok(()),
+            Check::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// A guard for a producer that may be about to begin a transaction here, to be shown with its first batch once the
+    /// transaction coordinator has confirmed it. `None`: its transaction is open already.
+    pub fn verify(&mut self, wanted: Verifying, now_ms: i64) -> Option<VerificationGuard> {
+        self.producers.verify(wanted, now_ms)
+    }
+
     /// Checks and appends: for coordinators and tests, where the lock does not matter.
     pub fn append(
         &mut self,
@@ -99,7 +126,7 @@ impl Log {
         let bytes = batches.bytes.len();
         self.check_segment_holds(bytes)?;
         if batch.header.has_producer_id() {
-            match self.check_producer(&batch, batches.origin, options.transaction_version) {
+            match self.check_producer(&batch, batches.origin, options) {
                 Check::Append => {}
                 Check::Duplicate(known) => return Ok(self.duplicate(&known)),
                 Check::Refused(refusal) => return Err(refusal.into()),
@@ -139,13 +166,14 @@ impl Log {
         &self,
         batch: &ValidatedBatch,
         origin: AppendOrigin,
-        transaction_version: i16,
+        options: LeaderAppend,
     ) -> Check {
         self.producers.check(&ProducerAppend {
             header: &batch.header,
             marker: batch.marker,
             origin,
-            transaction_version,
+            transaction_version: options.transaction_version,
+            verification: options.verification,
             partition: &self.name,
         })
     }

@@ -4,6 +4,7 @@ use ottla_wire::records::{BatchHeader, NO_PRODUCER_EPOCH};
 
 use super::Marker;
 use super::entry::{Producer, RememberedBatch};
+use super::verification::{Pending, Verification};
 use crate::append::{AppendOrigin, Refusal};
 
 /// A batch that wants to be appended.
@@ -15,6 +16,7 @@ pub(crate) struct ProducerAppend<'a> {
     pub(crate) origin: AppendOrigin,
     /// `transaction.version` of whoever writes a marker.
     pub(crate) transaction_version: i16,
+    pub(crate) verification: Verification,
     /// Names the partition in messages.
     pub(crate) partition: &'a str,
 }
@@ -30,7 +32,12 @@ pub(crate) enum Check {
     Refused(Refusal),
 }
 
-pub(super) fn check(known: Option<&Producer>, append: &ProducerAppend<'_>) -> Check {
+pub(super) fn check(
+    known: Option<&Producer>,
+    pending: Option<&Pending>,
+    is_verified: bool,
+    append: &ProducerAppend<'_>,
+) -> Check {
     if append.origin == AppendOrigin::Client
         && let Some(batch) = known.and_then(|producer| producer.find_duplicate(append.header))
     {
@@ -41,7 +48,8 @@ pub(super) fn check(known: Option<&Producer>, append: &ProducerAppend<'_>) -> Ch
     let checked = match append.marker {
         Some(marker) => check_marker(producer, append, &marker),
         None if append.header.is_control() => Ok(()),
-        None => check_data(producer, append),
+        None => check_open(producer, is_verified, append)
+            .and_then(|()| check_data(producer, pending, append)),
     };
     match checked {
         Ok(()) => Check::Append,
@@ -49,10 +57,30 @@ pub(super) fn check(known: Option<&Producer>, append: &ProducerAppend<'_>) -> Ch
     }
 }
 
-fn check_data(producer: &Producer, append: &ProducerAppend<'_>) -> Result<(), Refusal> {
+/// The coordinator must know of every transaction that is in the log: it writes the markers.
+fn check_open(
+    producer: &Producer,
+    is_verified: bool,
+    append: &ProducerAppend<'_>,
+) -> Result<(), Refusal> {
+    let header = append.header;
+    let is_open = producer.transaction_start.is_some() && producer.epoch == header.producer_epoch;
+    if !header.is_transactional() || is_open || is_verified {
+        return Ok(());
+    }
+    let message = "Record was not part of an ongoing transaction".to_owned();
+    Err(Refusal::new(ErrorCode::InvalidTxnState, message))
+}
+
+fn check_data(
+    producer: &Producer,
+    pending: Option<&Pending>,
+    append: &ProducerAppend<'_>,
+) -> Result<(), Refusal> {
     let header = append.header;
     check_epoch(producer, append, 0)?;
     if append.origin == AppendOrigin::Client {
+        check_first_sequence(producer, pending, append)?;
         check_sequence(producer, append)?;
     }
     if producer.transaction_start.is_some() && !header.is_transactional() {
@@ -114,6 +142,33 @@ fn check_epoch(
             append.header.producer_id, append.header.base_offset, append.partition
         ),
     ))
+}
+
+/// Of several batches that wait for the coordinator the first one must come first.
+fn check_first_sequence(
+    producer: &Producer,
+    pending: Option<&Pending>,
+    append: &ProducerAppend<'_>,
+) -> Result<(), Refusal> {
+    let Some(pending) = pending else { return Ok(()) };
+    let header = append.header;
+    let sequence = header.base_sequence;
+    let place = format_args!("offset {} in partition {}", header.base_offset, append.partition);
+    if pending.starts_at_zero && sequence != 0 && producer.last().is_none() {
+        return Err(out_of_order(format!(
+            "Invalid sequence number for producer {} at {place}: {sequence} (incoming seq. number). \
+             Expected sequence 0 for transactions v2 idempotent producer with no existing state.",
+            header.producer_id
+        )));
+    }
+    if sequence > pending.lowest_sequence {
+        return Err(out_of_order(format!(
+            "Out of order sequence number for producer {} at {place}: {sequence} (incoming seq. number), \
+             {} (earliest seen sequence)",
+            header.producer_id, pending.lowest_sequence
+        )));
+    }
+    Ok(())
 }
 
 fn check_sequence(producer: &Producer, append: &ProducerAppend<'_>) -> Result<(), Refusal> {

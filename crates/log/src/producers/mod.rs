@@ -6,12 +6,13 @@
 //!
 //! # Layout
 //! - `entry`: one producer; `check`: whether its next batch may be appended
-//! - `snapshot`: the `.snapshot` files
+//! - `snapshot`: the `.snapshot` files; [`verification`]: what lets a transaction begin here
 mod check;
 mod entry;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+pub mod verification;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use ottla_world::Disk;
 pub(crate) use check::{Check, ProducerAppend};
 use entry::Producer;
 pub(crate) use entry::RememberedBatch;
+pub use verification::{Verification, VerificationGuard};
+use verification::{Verifications, Verifying};
 
 use crate::error::{Error, Result};
 use crate::names::{DELETED_SUFFIX, FileKind, with_suffix};
@@ -58,6 +61,7 @@ pub(crate) struct Producers {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
     producers: HashMap<i64, Producer>,
+    verifications: Verifications,
     /// Open transactions: producer by first offset.
     ongoing: BTreeMap<i64, i64>,
     /// Ended transactions whose marker is above the high watermark: last offset by first offset.
@@ -82,6 +86,7 @@ impl Producers {
             disk,
             directory: directory.to_owned(),
             producers: HashMap::new(),
+            verifications: Verifications::default(),
             ongoing: BTreeMap::new(),
             unreplicated: BTreeMap::new(),
             snapshots,
@@ -148,14 +153,28 @@ impl Producers {
 
     fn forget(&mut self) {
         self.producers.clear();
+        self.verifications.clear();
         self.ongoing.clear();
         self.unreplicated.clear();
     }
 
     /// Whether the next batch of a producer may be appended; changes nothing.
     pub(crate) fn check(&self, append: &ProducerAppend<'_>) -> Check {
-        let known = self.producers.get(&append.header.producer_id);
-        check::check(known, append)
+        let producer_id = append.header.producer_id;
+        let known = self.producers.get(&producer_id);
+        let is_verified = match append.verification {
+            Verification::NotRequired => true,
+            Verification::Required(guard) => self.verifications.accepts(producer_id, guard),
+        };
+        check::check(known, self.verifications.of(producer_id), is_verified, append)
+    }
+
+    /// A guard for a producer that has no transaction open here.
+    pub(crate) fn verify(&mut self, wanted: Verifying, now_ms: i64) -> Option<VerificationGuard> {
+        if self.has_open_transaction(wanted.producer_id, wanted.producer_epoch) {
+            return None;
+        }
+        Some(self.verifications.begin(wanted, now_ms))
     }
 
     /// True when `producer_id` has a transaction open in this epoch.
@@ -175,6 +194,9 @@ impl Producers {
         self.end_offset = header.next_offset();
         if !header.has_producer_id() {
             return None;
+        }
+        if header.is_transactional() {
+            self.verifications.end(header.producer_id);
         }
         let producer = (self.producers.entry(header.producer_id))
             .or_insert_with(|| Producer::new(header.producer_id));
@@ -306,6 +328,7 @@ impl Producers {
         for producer_id in expired {
             self.producers.remove(&producer_id);
         }
+        self.verifications.expire(now_ms, self.expiration_ms);
     }
 
     /// Every producer, by id.

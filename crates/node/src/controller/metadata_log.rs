@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_log::{AppendOrigin, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions};
+use ottla_log::{
+    AppendOrigin, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions, Verification,
+};
 use ottla_metadata::Provenance;
 use ottla_metadata::config::ServerConfig;
 use ottla_wire::codec::Message;
@@ -221,7 +223,12 @@ impl MetadataLog {
         let validated = policy
             .validate(batch, AppendOrigin::RaftLeader, now_ms)
             .map_err(|refusal| LogError::Write(refusal.to_string()))?;
-        let append = LeaderAppend { leader_epoch: self.epoch, now_ms, transaction_version: 0 };
+        let append = LeaderAppend {
+            leader_epoch: self.epoch,
+            now_ms,
+            transaction_version: 0,
+            verification: Verification::NotRequired,
+        };
         self.log
             .append_as_leader(validated, append)
             .map_err(|error| LogError::Write(error.to_string()))?;

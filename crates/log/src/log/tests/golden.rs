@@ -92,7 +92,12 @@ fn appending_makes_kafkas_files() {
         let origin =
             if batch.is_control() { AppendOrigin::Coordinator } else { AppendOrigin::Client };
         let now_ms = batch.max_timestamp;
-        let options = LeaderAppend { leader_epoch: 0, now_ms, transaction_version: 2 };
+        let options = LeaderAppend {
+            leader_epoch: 0,
+            now_ms,
+            transaction_version: 2,
+            verification: crate::Verification::NotRequired,
+        };
         log.append(sent.freeze(), origin, options).unwrap();
     }
     log.close(NOW).unwrap();

@@ -17,7 +17,7 @@ use ottla_world::memory::MemoryDisk;
 
 use crate::{
     AppendError, AppendOrigin, Appended, Isolation, LeaderAppend, Log, LogConfig, OpenLog,
-    ReadOptions, Refusal,
+    ReadOptions, Refusal, Verification,
 };
 
 pub(super) const DIRECTORY: &str = "/data/topic-0";
@@ -80,7 +80,12 @@ pub(super) fn produced(
 }
 
 pub(super) fn leader(leader_epoch: i32) -> LeaderAppend {
-    LeaderAppend { leader_epoch, now_ms: NOW, transaction_version: 0 }
+    LeaderAppend {
+        leader_epoch,
+        now_ms: NOW,
+        transaction_version: 0,
+        verification: Verification::NotRequired,
+    }
 }
 
 pub(super) fn append(log: &mut Log, records: Bytes) -> Appended {

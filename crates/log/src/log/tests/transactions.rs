@@ -5,7 +5,7 @@ use ottla_wire::records::{BatchOptions, EndTransactionMarker};
 use ottla_world::memory::MemoryDisk;
 
 use super::*;
-use crate::AbortedTransaction;
+use crate::{AbortedTransaction, VerificationGuard, Verifying};
 
 fn transactional(producer_id: i64, base_sequence: i32) -> Bytes {
     let options = BatchOptions {
@@ -112,4 +112,65 @@ fn a_plain_batch_within_a_transaction_is_refused() {
     let marker = EndTransactionMarker { is_commit: true, coordinator_epoch: 0 };
     let control = marker.batch(1, 0, NOW).unwrap().freeze();
     assert_eq!(refused(&mut log, control).code, ErrorCode::InvalidRecord);
+}
+
+fn verifying(producer_epoch: i16, base_sequence: i32) -> Verifying {
+    Verifying { producer_id: 9, producer_epoch, base_sequence, starts_at_zero: true }
+}
+
+fn try_append(
+    log: &mut Log,
+    producer_epoch: i16,
+    base_sequence: i32,
+    guard: Option<VerificationGuard>,
+) -> Result<bool, ErrorCode> {
+    let options = BatchOptions {
+        producer_id: 9,
+        producer_epoch,
+        base_sequence,
+        is_transactional: true,
+        ..BatchOptions::default()
+    };
+    let verification = Verification::Required(guard);
+    let options = (batch_with(options, &[NOW]), LeaderAppend { verification, ..leader(0) });
+    match log.append(options.0, AppendOrigin::Client, options.1) {
+        Ok(appended) => Ok(appended.duplicate),
+        Err(AppendError::Refused(refusal)) => Err(refusal.code),
+        Err(AppendError::Fault(error)) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn a_transaction_begins_with_a_guard() {
+    let mut log = log_with(|_| {});
+    assert_eq!(try_append(&mut log, 0, 0, None), Err(ErrorCode::InvalidTxnState));
+    let guard = log.verify(verifying(0, 0), NOW);
+    assert!(guard.is_some());
+    assert_eq!(log.verify(verifying(0, 1), NOW), guard, "one question is enough");
+    assert_eq!(try_append(&mut log, 0, 1, guard), Err(ErrorCode::OutOfOrderSequenceNumber));
+    assert_eq!(try_append(&mut log, 0, 0, guard), Ok(false));
+    assert_eq!(try_append(&mut log, 0, 1, None), Ok(false), "the transaction is open");
+    assert_eq!(try_append(&mut log, 0, 1, None), Ok(true), "a duplicate");
+    assert_eq!(log.verify(verifying(0, 2), NOW), None);
+
+    let marker = EndTransactionMarker { is_commit: true, coordinator_epoch: 5 };
+    let records = marker.batch(9, 1, NOW).unwrap().freeze();
+    let options = LeaderAppend { transaction_version: 2, ..leader(0) };
+    log.append(records.clone(), AppendOrigin::Coordinator, options).unwrap();
+    assert_eq!(try_append(&mut log, 1, 0, guard), Err(ErrorCode::InvalidTxnState));
+    let next = log.verify(verifying(1, 0), NOW);
+    assert_ne!(next, guard);
+    // Its marker comes while the coordinator is asked: what it will say is of the past.
+    log.append(records, AppendOrigin::Coordinator, options).unwrap();
+    assert_eq!(try_append(&mut log, 1, 0, next), Err(ErrorCode::InvalidTxnState));
+}
+
+#[test]
+fn a_guard_keeps_the_first_batch_first_and_does_not_last() {
+    let mut log = log_with(|config| config.producer_id_expiration_ms = 1_000);
+    let guard = log.verify(verifying(0, 5), NOW);
+    assert_eq!(try_append(&mut log, 0, 5, guard), Err(ErrorCode::OutOfOrderSequenceNumber));
+    assert_eq!(log.verify(verifying(1, 0), NOW), guard, "a newer epoch takes over");
+    log.expire_producers(NOW + 1_000);
+    assert_eq!(try_append(&mut log, 1, 0, guard), Err(ErrorCode::InvalidTxnState));
 }
