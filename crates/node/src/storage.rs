@@ -13,6 +13,9 @@ use ottla_world::{Disk, Random};
 
 use crate::error::StartError;
 
+/// What to do about a directory that the disk refuses.
+const WRITABLE: &str = "check that the directory can be written to, or set log.dirs to another one";
+
 /// The directories, open and locked.
 #[derive(Debug)]
 pub struct Storage {
@@ -46,8 +49,10 @@ impl Storage {
         let mut found = Vec::new();
         for path in &paths {
             let directory = open(disk, path)?;
-            let properties = MetaProperties::read(disk.as_ref(), path)
-                .map_err(|error| StartError::directory_failed(path, &error))?;
+            let properties = MetaProperties::read(disk.as_ref(), path).map_err(|error| {
+                StartError::directory_failed(path, &error)
+                    .hint("restore meta.properties from a backup: it says whose records these are")
+            })?;
             found.push((directory, properties));
         }
         let cluster_id = agreed_cluster(&found, node_id)?
@@ -77,15 +82,16 @@ impl Storage {
                 is_new |= properties.is_none();
                 complete
                     .write(disk.as_ref(), &path)
-                    .map_err(|error| StartError::directory_failed(&path, &error))?;
+                    .map_err(|error| StartError::directory_failed(&path, &error).hint(WRITABLE))?;
                 tracing::info!(path = %path.display(), cluster_id, node_id, "formatted log directory");
             }
             directories.push(OpenDirectory { directory, id });
         }
         let metadata_directory =
             config.text("metadata.log.dir").map_or_else(|| paths[0].clone(), PathBuf::from);
-        disk.create_dir_all(&metadata_directory)
-            .map_err(|error| StartError::directory_failed(&metadata_directory, &error))?;
+        disk.create_dir_all(&metadata_directory).map_err(|error| {
+            StartError::directory_failed(&metadata_directory, &error).hint(WRITABLE)
+        })?;
         Ok(Self { directories, cluster_id, metadata_directory, is_new })
     }
 }
@@ -126,8 +132,7 @@ fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<LogDirectory, StartError> {
                 "another process uses it; stop that one, or set log.dirs to another directory",
             )
         } else {
-            failed
-                .hint("check that the directory can be written to, or set log.dirs to another one")
+            failed.hint(WRITABLE)
         }
     })
 }

@@ -6,30 +6,41 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use ottla_broker::{Broker, Connection, Outcome};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::budget::{Budget, Share};
+use super::inbox::{Inbox, Next, poll_once};
 use super::outbox::Outbox;
 
-/// How much is asked of the socket at a time when no large request is expected.
-const READ_BYTES: usize = 16 * 1024;
+/// How much room is made at once for a request that was announced but has not arrived.
+const RESERVE_BYTES_MAX: usize = 1 << 20;
 
 /// Answers are written once they reach this size, even while more requests wait to be handled.
 const OUTBOX_BYTES: usize = 256 * 1024;
+
+/// While others wait for room in memory, a request that holds room has to arrive at this pace.
+const PACE_BYTES: usize = 16 * 1024;
+const PACE: Duration = Duration::from_secs(1);
+
+/// The API whose requests are kept in memory while they wait: their records are what waits.
+const PRODUCE: [u8; 2] = ottla_wire::ApiKey::Produce.number().to_be_bytes();
 
 /// What all connections of a listener share.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub request_bytes_max: usize,
     pub idle: Duration,
+    /// The first file descriptor that no connection may have.
+    pub first_kept: u64,
     pub budget: Budget,
     /// Becomes true when the node stops: connections finish what they have begun.
     pub stopping: watch::Receiver<bool>,
@@ -59,6 +70,8 @@ pub(super) async fn serve(
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::UnexpectedEof => End::Closed,
+            // Its answers were not taken for as long as it may be idle.
+            io::ErrorKind::TimedOut => End::Idle,
             _ => End::Failed(error.to_string()),
         },
     }
@@ -71,25 +84,31 @@ async fn run(
     mut terms: Terms,
 ) -> io::Result<End> {
     let mut buffer = BytesMut::new();
-    let mut outbox = Outbox::default();
+    let mut outbox = Outbox::new(terms.idle);
     loop {
         while let Some(length) = frame_length(&buffer) {
             let length = match usize::try_from(length) {
                 Ok(length) if length <= terms.request_bytes_max => length,
                 _ => return Ok(End::Refused(oversized(length, terms.request_bytes_max))),
             };
-            let share = match take_share(&mut outbox, stream, &terms, length).await? {
-                Some(share) => share,
-                None => return Ok(End::Closed),
+            // What fits the read buffer is not counted: small requests never wait behind large ones,
+            // and a large one has to have begun before room is held for it.
+            let begun = (4 + length).min(READ_BYTES);
+            if let Some(end) = fill(stream, &mut buffer, begun, &mut terms).await? {
+                return Ok(end);
+            }
+            let share = match 4 + length > READ_BYTES {
+                true => Some(take_share(&mut outbox, stream, &terms, length).await?),
+                false => None,
             };
-            if !fill(stream, &mut buffer, 4 + length, &mut terms).await? {
-                return Ok(End::Closed);
+            if let Some(end) = fill(stream, &mut buffer, 4 + length, &mut terms).await? {
+                return Ok(end);
             }
             buffer.advance(4);
             let frame = buffer.split_to(length).freeze();
-            let outcome = answer(broker, connection, frame, &mut outbox, stream).await?;
-            drop(share);
-            match outcome {
+            let holds_records = frame.starts_with(&PRODUCE);
+            let handling = pin!(broker.handle(connection, frame));
+            match answer(handling, (share, holds_records), &mut outbox, stream).await? {
                 Outcome::Reply { size, pieces } => outbox.push(size, pieces),
                 Outcome::Silent => {}
                 Outcome::Close(reason) => {
@@ -105,16 +124,13 @@ async fn run(
         if *terms.stopping.borrow() {
             return Ok(End::Closed);
         }
-        match next_bytes(stream, &mut buffer, &mut terms).await? {
+        let idle_at = Instant::now() + terms.idle;
+        match next_bytes(stream, &mut buffer, &mut terms, idle_at).await? {
             Next::Bytes => {}
-            Next::Idle => return Ok(End::Idle),
+            Next::Late => return Ok(End::Idle),
             Next::End => return Ok(End::Closed),
         }
     }
-}
-
-fn frame_length(buffer: &BytesMut) -> Option<i32> {
-    buffer.first_chunk::<4>().map(|prefix| i32::from_be_bytes(*prefix))
 }
 
 fn oversized(length: i32, most: usize) -> String {
@@ -127,88 +143,27 @@ async fn take_share(
     stream: &mut TcpStream,
     terms: &Terms,
     length: usize,
-) -> io::Result<Option<Share>> {
+) -> io::Result<Share> {
     let mut taking = pin!(terms.budget.take(length));
     if let Poll::Ready(share) = poll_once(taking.as_mut()).await {
-        return Ok(Some(share));
+        return Ok(share);
     }
     outbox.write(stream).await?;
-    Ok(Some(taking.await))
+    Ok(taking.await)
 }
 
 /// Has one frame answered. If the answer has to wait, earlier answers leave first.
-async fn answer(
-    broker: &Broker,
-    connection: &Arc<Connection>,
-    frame: Bytes,
+async fn answer<F: Future<Output = Outcome>>(
+    mut handling: Pin<&mut F>,
+    (share, holds_records): (Option<Share>, bool),
     outbox: &mut Outbox,
     stream: &mut TcpStream,
 ) -> io::Result<Outcome> {
-    let mut handling = pin!(broker.handle(connection, frame));
     if let Poll::Ready(outcome) = poll_once(handling.as_mut()).await {
         return Ok(outcome);
     }
+    // A long poll or a join may wait for minutes, and its request is small: others may have the room.
+    let _share = share.filter(|_| holds_records);
     outbox.write(stream).await?;
     Ok(handling.await)
-}
-
-async fn poll_once<F: Future>(mut future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
-    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
-}
-
-/// Reads until the buffer holds `needed` bytes; `false` when the peer went away or stalled.
-async fn fill(
-    stream: &mut TcpStream,
-    buffer: &mut BytesMut,
-    needed: usize,
-    terms: &mut Terms,
-) -> io::Result<bool> {
-    while buffer.len() < needed {
-        // The rest of a large request is read in place; its room was taken from the budget.
-        buffer.reserve((needed - buffer.len()).max(READ_BYTES.min(needed)));
-        match next_bytes(stream, buffer, terms).await? {
-            Next::Bytes => {}
-            Next::Idle | Next::End => return Ok(false),
-        }
-    }
-    Ok(true)
-}
-
-enum Next {
-    Bytes,
-    Idle,
-    End,
-}
-
-/// Waits for bytes and reads what is there. An empty buffer is allocated only once bytes wait.
-async fn next_bytes(
-    stream: &mut TcpStream,
-    buffer: &mut BytesMut,
-    terms: &mut Terms,
-) -> io::Result<Next> {
-    if buffer.is_empty() && buffer.capacity() < READ_BYTES {
-        *buffer = BytesMut::new();
-    }
-    loop {
-        let stopped = async {
-            let _ = terms.stopping.wait_for(|stopping| *stopping).await;
-        };
-        tokio::select! {
-            biased;
-            ready = stream.readable() => ready?,
-            () = stopped => return Ok(Next::End),
-            () = tokio::time::sleep(terms.idle) => return Ok(Next::Idle),
-        }
-        buffer.reserve(READ_BYTES);
-        match stream.try_read_buf(buffer) {
-            Ok(0) => return Ok(Next::End),
-            Ok(_) => return Ok(Next::Bytes),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if buffer.is_empty() {
-                    *buffer = BytesMut::new();
-                }
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }

@@ -4,6 +4,7 @@
 //! connection is closed at once. Without file descriptors accepting pauses and goes on.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -13,11 +14,15 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::connection::{End, Terms, serve};
 use super::endpoint::Endpoint;
 use super::limits::Limits;
 use crate::error::StartError;
+
+/// How often it is said that descriptors are short.
+const COMPLAINT_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long accepting pauses when the system refuses, for example for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -139,6 +144,7 @@ impl Network {
         let terms = Terms {
             request_bytes_max: options.request_bytes_max,
             idle: options.idle,
+            first_kept: super::descriptors::claim(),
             budget: super::budget::Budget::new(options.queued_bytes_max),
             stopping,
         };
@@ -172,6 +178,7 @@ async fn accept(bound: Bound, broker: Arc<Broker>, limits: Arc<Limits>, terms: T
     let Bound { endpoint, is_controller, listener, .. } = bound;
     let mut stopping = terms.stopping.clone();
     let mut connections = JoinSet::new();
+    let mut complaints = Complaints::default();
     loop {
         let next = tokio::select! {
             biased;
@@ -182,11 +189,15 @@ async fn accept(bound: Bound, broker: Arc<Broker>, limits: Arc<Limits>, terms: T
         let (stream, peer) = match next {
             Ok(next) => next,
             Err(error) => {
-                tracing::warn!(listener = endpoint.name, %error, "cannot accept a connection");
+                complaints.about(&endpoint, &error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
+        if u64::try_from(stream.as_raw_fd()).is_ok_and(|number| number >= terms.first_kept) {
+            complaints.about(&endpoint, &"the last file descriptors are kept for the logs");
+            continue;
+        }
         let address = canonical(peer.ip());
         let Some(place) = limits.enter(address) else {
             tracing::info!(listener = endpoint.name, %address, "too many connections from this address");
@@ -221,6 +232,26 @@ async fn accept(bound: Bound, broker: Arc<Broker>, limits: Arc<Limits>, terms: T
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// Says why connections are not taken, and not for each of them.
+#[derive(Default)]
+struct Complaints {
+    last: Option<Instant>,
+}
+
+impl Complaints {
+    fn about(&mut self, endpoint: &Endpoint, reason: &dyn std::fmt::Display) {
+        let now = Instant::now();
+        if self.last.is_none_or(|last| now.duration_since(last) >= COMPLAINT_PAUSE) {
+            self.last = Some(now);
+            tracing::warn!(
+                listener = endpoint.name, %reason,
+                "cannot take a connection; hint: raise the limit of open files (ulimit -n), \
+                 or lower max.connections"
+            );
+        }
+    }
 }
 
 /// Waits for room under `max.connections`, then for a connection.

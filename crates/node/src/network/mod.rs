@@ -5,11 +5,15 @@
 //! - `listener`: binding and accepting, with the limits on connections
 //! - [`limits`]: how many connections there may be
 //! - `connection`: one connection: frames in, answers out, in order
+//! - `inbox`: requests on their way in
 //! - `outbox`: answers on their way out
+//! - `descriptors`: how many of them connections may have
 //! - `budget`: the bound on requests in memory
 mod budget;
 mod connection;
+mod descriptors;
 pub mod endpoint;
+mod inbox;
 pub mod limits;
 mod listener;
 mod outbox;

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use ottla_broker::Piece;
 use ottla_log::FileSlice;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 /// Slices smaller than this are read into the write buffer: a second system call costs more.
 const SENDFILE_BYTES_MIN: usize = 16 * 1024;
@@ -19,12 +21,14 @@ const COPY_BYTES_MAX: usize = 4 * 1024;
 const SLICES_MAX: usize = 32;
 
 /// What waits to be written, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outbox {
     queue: VecDeque<Waiting>,
     /// Small pieces gathered since the last queued one.
     tail: BytesMut,
     len: usize,
+    /// How long the peer may take nothing.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -34,6 +38,11 @@ enum Waiting {
 }
 
 impl Outbox {
+    /// Empty. A peer that takes nothing for as long as `patience` is given up.
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { queue: VecDeque::new(), tail: BytesMut::new(), len: 0, patience }
+    }
+
     /// Bytes that wait.
     pub(super) fn len(&self) -> usize {
         self.len
@@ -59,6 +68,9 @@ impl Outbox {
     }
 
     /// Writes everything.
+    ///
+    /// # Errors
+    /// The connection has ended, or the peer takes nothing (`TimedOut`).
     pub(super) async fn write(&mut self, stream: &TcpStream) -> io::Result<()> {
         self.end_tail();
         while let Some(waiting) = self.queue.front() {
@@ -94,7 +106,7 @@ impl Outbox {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => break written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    stream.writable().await?;
+                    timeout(self.patience, stream.writable()).await??;
                 }
                 Err(error) => return Err(error),
             }
@@ -124,13 +136,12 @@ impl Outbox {
         let end = position + slice.len() as u64;
         while position < end {
             let left = usize::try_from(end - position).unwrap_or(usize::MAX);
-            let sent = stream
-                .async_io(Interest::WRITABLE, || {
-                    let from = file.as_fd().ok_or(io::ErrorKind::Unsupported)?;
-                    let mut offset = position;
-                    Ok(rustix::fs::sendfile(stream, from, Some(&mut offset), left)?)
-                })
-                .await?;
+            let sending = stream.async_io(Interest::WRITABLE, || {
+                let from = file.as_fd().ok_or(io::ErrorKind::Unsupported)?;
+                let mut offset = position;
+                Ok(rustix::fs::sendfile(stream, from, Some(&mut offset), left)?)
+            });
+            let sent = timeout(self.patience, sending).await??;
             if sent == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -45,6 +45,14 @@ pub enum DecodeError {
         /// How many bytes there are.
         remaining: usize,
     },
+    /// More elements than there is memory for.
+    #[error("{count} elements at offset {offset} take more memory than a message may")]
+    TooMuchMemory {
+        /// Where the count stands.
+        offset: usize,
+        /// The count.
+        count: usize,
+    },
     /// A string of more than 32767 bytes.
     #[error("string of {length} bytes at offset {offset} is too long")]
     StringTooLong {

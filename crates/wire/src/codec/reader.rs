@@ -18,6 +18,8 @@ const ELEMENTS_RESERVED_MAX: usize = 1024;
 pub struct Reader<'a> {
     source: &'a Bytes,
     rest: &'a [u8],
+    /// How many bytes of memory the elements of arrays may still take.
+    pub(super) element_bytes_left: usize,
 }
 
 macro_rules! fixed_width {
@@ -32,7 +34,14 @@ macro_rules! fixed_width {
 impl<'a> Reader<'a> {
     /// A reader at the start of `source`.
     pub fn new(source: &'a Bytes) -> Self {
-        Reader { source, rest: source }
+        Self::bounded(source, usize::MAX)
+    }
+
+    /// A reader for bytes of a stranger: the elements of all arrays together may take
+    /// `element_bytes_max` bytes of memory. Two bytes of a request can stand for a structure of a
+    /// hundred, so what was received does not bound what it becomes.
+    pub fn bounded(source: &'a Bytes, element_bytes_max: usize) -> Self {
+        Reader { source, rest: source, element_bytes_left: element_bytes_max }
     }
 
     /// How many bytes were not read yet.
@@ -145,6 +154,7 @@ impl<'a> Reader<'a> {
         let offset = self.offset();
         let Some(count) = self.length(flexible)? else { return Ok(None) };
         self.check_count(offset, count, element_bytes_min)?;
+        self.charge::<T>(offset, count)?;
         let mut elements = Vec::with_capacity(count.min(ELEMENTS_RESERVED_MAX));
         for _ in 0..count {
             elements.push(element(self)?);
@@ -194,9 +204,22 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Counts the memory of `count` elements.
+    pub(super) fn charge<T>(&mut self, offset: usize, count: usize) -> Result<(), DecodeError> {
+        let bytes = count.saturating_mul(size_of::<T>());
+        match self.element_bytes_left.checked_sub(bytes) {
+            Some(left) => {
+                self.element_bytes_left = left;
+                Ok(())
+            }
+            None => Err(DecodeError::TooMuchMemory { offset, count }),
+        }
+    }
+
     /// A reader of the next `length` bytes; this one goes on after them.
     pub(super) fn split_to(&mut self, length: usize) -> Result<Reader<'a>, DecodeError> {
-        Ok(Reader { source: self.source, rest: self.take(length)? })
+        let rest = self.take(length)?;
+        Ok(Reader { source: self.source, rest, element_bytes_left: self.element_bytes_left })
     }
 
     fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {

@@ -48,8 +48,11 @@ impl<'a> Reader<'a> {
             previous = Some(tag);
             let size = self.unsigned_varint()? as usize;
             let mut content = self.split_to(size)?;
-            if !read_known(tag, &mut content)? {
+            let is_known = read_known(tag, &mut content)?;
+            self.element_bytes_left = content.element_bytes_left;
+            if !is_known {
                 let data = content.rest();
+                self.charge::<RawTaggedField>(offset, 1)?;
                 unknown.push(RawTaggedField { tag, data });
             } else if content.remaining() > 0 {
                 let unread = content.remaining();

@@ -151,6 +151,28 @@ fn a_known_tag_is_read_within_its_size() {
 }
 
 #[test]
+fn elements_of_all_arrays_together_are_bounded() {
+    let words =
+        |reader: &mut Reader<'_>| reader.array(false, 1, |reader| reader.i8().map(i64::from));
+    let bytes = Bytes::from_static(&[0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 3, 2, 0, 1, 9, 1, 0]);
+    let read = |bytes_max| {
+        let mut reader = Reader::bounded(&bytes, bytes_max);
+        words(&mut reader)?;
+        words(&mut reader)?;
+        reader.unknown_tagged_fields()
+    };
+    let tagged = 2 * size_of::<RawTaggedField>();
+    assert_eq!(read(24 + tagged).map(|fields| fields.len()), Ok(2));
+    assert_eq!(read(23), Err(DecodeError::TooMuchMemory { offset: 6, count: 1 }));
+    assert_eq!(read(24 + tagged - 1), Err(DecodeError::TooMuchMemory { offset: 15, count: 1 }));
+    // What a tagged field reads counts as well.
+    let bytes = Bytes::from_static(&[1, 0, 6, 0, 0, 0, 2, 1, 2]);
+    let mut reader = Reader::bounded(&bytes, 16);
+    reader.tagged_fields(&mut |_, reader| words(reader).map(|_| true)).unwrap();
+    assert_eq!(reader.element_bytes_left, 0);
+}
+
+#[test]
 fn large_bytes_and_slots_are_chunks_of_their_own() {
     let large = Bytes::from(vec![7; 5000]);
     let mut writer = Writer::chunked();

@@ -1,0 +1,39 @@
+//! File descriptors: as many as the system allows, and some kept back from connections.
+//!
+//! The system gives out the lowest free number, so the number of an accepted socket tells how many
+//! are in use. The last ones are for the logs: a full house must not keep them from being written.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// An eighth of the descriptors is kept back, within these bounds.
+const KEPT_SHARE: u64 = 8;
+const KEPT_MIN: u64 = 16;
+const KEPT_MAX: u64 = 1024;
+
+/// Asks for as many descriptors as this process may have, as a JVM does, and returns the first
+/// number that no connection may have.
+pub fn claim() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum {
+        // Refused by some systems for an unlimited maximum; then what there is has to do.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    ceiling(limit)
+}
+
+fn ceiling(limit: u64) -> u64 {
+    limit.saturating_sub((limit / KEPT_SHARE).clamp(KEPT_MIN, KEPT_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_are_kept_back() {
+        for (limit, first) in [(8, 0), (64, 48), (1024, 896), (1 << 20, (1 << 20) - 1024)] {
+            assert_eq!(ceiling(limit), first);
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What arrives on a connection: one read for as many requests as it holds.
+//!
+//! The read buffer is allocated once bytes wait, and grows with the requests that a peer sends; an
+//! idle connection holds none. The timer and the stop signal are set up once for a connection and
+//! looked at only when something woke it, so that waiting for the next request costs nothing.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep};
+
+/// How much is asked of the socket at a time when no large request is expected.
+const READ_BYTES: usize = 16 * 1024;
+
+/// How much is asked for at most before a request's length is known.
+const READ_AHEAD_BYTES_MAX: usize = 128 * 1024;
+
+/// What waiting for bytes led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Bytes,
+    Idle,
+    /// The peer closed the connection, or the node stops.
+    End,
+}
+
+/// Bytes that arrived and are not handled yet.
+pub(super) struct Inbox {
+    buffer: BytesMut,
+    /// What the last requests suggest to ask for.
+    read_bytes: usize,
+    idle: Duration,
+    /// When the wait that goes on began.
+    quiet_since: Instant,
+    timer: Pin<Box<Sleep>>,
+    stopping: watch::Receiver<bool>,
+    stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Whether timer and stop signal know whom to wake.
+    is_armed: bool,
+}
+
+impl Inbox {
+    /// An empty inbox whose waits end after `idle`, and when `stopping` becomes true.
+    pub(super) fn new(idle: Duration, stopping: watch::Receiver<bool>) -> Self {
+        let mut signal = stopping.clone();
+        Self {
+            buffer: BytesMut::new(),
+            read_bytes: READ_BYTES,
+            idle,
+            quiet_since: Instant::now(),
+            timer: Box::pin(tokio::time::sleep(idle)),
+            stopping,
+            stopped: Box::pin(async move {
+                let _ = signal.wait_for(|stopping| *stopping).await;
+            }),
+            is_armed: false,
+        }
+    }
+
+    /// The length of the frame at the front, once it is known.
+    pub(super) fn frame_length(&self) -> Option<i32> {
+        self.buffer.first_chunk::<4>().map(|prefix| i32::from_be_bytes(*prefix))
+    }
+
+    /// Reads until the frame at the front, of this length, is there; `None` when the peer went away
+    /// or stalled. The frame comes without its length.
+    pub(super) async fn frame(
+        &mut self,
+        stream: &mut TcpStream,
+        length: usize,
+    ) -> io::Result<Option<Bytes>> {
+        let needed = 4 + length;
+        while self.buffer.len() < needed {
+            // The rest of a large request is read in place; its room was taken from the budget.
+            self.buffer.reserve(needed - self.buffer.len());
+            if self.read(stream).await? != Next::Bytes {
+                return Ok(None);
+            }
+        }
+        self.read_bytes = needed.clamp(READ_BYTES, READ_AHEAD_BYTES_MAX);
+        self.buffer.advance(4);
+        Ok(Some(self.buffer.split_to(length).freeze()))
+    }
+
+    /// Waits for bytes and reads what is there.
+    pub(super) async fn read(&mut self, stream: &mut TcpStream) -> io::Result<Next> {
+        loop {
+            if let Some(next) = self.ready(stream).await? {
+                return Ok(next);
+            }
+            if self.buffer.capacity() == self.buffer.len() {
+                self.buffer.reserve(self.read_bytes);
+            }
+            let read = pin!(stream.read_buf(&mut self.buffer));
+            match poll_once(read).await {
+                Poll::Ready(count) if count? == 0 => return Ok(Next::End),
+                Poll::Ready(_) => return Ok(Next::Bytes),
+                // Readiness was a false alarm.
+                Poll::Pending => {}
+            }
+        }
+    }
+
+    /// Waits until the socket has something to say: `None`, or why there is no more to wait for.
+    async fn ready(&mut self, stream: &TcpStream) -> io::Result<Option<Next>> {
+        let mut is_first = true;
+        poll_fn(|context| {
+            if let Poll::Ready(ready) = stream.poll_read_ready(context) {
+                return Poll::Ready(ready.map(|()| None));
+            }
+            let looks = !is_first || self.begin_waiting();
+            is_first = false;
+            if looks { self.look_around(context).map(|next| Ok(Some(next))) } else { Poll::Pending }
+        })
+        .await
+    }
+
+    /// The socket is empty. True when timer and stop signal have to be looked at: they wake the
+    /// connection once, and that may have been while it waited for something else.
+    fn begin_waiting(&mut self) -> bool {
+        if self.buffer.is_empty() {
+            self.buffer = BytesMut::new();
+        }
+        self.quiet_since = Instant::now();
+        !self.is_armed || self.timer.is_elapsed() || self.stopping.has_changed().unwrap_or(true)
+    }
+
+    fn look_around(&mut self, context: &mut Context<'_>) -> Poll<Next> {
+        self.is_armed = true;
+        if self.stopped.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Next::End);
+        }
+        while self.timer.as_mut().poll(context).is_ready() {
+            let deadline = self.quiet_since + self.idle;
+            if deadline <= Instant::now() {
+                return Poll::Ready(Next::Idle);
+            }
+            self.timer.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+/// Polls a future once, and gives it up if it is not ready.
+pub(super) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    async fn pair() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let peer = TcpStream::connect(listener.local_addr().expect("bound")).await;
+        (listener.accept().await.expect("a connection").0, peer.expect("a connection"))
+    }
+
+    #[tokio::test]
+    async fn frames_come_out_whole_however_they_arrive() {
+        let (mut stream, mut peer) = pair().await;
+        let (_stop, stopping) = watch::channel(false);
+        let mut inbox = Inbox::new(Duration::from_secs(60), stopping);
+        let large = vec![7; 300_000];
+        let sent = [&b"one"[..], b"", &large, b"last"];
+        let sending = async {
+            let mut bytes = Vec::new();
+            for frame in sent {
+                bytes.extend_from_slice(&u32::try_from(frame.len()).expect("small").to_be_bytes());
+                bytes.extend_from_slice(frame);
+            }
+            for piece in bytes.chunks(7_777) {
+                peer.write_all(piece).await.expect("written");
+            }
+            peer
+        };
+        let receiving = async {
+            let mut frames = Vec::new();
+            while frames.len() < sent.len() {
+                match inbox.frame_length() {
+                    Some(length) => {
+                        let length = usize::try_from(length).expect("a length");
+                        frames.extend(inbox.frame(&mut stream, length).await.expect("readable"));
+                    }
+                    None => {
+                        assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::Bytes);
+                    }
+                }
+            }
+            frames
+        };
+        let (peer, frames) = tokio::join!(sending, receiving);
+        assert_eq!(frames, sent);
+        drop(peer);
+        assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::End);
+    }
+
+    #[tokio::test]
+    async fn every_wait_ends_when_the_node_stops() {
+        let (mut stream, mut peer) = pair().await;
+        let (stop, stopping) = watch::channel(false);
+        let mut inbox = Inbox::new(Duration::from_secs(60), stopping);
+        peer.write_all(b"\0\0\0\x01").await.expect("written");
+        assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::Bytes);
+        assert!(poll_once(pin!(inbox.read(&mut stream))).await.is_pending());
+        // The signal comes while nobody waits for bytes.
+        stop.send(true).expect("received");
+        tokio::task::yield_now().await;
+        assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::End);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_wait_counts_from_its_own_beginning() {
+        let (mut stream, _peer) = pair().await;
+        let (_stop, stopping) = watch::channel(false);
+        let idle = Duration::from_secs(600);
+        let mut inbox = Inbox::new(idle, stopping);
+        assert!(poll_once(pin!(inbox.read(&mut stream))).await.is_pending());
+        // A request that took long is no silence of the peer.
+        tokio::time::advance(2 * idle).await;
+        let begun = Instant::now();
+        assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::Idle);
+        assert!(begun.elapsed() >= idle, "{:?}", begun.elapsed());
+    }
+}
