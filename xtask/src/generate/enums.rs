@@ -362,38 +362,25 @@ fn metadata_records(definitions: &[&Definition]) -> Result<String> {
     let mut text = format!(
         "{NOTICE}//! Records of `__cluster_metadata` and of the tiered storage's metadata topic.
         //!
-        //! A record is its API key and its version as variable-length integers, then the body.
-        //! In `__cluster_metadata` the version of this framing stands before them.
+        //! A record is the version of this framing, its API key and its version as variable-length
+        //! integers, then the body.
 
         use crate::codec::{{DecodeError, EncodeError, Message, Reader, Tree, Writer}};
         use bytes::Bytes;
 
-        /// The only version of the framing of `__cluster_metadata`.
+        /// The only version of the framing.
         const FRAME_VERSION: u32 = 1;\n"
     );
     let cluster = of_kind(definitions, "kafka-metadata", "metadata");
     let remote = of_kind(definitions, "kafka-storage", "metadata");
-    let read_frame = "let frame = reader.unsigned_varint()?;
-        if frame != FRAME_VERSION {
-            return Err(DecodeError::UnknownType { family: \"metadata frame version\", id: i64::from(frame) });
-        }";
-    let write_frame = "writer.unsigned_varint(FRAME_VERSION);";
-    metadata_enum(
-        &mut text,
-        ["MetadataRecord", "__cluster_metadata", read_frame, write_frame],
-        &cluster,
-    )?;
-    metadata_enum(
-        &mut text,
-        ["RemoteLogMetadataRecord", "__remote_log_metadata", "", ""],
-        &remote,
-    )?;
+    metadata_enum(&mut text, ["MetadataRecord", "__cluster_metadata"], &cluster)?;
+    metadata_enum(&mut text, ["RemoteLogMetadataRecord", "__remote_log_metadata"], &remote)?;
     Ok(text)
 }
 
 fn metadata_enum(
     text: &mut String,
-    [enumeration, topic, read_frame, write_frame]: [&str; 4],
+    [enumeration, topic]: [&str; 2],
     records: &[(i16, &Definition)],
 ) -> Result<()> {
     let suffix = if enumeration == "MetadataRecord" { "Record" } else { "" };
@@ -409,7 +396,10 @@ fn metadata_enum(
             /// Reads a record and the version it was written in.
             pub fn decode(bytes: &Bytes) -> Result<(Self, i16), DecodeError> {{
                 let mut reader = Reader::new(bytes);
-                {read_frame}
+                let frame = reader.unsigned_varint()?;
+                if frame != FRAME_VERSION {{
+                    return Err(DecodeError::UnknownType {{ family: \"metadata frame version\", id: i64::from(frame) }});
+                }}
                 let key = reader.unsigned_varint()?;
                 let version = reader.unsigned_varint()?;
                 // No schema has a version that does not fit, so the largest one is refused as it is.
@@ -427,7 +417,7 @@ fn metadata_enum(
             /// Writes the record with its framing.
             pub fn encode(&self, version: i16) -> Result<Bytes, EncodeError> {{
                 let mut writer = Writer::contiguous(128);
-                {write_frame}
+                writer.unsigned_varint(FRAME_VERSION);
                 writer.unsigned_varint(self.record_type() as u32);
                 writer.unsigned_varint(version as u32);
                 match self {{ {} }}

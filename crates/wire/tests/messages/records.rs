@@ -92,7 +92,7 @@ fn metadata_records() {
 fn remote_log_metadata_records() {
     for (schema, version, body) in bodies("kafka-storage", "metadata") {
         let number = schema.api_key.expect("records have numbers");
-        let bytes = Bytes::from([&[number as u8, version as u8][..], &body].concat());
+        let bytes = Bytes::from([&[1, number as u8, version as u8][..], &body].concat());
         let (record, read) = RemoteLogMetadataRecord::decode(&bytes).expect(&schema.name);
         assert_eq!((record.record_type(), record.name(), read), (number, &*schema.name, version));
         assert_eq!(record.encode(version), Ok(bytes));
