@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_machine::{Answer, Decision, Machine, Millis, Offset, Token};
 use ottla_wire::ErrorCode;
+use ottla_wire::messages::{OffsetCommitKey, OffsetCommitValue};
 
 use crate::config::Config;
 use crate::group::{Draft, Group, Member, State};
@@ -80,6 +81,10 @@ impl Machine for GroupCoordinator {
             Body::OffsetCommit(request) => self.commit_offsets(token, &caller, request, now),
             Body::OffsetFetch(request) => self.fetch_offsets(token, &caller, request),
             Body::OffsetDelete(request) => self.delete_offsets(token, request),
+            Body::TxnOffsetCommit(request) => {
+                self.commit_transactional_offsets(token, request, now)
+            }
+            Body::EndTransaction(ended) => self.end_transaction(token, ended),
             Body::ListGroups(request) => self.list_groups(token, &request),
             Body::DescribeGroups(request) => self.describe_groups(token, &caller, &request),
             Body::DeleteGroups(request) => self.delete_groups(token, &request),
@@ -111,10 +116,15 @@ impl Machine for GroupCoordinator {
     fn apply(&mut self, offset: Offset, record: &Record) {
         match record {
             Record::OffsetCommit { key, value } => {
-                if value.is_some() && !self.groups.contains_key(&key.group) {
-                    self.put_group(Group::empty(key.group.clone(), None));
-                }
+                self.expect_group(key, value.as_ref());
                 self.offsets.apply(offset, key, value.as_ref());
+            }
+            Record::TransactionalOffset { producer, key, value } => {
+                self.expect_group(key, value.as_ref());
+                self.offsets.apply_pending(offset, producer.producer_id, key, value.as_ref());
+            }
+            Record::EndTransaction(ended) => {
+                self.offsets.end_transaction(ended.producer.producer_id, ended.is_commit);
             }
             Record::GroupMetadata { key, value: Some(value) } => {
                 self.put_group(Group::from_record(key.group.clone(), value));
@@ -205,6 +215,13 @@ impl GroupCoordinator {
 
     pub(crate) fn next_check_after(&self, now: Millis) -> Millis {
         now.saturating_add(self.config.offsets_retention_check_interval_ms)
+    }
+
+    /// Who has offsets is a group, if only one without members.
+    fn expect_group(&mut self, key: &OffsetCommitKey, value: Option<&OffsetCommitValue>) {
+        if value.is_some() && !self.groups.contains_key(&key.group) {
+            self.put_group(Group::empty(key.group.clone(), None));
+        }
     }
 
     fn put_group(&mut self, group: Group) {

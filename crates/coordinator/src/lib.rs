@@ -23,7 +23,7 @@ pub use config::Config;
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
 pub use group::State;
 pub use record::{Record, RecordError};
-pub use request::{Body, Caller, DeletedTopic, Request, Response};
+pub use request::{Body, Caller, DeletedTopic, EndedTransaction, Request, Response};
 
 /// The partition of `__consumer_offsets` that holds `group_id`, out of `partitions`; with a transactional id, that of
 /// `__transaction_state`.

@@ -8,6 +8,10 @@ use ottla_wire::codec::{DecodeError, EncodeError, Message};
 use ottla_wire::messages::{
     GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue,
 };
+use ottla_wire::records::EndTransactionMarker;
+
+use crate::request::EndedTransaction;
+use crate::transaction::ProducerEpoch;
 
 /// Key type of commits from before Kafka 0.9; their keys and values read like today's.
 const LEGACY_OFFSET_COMMIT: i16 = 0;
@@ -28,6 +32,14 @@ pub enum Record {
     OffsetCommit { key: OffsetCommitKey, value: Option<OffsetCommitValue> },
     /// A group has this generation and these members, or is gone.
     GroupMetadata { key: GroupMetadataKey, value: Option<GroupMetadataValue> },
+    /// An offset of a transaction that has not ended.
+    TransactionalOffset {
+        producer: ProducerEpoch,
+        key: OffsetCommitKey,
+        value: Option<OffsetCommitValue>,
+    },
+    /// A control record: a transaction has ended.
+    EndTransaction(EndedTransaction),
     /// Something of another kind of group.
     Unknown { key: Bytes, value: Option<Bytes> },
 }
@@ -86,11 +98,28 @@ impl Record {
                 });
                 Ok((encode(OFFSET_COMMIT, KEY_VERSION, key)?, value.transpose()?))
             }
+            Self::TransactionalOffset { key, value, .. } => {
+                Self::OffsetCommit { key: key.clone(), value: value.clone() }.encode()
+            }
+            Self::EndTransaction(ended) => {
+                let marker = ended.marker();
+                let key = Bytes::copy_from_slice(&marker.control_type().key());
+                Ok((key, Some(marker.value())))
+            }
             Self::GroupMetadata { key, value } => {
                 let value = value.as_ref().map(|value| encode(GROUP_VERSION, GROUP_VERSION, value));
                 Ok((encode(GROUP_METADATA, KEY_VERSION, key)?, value.transpose()?))
             }
             Self::Unknown { key, value } => Ok((key.clone(), value.clone())),
+        }
+    }
+
+    /// The record as one of a transactional batch: an offset counts only when the transaction is committed.
+    #[must_use]
+    pub fn in_transaction(self, producer: ProducerEpoch) -> Self {
+        match self {
+            Self::OffsetCommit { key, value } => Self::TransactionalOffset { producer, key, value },
+            other => other,
         }
     }
 
@@ -113,6 +142,15 @@ impl Record {
 
     pub(crate) fn group_tombstone(group_id: &str) -> Self {
         Self::GroupMetadata { key: group_key(group_id), value: None }
+    }
+}
+
+impl EndedTransaction {
+    /// The control record that says so.
+    #[must_use]
+    pub fn marker(&self) -> EndTransactionMarker {
+        let Self { is_commit, coordinator_epoch, .. } = *self;
+        EndTransactionMarker { is_commit, coordinator_epoch }
     }
 }
 

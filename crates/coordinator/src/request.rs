@@ -10,8 +10,11 @@ use ottla_wire::messages::{
     HeartbeatRequest, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest,
     LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, OffsetCommitRequest,
     OffsetCommitResponse, OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest,
-    OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse,
+    OffsetFetchResponse, SyncGroupRequest, SyncGroupResponse, TxnOffsetCommitRequest,
+    TxnOffsetCommitResponse,
 };
+
+use crate::transaction::ProducerEpoch;
 
 /// One request and who sent it.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,11 +46,25 @@ pub enum Body {
     OffsetCommit(OffsetCommitRequest),
     OffsetFetch(OffsetFetchRequest),
     OffsetDelete(OffsetDeleteRequest),
+    TxnOffsetCommit(TxnOffsetCommitRequest),
+    /// A marker has come: offsets that a transaction has committed count from now on, or never.
+    EndTransaction(EndedTransaction),
     ListGroups(ListGroupsRequest),
     DescribeGroups(DescribeGroupsRequest),
     DeleteGroups(DeleteGroupsRequest),
     /// These topics are gone: so are their offsets. Asked of every coordinator when topics are deleted.
     TopicsDeleted(Vec<DeletedTopic>),
+}
+
+/// The end of a producer's transaction, as its marker tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedTransaction {
+    pub producer: ProducerEpoch,
+    pub is_commit: bool,
+    /// Of the transaction coordinator.
+    pub coordinator_epoch: i32,
+    /// `transaction.version` by which the transaction has ended; the log judges the epoch by it.
+    pub transaction_version: i16,
 }
 
 /// A topic that was deleted.
@@ -67,6 +84,8 @@ pub enum Response {
     OffsetCommit(OffsetCommitResponse),
     OffsetFetch(OffsetFetchResponse),
     OffsetDelete(OffsetDeleteResponse),
+    TxnOffsetCommit(TxnOffsetCommitResponse),
+    TransactionEnded,
     ListGroups(ListGroupsResponse),
     DescribeGroups(DescribeGroupsResponse),
     DeleteGroups(DeleteGroupsResponse),

@@ -75,7 +75,16 @@ impl Trial {
         let mut runner = Runner::new(GroupCoordinator::new(self.config.clone()), 10_000);
         for (offset, record) in (0..).zip(&self.log) {
             let (key, value) = record.encode().expect("records encode");
-            runner.replay(offset, &Record::decode(key, value).expect("records decode"));
+            // What a transaction's batch and a marker's are known by is not in their bytes.
+            let decoded = match record {
+                Record::EndTransaction(_) => record.clone(),
+                Record::TransactionalOffset { producer, .. } => {
+                    let decoded = Record::decode(key, value).expect("records decode");
+                    decoded.in_transaction(*producer)
+                }
+                _ => Record::decode(key, value).expect("records decode"),
+            };
+            runner.replay(offset, &decoded);
         }
         runner
     }

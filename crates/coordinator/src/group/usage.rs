@@ -2,7 +2,7 @@
 
 use ottla_machine::{Answer, Millis};
 use ottla_wire::ErrorCode;
-use ottla_wire::messages::OffsetCommitRequest;
+use ottla_wire::messages::{OffsetCommitRequest, TxnOffsetCommitRequest};
 
 use super::rebalance::{join_answer, join_refusal, sync_refusal};
 use super::{Group, Member, State};
@@ -42,6 +42,27 @@ impl Group {
             State::CompletingRebalance => Err(ErrorCode::RebalanceInProgress),
             State::Empty => Ok(None),
             State::PreparingRebalance | State::Stable => Ok(Some(member)),
+        }
+    }
+
+    /// Whether this commit may be done within a transaction. Producers of old versions name no member.
+    ///
+    /// # Errors
+    /// The error for every partition of the commit.
+    pub(crate) fn validate_transactional_commit(
+        &self,
+        request: &TxnOffsetCommitRequest,
+    ) -> Result<(), ErrorCode> {
+        let generation = request.generation_id_or_member_epoch;
+        let instance_id = request.group_instance_id.as_deref();
+        let names_nobody = generation < 0 && request.member_id.is_empty() && instance_id.is_none();
+        if names_nobody || generation < 0 && self.state == State::Empty {
+            return Ok(());
+        }
+        self.validate_member(&request.member_id, instance_id)?;
+        match generation == self.generation {
+            true => Ok(()),
+            false => Err(ErrorCode::IllegalGeneration),
         }
     }
 

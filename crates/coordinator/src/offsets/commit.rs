@@ -91,7 +91,7 @@ impl GroupCoordinator {
     }
 
     /// Kafka's limit counts Java characters, which are UTF-16 units.
-    fn is_too_large(&self, metadata: &str) -> bool {
+    pub(super) fn is_too_large(&self, metadata: &str) -> bool {
         let units_max = usize::try_from(self.config().offset_metadata_max_bytes).unwrap_or(0);
         metadata.len() > units_max && metadata.encode_utf16().count() > units_max
     }

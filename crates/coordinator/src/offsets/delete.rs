@@ -58,7 +58,10 @@ impl GroupCoordinator {
             .partitions
             .iter()
             .map(|partition| partition.partition_index)
-            .filter(|index| self.offsets().get(group_id, &topic.name, *index).is_some())
+            .filter(|index| {
+                self.offsets().get(group_id, &topic.name, *index).is_some()
+                    || self.offsets().pending().has(group_id, &topic.name, *index)
+            })
             .map(|index| Record::offset_tombstone(group_id, &topic.name, index))
     }
 

@@ -32,9 +32,10 @@ impl GroupCoordinator {
 
     /// Whether the group has no offsets left when these records are applied.
     fn expire_offsets_of(&self, group: &Group, now: Millis, records: &mut Vec<Record>) -> bool {
-        let Some(topics) = self.offsets().of_group(&group.id) else { return true };
+        let pending = self.offsets().pending();
+        let mut has_finished = pending.of_group(&group.id).next().is_none();
+        let Some(topics) = self.offsets().of_group(&group.id) else { return has_finished };
         let Some(expiry) = group.offset_expiry() else { return false };
-        let mut has_finished = true;
         for (topic, partitions) in topics {
             if group.is_subscribed_to(topic) {
                 has_finished = false;
@@ -44,7 +45,8 @@ impl GroupCoordinator {
                 if records.len() >= TOMBSTONES_MAX {
                     return false;
                 }
-                if self.is_expired(committed, expiry, now) {
+                let is_pending = pending.has(&group.id, topic, *partition);
+                if !is_pending && self.is_expired(committed, expiry, now) {
                     records.push(Record::offset_tombstone(&group.id, topic, *partition));
                 } else {
                     has_finished = false;

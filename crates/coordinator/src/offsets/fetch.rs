@@ -6,7 +6,6 @@
 //! A partition without a committed offset answers -1. A group that does not exist has committed nothing.
 
 use ottla_machine::{Decision, Token};
-use ottla_wire::Uuid;
 use ottla_wire::messages::offset_fetch_request::{
     OffsetFetchRequestGroup, OffsetFetchRequestTopics,
 };
@@ -15,6 +14,7 @@ use ottla_wire::messages::offset_fetch_response::{
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
 use ottla_wire::messages::{OffsetFetchRequest, OffsetFetchResponse};
+use ottla_wire::{ErrorCode, Uuid};
 
 use super::{Committed, Offsets};
 use crate::coordinator::GroupCoordinator;
@@ -31,11 +31,12 @@ impl GroupCoordinator {
         request: OffsetFetchRequest,
     ) -> Decision<Self> {
         let response = if caller.api_version < FIRST_VERSION_WITH_GROUPS {
-            let topics = self.offsets().fetch(one_group(request)).topics;
+            let stable = request.require_stable;
+            let topics = self.offsets().fetch(one_group(request), stable).topics;
             let topics = topics.into_iter().map(as_single_group).collect();
             OffsetFetchResponse { topics, ..OffsetFetchResponse::default() }
         } else {
-            let fetch = |group| self.offsets().fetch(group);
+            let fetch = |group| self.offsets().fetch(group, request.require_stable);
             let groups = request.groups.into_iter().map(fetch).collect();
             OffsetFetchResponse { groups, ..OffsetFetchResponse::default() }
         };
@@ -79,17 +80,35 @@ fn as_single_group(topic: OffsetFetchResponseTopics) -> OffsetFetchResponseTopic
 }
 
 impl Offsets {
-    fn fetch(&self, request: OffsetFetchRequestGroup) -> OffsetFetchResponseGroup {
-        let topics = match request.topics {
+    fn fetch(&self, request: OffsetFetchRequestGroup, stable: bool) -> OffsetFetchResponseGroup {
+        let group_id = &request.group_id;
+        let mut topics = match request.topics {
             Some(topics) => {
-                topics.into_iter().map(|topic| self.fetch_topic(&request.group_id, topic)).collect()
+                topics.into_iter().map(|topic| self.fetch_topic(group_id, topic)).collect()
             }
-            None => self.fetch_all(&request.group_id),
+            None => self.fetch_all(group_id),
         };
+        if stable {
+            self.hide_unstable(group_id, &mut topics);
+        }
         OffsetFetchResponseGroup {
             group_id: request.group_id,
             topics,
             ..OffsetFetchResponseGroup::default()
+        }
+    }
+
+    /// KIP-447: who must not read what a transaction may yet move has to come again.
+    fn hide_unstable(&self, group_id: &str, topics: &mut [OffsetFetchResponseTopics]) {
+        for topic in topics {
+            for partition in &mut topic.partitions {
+                if self.pending().has(group_id, &topic.name, partition.partition_index) {
+                    *partition = OffsetFetchResponsePartitions {
+                        error_code: ErrorCode::UnstableOffsetCommit.code(),
+                        ..response_partition(partition.partition_index, None)
+                    };
+                }
+            }
         }
     }
 

@@ -4,6 +4,8 @@ mod commit;
 mod delete;
 mod expire;
 mod fetch;
+mod pending;
+mod transactional;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +15,7 @@ use ottla_wire::messages::{OffsetCommitKey, OffsetCommitValue};
 
 use crate::coordinator::CommittedOffset;
 use crate::record::Record;
+use pending::PendingOffsets;
 
 /// What a group has committed for one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +33,29 @@ pub(crate) struct Committed {
     pub(crate) record_offset: Offset,
 }
 
+impl Committed {
+    fn new(record_offset: Offset, value: &OffsetCommitValue) -> Self {
+        Self {
+            offset: value.offset,
+            leader_epoch: value.leader_epoch,
+            metadata: value.metadata.clone(),
+            committed_at: value.commit_timestamp,
+            expires_at: Some(value.expire_timestamp).filter(|at| *at != -1),
+            topic_id: value.topic_id,
+            record_offset,
+        }
+    }
+}
+
 type ByPartition = BTreeMap<i32, Committed>;
 type ByTopic = BTreeMap<String, ByPartition>;
 
 /// Committed offsets by group, topic and partition.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Offsets(BTreeMap<String, ByTopic>);
+pub(crate) struct Offsets {
+    by_group: BTreeMap<String, ByTopic>,
+    pending: PendingOffsets,
+}
 
 impl Offsets {
     /// Takes in a record.
@@ -46,35 +66,57 @@ impl Offsets {
         value: Option<&OffsetCommitValue>,
     ) {
         let Some(value) = value else { return self.remove(key) };
-        let committed = Committed {
-            offset: value.offset,
-            leader_epoch: value.leader_epoch,
-            metadata: value.metadata.clone(),
-            committed_at: value.commit_timestamp,
-            expires_at: Some(value.expire_timestamp).filter(|at| *at != -1),
-            topic_id: value.topic_id,
-            record_offset,
-        };
-        self.0
-            .entry(key.group.clone())
-            .or_default()
-            .entry(key.topic.clone())
-            .or_default()
-            .insert(key.partition, committed);
+        let committed = Committed::new(record_offset, value);
+        self.insert((key.group.clone(), key.topic.clone(), key.partition), committed);
+    }
+
+    /// Takes in a record of a transaction that has not ended.
+    pub(crate) fn apply_pending(
+        &mut self,
+        record_offset: Offset,
+        producer_id: i64,
+        key: &OffsetCommitKey,
+        value: Option<&OffsetCommitValue>,
+    ) {
+        let Some(value) = value else { return };
+        self.pending.insert(producer_id, key, Committed::new(record_offset, value));
+    }
+
+    /// What a transaction has committed counts from now on, unless it was overtaken; or it never did.
+    pub(crate) fn end_transaction(&mut self, producer_id: i64, is_commit: bool) {
+        for (place, pending) in self.pending.end(producer_id) {
+            let (group_id, topic, partition) = &place;
+            let current = self.get(group_id, topic, *partition);
+            if is_commit
+                && current.is_none_or(|current| current.record_offset < pending.record_offset)
+            {
+                self.insert(place, pending);
+            }
+        }
+    }
+
+    /// Offsets of transactions that have not ended.
+    pub(crate) fn pending(&self) -> &PendingOffsets {
+        &self.pending
+    }
+
+    fn insert(&mut self, (group_id, topic, partition): (String, String, i32), offset: Committed) {
+        let topics = self.by_group.entry(group_id).or_default();
+        topics.entry(topic).or_default().insert(partition, offset);
     }
 
     /// What a group has committed, by topic and partition.
     pub(crate) fn of_group(&self, group_id: &str) -> Option<&ByTopic> {
-        self.0.get(group_id)
+        self.by_group.get(group_id)
     }
 
     pub(crate) fn get(&self, group_id: &str, topic: &str, partition: i32) -> Option<&Committed> {
-        self.0.get(group_id)?.get(topic)?.get(&partition)
+        self.by_group.get(group_id)?.get(topic)?.get(&partition)
     }
 
     /// Every offset of every group.
     pub(crate) fn iter(&self) -> impl Iterator<Item = CommittedOffset<'_>> {
-        self.0.iter().flat_map(|(group_id, topics)| {
+        self.by_group.iter().flat_map(|(group_id, topics)| {
             topics.iter().flat_map(move |(topic, partitions)| {
                 partitions.iter().map(move |(partition, committed)| CommittedOffset {
                     group_id,
@@ -88,15 +130,22 @@ impl Offsets {
 
     /// The records that remove every offset of a group.
     pub(crate) fn tombstones_of(&self, group_id: &str) -> impl Iterator<Item = Record> {
-        self.of_group(group_id).into_iter().flatten().flat_map(move |(topic, partitions)| {
+        let committed = self.of_group(group_id).into_iter().flatten();
+        let committed = committed.flat_map(move |(topic, partitions)| {
             partitions
                 .keys()
                 .map(move |partition| Record::offset_tombstone(group_id, topic, *partition))
-        })
+        });
+        let pending = self.pending.of_group(group_id);
+        let only_pending = pending
+            .filter(move |(topic, index)| self.get(group_id, topic, *index).is_none())
+            .map(move |(topic, index)| Record::offset_tombstone(group_id, topic, index));
+        committed.chain(only_pending)
     }
 
     fn remove(&mut self, key: &OffsetCommitKey) {
-        let Some(topics) = self.0.get_mut(&key.group) else { return };
+        self.pending.forget(key);
+        let Some(topics) = self.by_group.get_mut(&key.group) else { return };
         if let Some(partitions) = topics.get_mut(&key.topic) {
             partitions.remove(&key.partition);
             if partitions.is_empty() {
@@ -104,7 +153,7 @@ impl Offsets {
             }
         }
         if topics.is_empty() {
-            self.0.remove(&key.group);
+            self.by_group.remove(&key.group);
         }
     }
 }
