@@ -4,32 +4,23 @@
 //! their answers; a request that has to wait first lets the answers before it leave. An idle
 //! connection holds no buffers.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, BytesMut};
 use ottla_broker::{Broker, Connection, Outcome};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use super::budget::{Budget, Share};
-use super::inbox::{Inbox, Next, poll_once};
+use super::inbox::{Inbox, Next, READ_BYTES, poll_once};
 use super::outbox::Outbox;
-
-/// How much room is made at once for a request that was announced but has not arrived.
-const RESERVE_BYTES_MAX: usize = 1 << 20;
 
 /// Answers are written once they reach this size, even while more requests wait to be handled.
 const OUTBOX_BYTES: usize = 256 * 1024;
-
-/// While others wait for room in memory, a request that holds room has to arrive at this pace.
-const PACE_BYTES: usize = 16 * 1024;
-const PACE: Duration = Duration::from_secs(1);
 
 /// The API whose requests are kept in memory while they wait: their records are what waits.
 const PRODUCE: [u8; 2] = ottla_wire::ApiKey::Produce.number().to_be_bytes();
@@ -81,12 +72,12 @@ async fn run(
     stream: &mut TcpStream,
     broker: &Broker,
     connection: &Arc<Connection>,
-    mut terms: Terms,
+    terms: Terms,
 ) -> io::Result<End> {
-    let mut buffer = BytesMut::new();
+    let mut inbox = Inbox::new(terms.idle, terms.stopping.clone());
     let mut outbox = Outbox::new(terms.idle);
     loop {
-        while let Some(length) = frame_length(&buffer) {
+        while let Some(length) = inbox.frame_length() {
             let length = match usize::try_from(length) {
                 Ok(length) if length <= terms.request_bytes_max => length,
                 _ => return Ok(End::Refused(oversized(length, terms.request_bytes_max))),
@@ -94,18 +85,18 @@ async fn run(
             // What fits the read buffer is not counted: small requests never wait behind large ones,
             // and a large one has to have begun before room is held for it.
             let begun = (4 + length).min(READ_BYTES);
-            if let Some(end) = fill(stream, &mut buffer, begun, &mut terms).await? {
-                return Ok(end);
+            if let Err(next) = inbox.fill(stream, begun, None).await? {
+                return Ok(end(next, length));
             }
             let share = match 4 + length > READ_BYTES {
                 true => Some(take_share(&mut outbox, stream, &terms, length).await?),
                 false => None,
             };
-            if let Some(end) = fill(stream, &mut buffer, 4 + length, &mut terms).await? {
-                return Ok(end);
+            let budget = share.is_some().then_some(&terms.budget);
+            if let Err(next) = inbox.fill(stream, 4 + length, budget).await? {
+                return Ok(end(next, length));
             }
-            buffer.advance(4);
-            let frame = buffer.split_to(length).freeze();
+            let frame = inbox.take(length);
             let holds_records = frame.starts_with(&PRODUCE);
             let handling = pin!(broker.handle(connection, frame));
             match answer(handling, (share, holds_records), &mut outbox, stream).await? {
@@ -124,12 +115,21 @@ async fn run(
         if *terms.stopping.borrow() {
             return Ok(End::Closed);
         }
-        let idle_at = Instant::now() + terms.idle;
-        match next_bytes(stream, &mut buffer, &mut terms, idle_at).await? {
+        match inbox.read(stream).await? {
             Next::Bytes => {}
-            Next::Late => return Ok(End::Idle),
-            Next::End => return Ok(End::Closed),
+            next => return Ok(end(next, 0)),
         }
+    }
+}
+
+/// What it means that no more bytes come, for a connection that was at a request of this length.
+fn end(next: Next, length: usize) -> End {
+    match next {
+        Next::Bytes | Next::End => End::Closed,
+        Next::Idle => End::Idle,
+        Next::Slow => End::Refused(format!(
+            "a request of {length} bytes came too slowly while others waited for memory"
+        )),
     }
 }
 

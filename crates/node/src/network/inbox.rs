@@ -1,7 +1,6 @@
 //! What arrives on a connection: one read for as many requests as it holds.
 //!
-//! The read buffer is allocated once bytes wait, and grows with the requests that a peer sends; an
-//! idle connection holds none. The timer and the stop signal are set up once for a connection and
+//! The read buffer is allocated once bytes wait; an idle connection holds none. The timer and the stop signal are set up once for a connection and
 //! looked at only when something woke it, so that waiting for the next request costs nothing.
 
 use std::future::{Future, poll_fn};
@@ -14,19 +13,27 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, timeout};
+
+use super::budget::Budget;
 
 /// How much is asked of the socket at a time when no large request is expected.
-const READ_BYTES: usize = 16 * 1024;
+pub(super) const READ_BYTES: usize = 16 * 1024;
 
-/// How much is asked for at most before a request's length is known.
-const READ_AHEAD_BYTES_MAX: usize = 128 * 1024;
+/// How much room is made at once for a request that was announced but has not arrived.
+const RESERVE_BYTES_MAX: usize = 1 << 20;
+
+/// While others wait for room in memory, a request that holds room has to arrive at this pace.
+const PACE_BYTES: usize = 16 * 1024;
+const PACE: Duration = Duration::from_secs(1);
 
 /// What waiting for bytes led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Bytes,
     Idle,
+    /// Bytes come too slowly for the room that they were given.
+    Slow,
     /// The peer closed the connection, or the node stops.
     End,
 }
@@ -34,11 +41,9 @@ pub(super) enum Next {
 /// Bytes that arrived and are not handled yet.
 pub(super) struct Inbox {
     buffer: BytesMut,
-    /// What the last requests suggest to ask for.
-    read_bytes: usize,
     idle: Duration,
-    /// When the wait that goes on began.
-    quiet_since: Instant,
+    /// Since when nothing came; `None` until somebody waits.
+    quiet_since: Option<Instant>,
     timer: Pin<Box<Sleep>>,
     stopping: watch::Receiver<bool>,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -52,9 +57,8 @@ impl Inbox {
         let mut signal = stopping.clone();
         Self {
             buffer: BytesMut::new(),
-            read_bytes: READ_BYTES,
             idle,
-            quiet_since: Instant::now(),
+            quiet_since: None,
             timer: Box::pin(tokio::time::sleep(idle)),
             stopping,
             stopped: Box::pin(async move {
@@ -69,24 +73,46 @@ impl Inbox {
         self.buffer.first_chunk::<4>().map(|prefix| i32::from_be_bytes(*prefix))
     }
 
-    /// Reads until the frame at the front, of this length, is there; `None` when the peer went away
-    /// or stalled. The frame comes without its length.
-    pub(super) async fn frame(
+    /// Reads until the first `needed` bytes are there. Where they hold room in memory, `budget` says
+    /// whether others want it.
+    ///
+    /// # Errors
+    /// The connection failed; `Err(next)` inside: why no more bytes come.
+    pub(super) async fn fill(
         &mut self,
         stream: &mut TcpStream,
-        length: usize,
-    ) -> io::Result<Option<Bytes>> {
-        let needed = 4 + length;
+        needed: usize,
+        budget: Option<&Budget>,
+    ) -> io::Result<Result<(), Next>> {
+        if self.buffer.len() >= needed {
+            return Ok(Ok(()));
+        }
+        let mut paced = (Instant::now(), self.buffer.len());
         while self.buffer.len() < needed {
             // The rest of a large request is read in place; its room was taken from the budget.
-            self.buffer.reserve(needed - self.buffer.len());
-            if self.read(stream).await? != Next::Bytes {
-                return Ok(None);
+            self.buffer.reserve((needed - self.buffer.len()).min(RESERVE_BYTES_MAX));
+            if let Ok(read) = timeout(PACE, self.read(stream)).await {
+                match read? {
+                    Next::Bytes => {}
+                    next => return Ok(Err(next)),
+                }
+            }
+            if paced.0.elapsed() >= PACE {
+                let is_slow = self.buffer.len() - paced.1 < PACE_BYTES;
+                if is_slow && budget.is_some_and(Budget::is_wanted) {
+                    return Ok(Err(Next::Slow));
+                }
+                paced = (Instant::now(), self.buffer.len());
             }
         }
-        self.read_bytes = needed.clamp(READ_BYTES, READ_AHEAD_BYTES_MAX);
+        Ok(Ok(()))
+    }
+
+    /// Takes the frame of this length, which has arrived, without its length.
+    pub(super) fn take(&mut self, length: usize) -> Bytes {
+        self.quiet_since = None;
         self.buffer.advance(4);
-        Ok(Some(self.buffer.split_to(length).freeze()))
+        self.buffer.split_to(length).freeze()
     }
 
     /// Waits for bytes and reads what is there.
@@ -96,14 +122,12 @@ impl Inbox {
                 return Ok(next);
             }
             if self.buffer.capacity() == self.buffer.len() {
-                self.buffer.reserve(self.read_bytes);
+                self.buffer.reserve(READ_BYTES);
             }
-            let read = pin!(stream.read_buf(&mut self.buffer));
-            match poll_once(read).await {
-                Poll::Ready(count) if count? == 0 => return Ok(Next::End),
-                Poll::Ready(_) => return Ok(Next::Bytes),
-                // Readiness was a false alarm.
-                Poll::Pending => {}
+            // Pending: readiness was a false alarm.
+            if let Poll::Ready(count) = poll_once(pin!(stream.read_buf(&mut self.buffer))).await {
+                self.quiet_since = None;
+                return Ok(if count? == 0 { Next::End } else { Next::Bytes });
             }
         }
     }
@@ -128,7 +152,7 @@ impl Inbox {
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
         }
-        self.quiet_since = Instant::now();
+        self.quiet_since.get_or_insert_with(Instant::now);
         !self.is_armed || self.timer.is_elapsed() || self.stopping.has_changed().unwrap_or(true)
     }
 
@@ -138,7 +162,7 @@ impl Inbox {
             return Poll::Ready(Next::End);
         }
         while self.timer.as_mut().poll(context).is_ready() {
-            let deadline = self.quiet_since + self.idle;
+            let deadline = self.quiet_since.unwrap_or_else(Instant::now) + self.idle;
             if deadline <= Instant::now() {
                 return Poll::Ready(Next::Idle);
             }
@@ -189,7 +213,9 @@ mod tests {
                 match inbox.frame_length() {
                     Some(length) => {
                         let length = usize::try_from(length).expect("a length");
-                        frames.extend(inbox.frame(&mut stream, length).await.expect("readable"));
+                        let filled = inbox.fill(&mut stream, 4 + length, None).await;
+                        filled.expect("readable").expect("more comes");
+                        frames.push(inbox.take(length));
                     }
                     None => {
                         assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::Bytes);
@@ -227,8 +253,29 @@ mod tests {
         assert!(poll_once(pin!(inbox.read(&mut stream))).await.is_pending());
         // A request that took long is no silence of the peer.
         tokio::time::advance(2 * idle).await;
+        inbox.quiet_since = None;
         let begun = Instant::now();
         assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::Idle);
         assert!(begun.elapsed() >= idle, "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_request_is_given_up_only_where_others_want_its_room() {
+        let (mut stream, mut peer) = pair().await;
+        let (_stop, stopping) = watch::channel(false);
+        let idle = Duration::from_secs(600);
+        let mut inbox = Inbox::new(idle, stopping);
+        peer.write_all(b"\0\x10\0\0").await.expect("written");
+        let budget = Budget::new(1 << 20);
+        let _share = budget.take(1 << 20).await;
+        let begun = Instant::now();
+        let filled = inbox.fill(&mut stream, 1 << 20, Some(&budget)).await.expect("readable");
+        assert_eq!((filled, begun.elapsed() >= idle), (Err(Next::Idle), true));
+        let mut wanting = pin!(budget.take(1));
+        assert!(poll_once(wanting.as_mut()).await.is_pending());
+        inbox.quiet_since = None;
+        let begun = Instant::now();
+        let filled = inbox.fill(&mut stream, 1 << 20, Some(&budget)).await.expect("readable");
+        assert_eq!((filled, begun.elapsed() < 2 * PACE), (Err(Next::Slow), true));
     }
 }
