@@ -18,7 +18,7 @@ use ottla_wire::messages::{MetadataRecord, RequestBody};
 use ottla_world::{Clock, Random};
 use tokio::sync::oneshot;
 
-use super::metadata_log::{LogError, MetadataLog};
+use super::metadata_log::{Beginning, LogError, MetadataLog};
 use crate::error::StartError;
 
 /// Requests that may wait for the controller.
@@ -58,43 +58,15 @@ pub struct ControllerHandle {
 /// # Errors
 /// The log is damaged, or no thread can be started.
 pub fn start(
-    log: MetadataLog,
+    (log, beginning): (MetadataLog, Beginning),
     settings: Settings,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     failed: impl FnOnce(LogError) + Send + 'static,
 ) -> Result<(ControllerHandle, Arc<MetadataImage>), StartError> {
-    let mut runner = Runner::new(Controller::new(settings), PARKED_MAX);
-    let mut replayer = Replayer::default();
-    let damaged = |error: &dyn std::fmt::Display| {
-        StartError::new("cannot load the metadata log", error)
-            .hint("restore the log directory from a backup, or start with an empty one")
-    };
-    log.replay(|records, provenance| {
-        for (offset, record) in &records {
-            runner.replay(*offset, record);
-        }
-        let records = records.iter().map(|(_, record)| record);
-        replayer.batch(records, provenance).map_err(|error| error.to_string())?;
-        Ok(())
-    })
-    .map_err(|error| damaged(&error))?;
-    if let Some(fault) = runner.machine().fault() {
-        return Err(damaged(fault));
-    }
-    runner.loaded(log.end());
-    let image = Arc::new(replayer.image().clone());
+    let driver = Driver::load(log, beginning, settings, clock)?;
+    let image = Arc::new(driver.replayer.image().clone());
     let (queue, commands) = mpsc::sync_channel(QUEUE_MAX);
-    let driver = Driver {
-        runner,
-        log,
-        replayer,
-        clock,
-        waiting: HashMap::new(),
-        next_token: 0,
-        uncommitted: Vec::new(),
-        publish: None,
-    };
     let body = move || {
         if let Err(error) = driver.run(&commands) {
             failed(error);
@@ -169,10 +141,52 @@ struct Driver {
     next_token: u64,
     /// Batches that are appended and not synced.
     uncommitted: Vec<(Vec<MetadataRecord>, Provenance)>,
+    uncommitted_bytes: u64,
     publish: Option<Publish>,
 }
 
 impl Driver {
+    fn load(
+        mut log: MetadataLog,
+        beginning: Beginning,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let Beginning { image, next_offset } = beginning;
+        let mut runner = Runner::new(Controller::from_image(settings, image.clone()), PARKED_MAX);
+        runner.loaded(next_offset);
+        let mut replayer = Replayer::new(image);
+        let damaged = |error: &dyn std::fmt::Display| {
+            StartError::new("cannot load the metadata log", error)
+                .hint("restore the log directory from a backup, or start with an empty one")
+        };
+        let replayed = log.replay(next_offset, |records, provenance| {
+            for (offset, record) in &records {
+                runner.replay(*offset, record);
+            }
+            let records = records.iter().map(|(_, record)| record);
+            replayer.batch(records, provenance).map_err(|error| error.to_string())?;
+            Ok(())
+        });
+        let replayed_bytes = replayed.map_err(|error| damaged(&error))?;
+        if let Some(fault) = runner.machine().fault() {
+            return Err(damaged(fault));
+        }
+        runner.loaded(log.end());
+        log.committed(replayed_bytes, replayer.image(), clock.now_ms());
+        Ok(Self {
+            runner,
+            log,
+            replayer,
+            clock,
+            waiting: HashMap::new(),
+            next_token: 0,
+            uncommitted: Vec::new(),
+            uncommitted_bytes: 0,
+            publish: None,
+        })
+    }
+
     fn run(mut self, commands: &Receiver<Command>) -> Result<(), LogError> {
         loop {
             let mut next = self.wait(commands);
@@ -187,6 +201,7 @@ impl Driver {
                     Next::Due => {
                         let step = self.runner.tick(self.clock.now_ms());
                         self.take(step)?;
+                        self.log.clean(self.clock.now_ms())?;
                     }
                     Next::Nothing => break,
                 }
@@ -198,10 +213,12 @@ impl Driver {
 
     /// Waits for a command, or for the machine's next deadline.
     fn wait(&self, commands: &Receiver<Command>) -> Next {
-        let Some(at) = self.runner.next_deadline() else {
+        let now_ms = self.clock.now_ms();
+        let deadlines = [self.runner.next_deadline(), self.log.next_deadline(now_ms)];
+        let Some(at) = deadlines.into_iter().flatten().min() else {
             return commands.recv().map_or(Next::Command(Command::Stop), Next::Command);
         };
-        let left = u64::try_from(at.saturating_sub(self.clock.now_ms())).unwrap_or(0);
+        let left = u64::try_from(at.saturating_sub(now_ms)).unwrap_or(0);
         match commands.recv_timeout(Duration::from_millis(left)) {
             Ok(command) => Next::Command(command),
             Err(RecvTimeoutError::Timeout) => Next::Due,
@@ -243,7 +260,9 @@ impl Driver {
             let now_ms = self.clock.now_ms();
             let level = self.runner.machine().image().metadata_version();
             let level = level.unwrap_or(MetadataVersion::LATEST);
+            let before = self.log.bytes();
             let end = self.log.append(&records, |record| level.record_version(record), now_ms)?;
+            self.uncommitted_bytes += self.log.bytes().saturating_sub(before);
             self.runner.appended(end);
             let provenance =
                 Provenance { offset: end - 1, epoch: self.log.epoch(), timestamp_ms: now_ms };
@@ -269,6 +288,8 @@ impl Driver {
                 publish(&image, &delta);
             }
         }
+        let bytes = std::mem::take(&mut self.uncommitted_bytes);
+        self.log.committed(bytes, self.replayer.image(), self.clock.now_ms());
         let replies = self.runner.committed(self.log.end());
         self.reply(replies);
         Ok(())

@@ -1,7 +1,8 @@
 //! `__cluster_metadata-0`: the metadata log on disk, with Kafka's record schemas and batches.
 //!
 //! One batch a decision, so that a decision is in the log whole or not at all. Every append is
-//! synced before it counts. A new leader epoch begins with a LeaderChange control record.
+//! synced before it counts. A new leader epoch begins with a LeaderChange control record. What a
+//! snapshot holds need not be in the log any more.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,8 +11,8 @@ use bytes::Bytes;
 use ottla_log::{
     AppendOrigin, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions, Verification,
 };
-use ottla_metadata::Provenance;
 use ottla_metadata::config::ServerConfig;
+use ottla_metadata::{MetadataImage, Provenance, Replayer};
 use ottla_wire::codec::Message;
 use ottla_wire::messages::leader_change_message::Voter;
 use ottla_wire::messages::{LeaderChangeMessage, MetadataRecord};
@@ -19,6 +20,8 @@ use ottla_wire::records::{BatchBuilder, BatchOptions, Batches, ControlType, cont
 use ottla_world::Disk;
 
 use super::quorum_state::QuorumState;
+use super::snapshot::{Snapshot, SnapshotId};
+use super::snapshots::{SnapshotPolicy, Snapshots};
 use crate::error::StartError;
 
 /// The log's directory in `metadata.log.dir`.
@@ -28,7 +31,7 @@ pub const DIRECTORY: &str = "__cluster_metadata-0";
 const READ_BYTES: usize = 1024 * 1024;
 
 /// The most that one batch may hold when it is decompressed.
-const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+pub(super) const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The largest batch of metadata records, as Kafka has it.
 const APPEND_BYTES_MAX: i32 = 8 * 1024 * 1024;
@@ -43,15 +46,26 @@ pub enum LogError {
     Write(String),
 }
 
-/// The log and the epoch it is led in.
+/// The log, its snapshots, and the epoch it is led in.
 #[derive(Debug)]
 pub struct MetadataLog {
     log: Log,
+    snapshots: Snapshots,
     epoch: i32,
 }
 
+/// The image that a log begins with.
+#[derive(Debug)]
+pub struct Beginning {
+    /// Of a snapshot, or empty.
+    pub image: MetadataImage,
+    /// Where the records begin that the image does not hold.
+    pub next_offset: i64,
+}
+
 impl MetadataLog {
-    /// Opens the log, recovering what a crash cut off, and begins a new epoch for `node_id`.
+    /// Opens the log, recovering what a crash cut off, and begins a new epoch for `node_id`. Tells with
+    /// what to begin before [`MetadataLog::replay`].
     ///
     /// # Errors
     /// The directory can't be used, or the log is damaged.
@@ -60,7 +74,7 @@ impl MetadataLog {
         directory: &Path,
         config: &ServerConfig,
         (node_id, now_ms): (i32, i64),
-    ) -> Result<Self, StartError> {
+    ) -> Result<(Self, Beginning), StartError> {
         let directory = directory.join(DIRECTORY);
         let failed = |error: &dyn std::error::Error| {
             StartError::caused("cannot open the metadata log", error)
@@ -84,16 +98,20 @@ impl MetadataLog {
             now_ms,
         };
         let mut log = Log::open(Arc::clone(disk), options).map_err(|error| failed(&error))?;
+        let policy = SnapshotPolicy::of(config);
+        let (snapshots, newest) = Snapshots::load(disk, directory.clone(), policy, now_ms)
+            .map_err(|error| failed(&error))?;
+        let beginning = begin(&mut log, newest, now_ms).map_err(|error| failed(&error))?;
         let end = log.log_end_offset();
         log.update_high_watermark(end).map_err(|error| failed(&error))?;
         let state = QuorumState::read(disk.as_ref(), &directory).map_err(|error| failed(&error))?;
         let last = log.latest_epoch().unwrap_or(0).max(state.leader_epoch);
-        let mut metadata_log = Self { log, epoch: last + 1 };
+        let mut metadata_log = Self { log, snapshots, epoch: last + 1 };
         QuorumState { leader_id: node_id, leader_epoch: last + 1 }
             .write(disk.as_ref(), &directory)
             .map_err(|error| failed(&error))?;
         metadata_log.lead(node_id, now_ms).map_err(|error| failed(&error))?;
-        Ok(metadata_log)
+        Ok((metadata_log, beginning))
     }
 
     /// The epoch in which this node leads.
@@ -106,6 +124,24 @@ impl MetadataLog {
     #[must_use]
     pub fn end(&self) -> i64 {
         self.log.log_end_offset()
+    }
+
+    /// Where the log begins.
+    #[cfg(test)]
+    pub(super) fn start(&self) -> i64 {
+        self.log.log_start_offset()
+    }
+
+    /// Waits for the snapshot that is being written.
+    #[cfg(test)]
+    pub(super) fn finish_snapshot(&mut self) {
+        self.snapshots.finish();
+    }
+
+    /// Bytes of the log.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.log.size()
     }
 
     /// Appends a decision's records as one batch and returns the log's end.
@@ -145,15 +181,46 @@ impl MetadataLog {
         Ok(())
     }
 
-    /// Hands every batch of records to `replay`, in order, with where it ends.
+    /// Has a snapshot written when `bytes` more in the log, or the time, make it due.
+    pub fn committed(&mut self, bytes: u64, image: &MetadataImage, now_ms: i64) {
+        self.snapshots.committed(bytes, image, now_ms);
+    }
+
+    /// Drops snapshots that are not to be kept, and the log before those that are.
+    ///
+    /// # Errors
+    /// The disk refuses; the log must not be used any more.
+    pub fn clean(&mut self, now_ms: i64) -> Result<(), LogError> {
+        self.snapshots.collect();
+        if !self.snapshots.is_time_to_clean(now_ms) {
+            return Ok(());
+        }
+        let failed = |error: &dyn std::fmt::Display| LogError::Write(error.to_string());
+        while let Some(oldest) = self.snapshots.drop_oldest(self.log.size(), now_ms) {
+            self.log.increment_log_start_offset(oldest.offset).map_err(|error| failed(&error))?;
+            self.log.delete_old_segments(now_ms).map_err(|error| failed(&error))?;
+        }
+        self.log.remove_deleted_files(now_ms).map_err(|error| failed(&error))
+    }
+
+    /// When [`MetadataLog::clean`] has something to do next.
+    #[must_use]
+    pub fn next_deadline(&self, now_ms: i64) -> Option<i64> {
+        self.snapshots.next_deadline(now_ms)
+    }
+
+    /// Hands every batch of records from `next` on to `replay`, in order, with where it ends. Returns
+    /// how many bytes that were.
+    ///
     ///
     /// # Errors
     /// The log can't be read or holds what no metadata log may hold.
     pub fn replay(
-        &self,
+        &mut self,
+        mut next: i64,
         mut replay: impl FnMut(Vec<(i64, MetadataRecord)>, Provenance) -> Result<(), String>,
-    ) -> Result<(), LogError> {
-        let mut next = self.log.log_start_offset();
+    ) -> Result<u64, LogError> {
+        let mut replayed_bytes = 0;
         while next < self.end() {
             let start = next;
             let failed = |detail: String| LogError::Read { offset: start, detail };
@@ -169,8 +236,15 @@ impl MetadataLog {
             for batch in Batches::new(bytes) {
                 let Ok(batch) = batch else { break };
                 let header = *batch.view().header();
-                if !header.attributes.is_control() {
-                    let records = decode(&batch).map_err(failed)?;
+                if header.attributes.is_control() {
+                    let records = batch.records(BATCH_BYTES_MAX);
+                    let records = records.map_err(|error| failed(error.to_string()))?;
+                    for record in records.iter().flatten() {
+                        self.snapshots.quorum_mut().note(&record);
+                    }
+                } else {
+                    let mut records = decode(&batch).map_err(failed)?;
+                    records.retain(|(offset, _)| *offset >= next);
                     let provenance = Provenance {
                         offset: header.last_offset(),
                         epoch: header.partition_leader_epoch,
@@ -178,13 +252,14 @@ impl MetadataLog {
                     };
                     replay(records, provenance).map_err(failed)?;
                 }
+                replayed_bytes += batch.bytes().len() as u64;
                 next = header.last_offset() + 1;
             }
             if next == before {
                 return Err(failed("no whole batch was found".to_owned()));
             }
         }
-        Ok(())
+        Ok(replayed_bytes)
     }
 
     /// Closes the log in order.
@@ -192,6 +267,7 @@ impl MetadataLog {
     /// # Errors
     /// The disk refuses.
     pub fn close(mut self, now_ms: i64) -> Result<(), LogError> {
+        self.snapshots.finish();
         self.log.close(now_ms).map_err(|error| LogError::Write(error.to_string()))?;
         Ok(())
     }
@@ -236,7 +312,42 @@ impl MetadataLog {
     }
 }
 
-fn decode(batch: &ottla_wire::records::Batch) -> Result<Vec<(i64, MetadataRecord)>, String> {
+/// What to begin with: the newest snapshot, or nothing.
+fn begin(
+    log: &mut Log,
+    newest: Option<(SnapshotId, Snapshot)>,
+    now_ms: i64,
+) -> Result<Beginning, LogError> {
+    let log_start = log.log_start_offset();
+    let (id, snapshot) = match newest {
+        Some((id, snapshot)) if id.offset >= log_start => (id, snapshot),
+        _ if log_start == 0 => {
+            return Ok(Beginning { image: MetadataImage::empty(), next_offset: 0 });
+        }
+        _ => {
+            let detail = "no snapshot holds what came before the start of the log".to_owned();
+            return Err(LogError::Read { offset: log_start, detail });
+        }
+    };
+    if id.offset > log.log_end_offset() {
+        // What the snapshot holds was committed: a log that ends before has lost it.
+        log.truncate_fully_and_start_at(id.offset, now_ms)
+            .map_err(|error| LogError::Write(error.to_string()))?;
+    }
+    let provenance =
+        Provenance { offset: id.offset - 1, epoch: id.epoch, timestamp_ms: snapshot.timestamp_ms };
+    let mut replayer = Replayer::default();
+    replayer.snapshot(&snapshot.records, provenance).map_err(|error| LogError::Read {
+        offset: id.offset,
+        detail: format!("snapshot {id}: {error}"),
+    })?;
+    tracing::info!(snapshot = %id, records = snapshot.records.len(), "metadata snapshot loaded");
+    Ok(Beginning { image: replayer.image().clone(), next_offset: id.offset })
+}
+
+pub(super) fn decode(
+    batch: &ottla_wire::records::Batch,
+) -> Result<Vec<(i64, MetadataRecord)>, String> {
     let records = batch.records(BATCH_BYTES_MAX).map_err(|error| error.to_string())?;
     let mut decoded = Vec::new();
     for record in records.iter() {

@@ -3,10 +3,16 @@
 //! # Layout
 //! - [`driver`]: the thread that owns the controller and its log
 //! - [`metadata_log`]: `__cluster_metadata-0` on disk
+//! - `snapshot`: one snapshot as a file; `snapshots`: when they are written and how long kept
 //! - `quorum_state`: the epoch that survives a restart
 pub mod driver;
 pub mod metadata_log;
 mod quorum_state;
+mod snapshot;
+mod snapshots;
+
+#[cfg(test)]
+mod tests;
 
 pub use driver::{ControllerHandle, Publish, start};
 pub use metadata_log::{LogError, MetadataLog};
