@@ -6,7 +6,9 @@
 //! # Layout
 //! - `verbs`: the table, `ottla --help`
 //! - `options`: command lines and help as Apache's tools have them
-//! - `connect`, `output`: reaching a cluster, and saying what came of it
+//! - `old_options`: what scripts of older Kafkas still say
+//! - `connect`, `output`, `failure`: reaching a cluster, and saying what came of it
+//! - `topic_filter`, `hash_order`: choosing topics, and the order in which Java lists them
 
 // The verbs that use all of this are on their way.
 #![allow(dead_code, unused_imports)]
@@ -14,9 +16,14 @@
 use std::process::ExitCode;
 
 mod connect;
+mod failure;
+mod hash_order;
+mod old_options;
 mod options;
 mod output;
 mod start;
+mod topic_filter;
+mod topics;
 mod verbs;
 
 fn main() -> ExitCode {

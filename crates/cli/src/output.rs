@@ -20,10 +20,21 @@ pub(crate) fn warn(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "WARN: {text}");
 }
 
+/// A line on standard error.
+pub(crate) fn plain_error(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
 /// A log line as Kafka's tools write it: `[2026-01-31 12:00:00,000] ERROR text (class)`.
 pub(crate) fn log_error(text: impl Display, class: &str) {
     let at = Moment::now();
     let _ = writeln!(io::stderr().lock(), "[{at}] ERROR {text} ({class})");
+}
+
+/// The same for a warning.
+pub(crate) fn log_warn(text: impl Display, class: &str) {
+    let at = Moment::now();
+    let _ = writeln!(io::stderr().lock(), "[{at}] WARN {text} ({class})");
 }
 
 /// Warnings of the client go to standard error.

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::options::{KAFKA_VERSION, Stop, end};
-use crate::start;
+use crate::{start, topics};
 
 /// One verb.
 struct Verb {
@@ -18,8 +18,13 @@ const fn verb(name: &'static str, about: &'static str, run: fn(&[String]) -> Exi
 }
 
 /// All verbs, in the groups that the help shows.
-const GROUPS: &[(&str, &[Verb])] =
-    &[("Run a node", &[verb("start", "start a broker and its controller", start::run)])];
+const GROUPS: &[(&str, &[Verb])] = &[
+    ("Run a node", &[verb("start", "start a broker and its controller", start::run)]),
+    (
+        "Look after a cluster",
+        &[verb("topics", "create, list, describe, alter and delete topics", topics::run)],
+    ),
+];
 
 /// Runs the verb that the arguments begin with.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
@@ -94,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_script_name_leads_to_its_verb() {
-        assert_eq!(nearest("kafka-sta.sh"), ", did you mean start?");
+        assert_eq!(nearest("kafka-topics.sh"), ", did you mean topics?");
         assert_eq!(nearest("nonsense"), "");
     }
 }

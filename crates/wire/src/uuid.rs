@@ -1,9 +1,14 @@
 //! Ids of topics, directories and members: sixteen bytes, written as Kafka writes them.
 
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::alphabet::URL_SAFE;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, URL_SAFE_NO_PAD};
 use std::fmt;
 use std::str::FromStr;
+
+/// As Java decodes: bits after the last byte may be anything.
+const LENIENT: GeneralPurpose =
+    GeneralPurpose::new(&URL_SAFE, NO_PAD.with_decode_allow_trailing_bits(true));
 
 /// A 128-bit id. Its text form is URL-safe base64 without padding, 22 characters.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,7 +17,7 @@ pub struct Uuid([u8; 16]);
 /// The text is not an id.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "Input string `{text}` decoded as {decoded} bytes, which is not equal to the expected 16 bytes of a base64-encoded uuid"
+    "Input string `{text}` decoded as {decoded} bytes, which is not equal to the expected 16 bytes of a base64-encoded UUID"
 )]
 pub struct ParseUuidError {
     text: String,
@@ -75,7 +80,7 @@ impl FromStr for Uuid {
         if text.len() > 24 {
             return Err(refuse(text.len() * 3 / 4));
         }
-        let decoded = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| refuse(0))?;
+        let decoded = LENIENT.decode(text.trim_end_matches('=')).map_err(|_| refuse(0))?;
         decoded.try_into().map(Uuid).map_err(|decoded: Vec<u8>| refuse(decoded.len()))
     }
 }

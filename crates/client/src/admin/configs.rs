@@ -228,7 +228,7 @@ pub struct ConfigAlteration {
 }
 
 impl Admin {
-    /// The configs of resources, sorted by key. A named broker is asked about itself.
+    /// The configs of resources, in the order in which they are sent. A named broker is asked about itself.
     pub async fn describe_configs(
         &self,
         resources: &[ConfigResource],
@@ -367,7 +367,7 @@ fn entries(configs: Vec<DescribeConfigsResourceResult>) -> Vec<ConfigEntry> {
         value: synonym.value,
         source: ConfigSource::from_id(synonym.source),
     };
-    let mut entries: Vec<ConfigEntry> = configs
+    configs
         .into_iter()
         .map(|config| ConfigEntry {
             name: config.name,
@@ -379,9 +379,7 @@ fn entries(configs: Vec<DescribeConfigsResourceResult>) -> Vec<ConfigEntry> {
             kind: ConfigValueKind::from_id(config.config_type),
             documentation: config.documentation,
         })
-        .collect();
-    entries.sort_by(|left, right| left.name.cmp(&right.name));
-    entries
+        .collect()
 }
 
 fn alteration(alteration: &ConfigAlteration) -> AlterConfigsResource {
