@@ -280,14 +280,16 @@ fn build_broker(
 ) -> Result<BrokerAndParts, StartError> {
     let Parts { config, world, node_id, image } = *parts;
     let file = config.values().clone();
+    let settings = Settings::new(file.clone(), node_id, image);
+    // Set at run time, it counts from the next start on.
+    let recovery_threads = settings.number("num.recovery.threads.per.data.dir").unwrap_or(1);
     let directories = storage.directories.into_iter();
     let hosting = Hosting {
         directories: directories
             .map(|open| HostedDirectory { log_directory: open.directory, id: open.id })
             .collect(),
-        settings: SettingsSource { broker_id: node_id, file: Arc::new(file.clone()) },
-        recovery_threads: usize::try_from(config.whole("num.recovery.threads.per.data.dir"))
-            .unwrap_or(1),
+        settings: SettingsSource { broker_id: node_id, file: Arc::new(file) },
+        recovery_threads: usize::try_from(recovery_threads).unwrap_or(1),
     };
     let touched = ottla_broker::partitions::World {
         disk: Arc::clone(&world.disk),
@@ -307,7 +309,7 @@ fn build_broker(
     let broker = Arc::new(Broker::new(BrokerParts {
         node_id,
         cluster_id: storage.cluster_id,
-        settings: Settings::new(file, node_id, image),
+        settings,
         clock: Arc::clone(&world.clock),
         random: Arc::clone(&world.random),
         controller: Arc::clone(controller) as _,

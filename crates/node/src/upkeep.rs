@@ -12,6 +12,9 @@ use ottla_world::Clock;
 
 use crate::error::StartError;
 
+/// How often files are looked for that were deleted a while ago.
+const REMOVAL: Duration = Duration::from_secs(10);
+
 /// One kind of work and when it is due.
 struct Chore {
     every: Duration,
@@ -49,6 +52,11 @@ impl Upkeep {
             chore("log.flush.offset.checkpoint.interval.ms", |partitions, _| {
                 partitions.checkpoint_recovery_points();
             }),
+            chore("log.flush.start.offset.checkpoint.interval.ms", |partitions, _| {
+                partitions.checkpoint_log_starts();
+            }),
+            chore("producer.id.expiration.check.interval.ms", Partitions::expire_producers),
+            Chore { every: REMOVAL, due: begun + first, work: Partitions::remove_deleted },
             chore("replica.high.watermark.checkpoint.interval.ms", |partitions, _| {
                 partitions.checkpoint_high_watermarks();
             }),

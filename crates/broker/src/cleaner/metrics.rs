@@ -6,8 +6,8 @@ use std::time::Duration;
 use ottla_log::CleanerStats;
 use parking_lot::Mutex;
 
-use super::Shared;
 use super::schedule::{Outlook, Uncleanable};
+use super::threads::Shared;
 
 /// What each thread did last.
 #[derive(Debug, Default)]

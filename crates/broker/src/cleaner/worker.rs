@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ottla_log::{Error, Pace};
 
-use super::Shared;
 use super::metrics::Run;
+use super::threads::Shared;
 use crate::partition::Partition;
 use crate::partition::cleaning::CleaningTurn;
 

@@ -8,15 +8,10 @@ use ottla_log::{Log, LogDirectory, TopicPartition};
 use super::{Deleted, Partitions};
 
 impl Partitions {
-    /// Deletes what retention no longer keeps and removes the files of what was deleted a while ago.
+    /// Deletes what retention no longer keeps. The files go when they are due.
     pub fn run_retention(&self, now_ms: i64) {
         for partition in self.all() {
-            let outcome = partition.with_log(|log| {
-                log.expire_producers(now_ms);
-                let deleted = log.delete_old_segments(now_ms)?;
-                log.remove_deleted_files(now_ms)?;
-                Ok::<_, ottla_log::Error>(deleted)
-            });
+            let outcome = partition.with_log(|log| log.delete_old_segments(now_ms));
             let (topic, index) = (partition.topic(), partition.index());
             match outcome {
                 Some(Ok(segments)) if segments > 0 => {
@@ -28,10 +23,24 @@ impl Partitions {
                 Some(Ok(_)) | None => {}
             }
         }
-        self.remove_deleted(now_ms);
     }
 
-    fn remove_deleted(&self, now_ms: i64) {
+    /// Forgets producers that were silent for `producer.id.expiration.ms`.
+    pub fn expire_producers(&self, now_ms: i64) {
+        for partition in self.all() {
+            let _ = partition.with_log(|log| log.expire_producers(now_ms));
+        }
+    }
+
+    /// Removes the files of what was deleted `file.delete.delay.ms` ago.
+    pub fn remove_deleted(&self, now_ms: i64) {
+        for partition in self.all() {
+            let outcome = partition.with_log(|log| log.remove_deleted_files(now_ms));
+            if let Some(Err(error)) = outcome {
+                let (topic, index) = (partition.topic(), partition.index());
+                tracing::error!(%topic, partition = index, %error, "deleted files stay");
+            }
+        }
         let due: Vec<Deleted> =
             self.deleted.lock().extract_if(.., |deleted| deleted.due_ms <= now_ms).collect();
         for Deleted { directory, path, .. } in due {
@@ -52,24 +61,31 @@ impl Partitions {
 
     /// Writes every directory's `replication-offset-checkpoint`.
     pub fn checkpoint_high_watermarks(&self) {
-        self.checkpoint(Log::high_watermark, |directory, offsets| {
-            directory.checkpoint_high_watermarks(offsets)
-        });
+        self.checkpoint(
+            |log| Some(log.high_watermark()),
+            |directory, offsets| directory.checkpoint_high_watermarks(offsets),
+        );
     }
 
-    /// Writes every directory's `recovery-point-offset-checkpoint` and `log-start-offset-checkpoint`.
+    /// Writes every directory's `recovery-point-offset-checkpoint`.
     pub fn checkpoint_recovery_points(&self) {
-        self.checkpoint(Log::recovery_point, |directory, offsets| {
-            directory.checkpoint_recovery_points(offsets)
-        });
-        self.checkpoint(Log::log_start_offset, |directory, offsets| {
+        self.checkpoint(
+            |log| Some(log.recovery_point()),
+            |directory, offsets| directory.checkpoint_recovery_points(offsets),
+        );
+    }
+
+    /// Writes every directory's `log-start-offset-checkpoint`: the logs whose first segment does not
+    /// tell where they start.
+    pub fn checkpoint_log_starts(&self) {
+        self.checkpoint(own_log_start, |directory, offsets| {
             directory.checkpoint_log_start_offsets(offsets)
         });
     }
 
     fn checkpoint(
         &self,
-        offset: impl Fn(&Log) -> i64,
+        offset: impl Fn(&Log) -> Option<i64>,
         write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
     ) {
         // Before the metadata has claimed the logs, the checkpoints of the last run know more.
@@ -79,7 +95,7 @@ impl Partitions {
         let mut by_directory = vec![BTreeMap::new(); self.directories.len()];
         for partition in self.all() {
             let name = TopicPartition::new(&**partition.topic(), partition.index());
-            if let Some(offset) = partition.with_log(|log| offset(log)) {
+            if let Some(offset) = partition.with_log(|log| offset(log)).flatten() {
                 by_directory[partition.directory()].insert(name, offset);
             }
         }
@@ -115,7 +131,9 @@ impl Partitions {
         for (directory, mut log) in logs {
             let partition = log.partition().clone();
             high_watermarks[directory].insert(partition.clone(), log.high_watermark());
-            log_starts[directory].insert(partition.clone(), log.log_start_offset());
+            if let Some(start) = own_log_start(&log) {
+                log_starts[directory].insert(partition.clone(), start);
+            }
             match log.close(now_ms) {
                 Ok(point) => {
                     recovery_points[directory].insert(partition, point);
@@ -136,4 +154,9 @@ impl Partitions {
             }
         }
     }
+}
+
+/// Where a log starts, if its first segment does not tell.
+fn own_log_start(log: &Log) -> Option<i64> {
+    log.log_start_is_within_segment().then(|| log.log_start_offset())
 }

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use ottla_log::directory::LoadOptions;
-use ottla_log::{Log, LogDirectory, TopicPartition};
+use ottla_log::{Log, LogConfig, LogDirectory, TopicPartition};
 use ottla_metadata::MetadataImage;
 use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::{Clock, Disk, Random};
@@ -136,8 +136,16 @@ impl Partitions {
         };
         let mut unclaimed = HashMap::new();
         let mut failed = HashSet::new();
+        let mut deleted = Vec::new();
         for (directory, hosted) in hosting.directories.iter_mut().enumerate() {
             let loaded = hosted.log_directory.load(&options)?;
+            // Deleted before the last stop; their topics' settings are gone.
+            let due_ms = options.now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
+            deleted.extend(loaded.deleted.into_iter().map(|path| Deleted {
+                due_ms,
+                directory,
+                path,
+            }));
             for (partition, error) in loaded.failed {
                 tracing::error!(%partition, %error, "the log can't be opened");
                 failed.insert(partition);
@@ -158,7 +166,7 @@ impl Partitions {
             flusher: Flusher::start(Arc::clone(&world.clock)).map_err(LoadError::Thread)?,
             unclaimed: Mutex::new(unclaimed),
             failed: Mutex::new(failed),
-            deleted: Mutex::default(),
+            deleted: Mutex::new(deleted),
             retired: Mutex::default(),
             strangers: Counters::default(),
             is_loaded: AtomicBool::new(false),

@@ -61,7 +61,7 @@ async fn topics_come_grow_and_go() {
     // The name is free at once; the files go a minute later.
     fixture.create("a", 1, &[]);
     fixture.clock.advance(Duration::from_secs(61));
-    fixture.partitions().run_retention(fixture.broker.clock.now_ms());
+    fixture.partitions().remove_deleted(fixture.broker.clock.now_ms());
     assert_eq!(names(&fixture.disk, "/data"), ["a-0"]);
 }
 
@@ -117,6 +117,13 @@ async fn an_orderly_restart_finds_everything() {
     let left = names(&fixture.disk, "/data");
     assert!(left.iter().any(|name| name == "a-0"), "{left:?}");
     assert!(!left.iter().any(|name| name == "gone-0"), "{left:?}");
+    // Another start finds the directory that waits to be removed.
+    let Fixture { disk, clock, image, broker } = fixture;
+    broker.partitions.shutdown(5, START_MS);
+    drop(broker);
+    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    fixture.partitions().remove_deleted(START_MS + 60_000);
+    assert_eq!(names(&fixture.disk, "/data"), ["a-0"]);
 }
 
 #[tokio::test]
@@ -172,4 +179,80 @@ async fn checkpoints_hold_every_partition() {
     let path = directory.path().join("replication-offset-checkpoint");
     let text = ottla_world::disk::read_file(&fixture.disk, &path, 1000).expect("written");
     assert_eq!(String::from_utf8(text).expect("text"), "0\n1\na 0 1\n");
+}
+
+fn checkpoint(fixture: &Fixture, name: &str) -> String {
+    let path = Path::new("/data").join(name);
+    let text = ottla_world::disk::read_file(&fixture.disk, &path, 1000).expect("written");
+    String::from_utf8(text).expect("text")
+}
+
+#[tokio::test]
+async fn log_starts_are_written_down_where_no_segment_tells_them() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &[]);
+    fixture.create("b", 1, &[]);
+    for topic in ["a", "b"] {
+        fixture.partition(topic, 0).append(batch(&["x", "y"]), append(1)).expect("appended");
+    }
+    fixture.partition("a", 0).delete_records(1).expect("deleted");
+    fixture.partitions().checkpoint_log_starts();
+    assert_eq!(checkpoint(&fixture, "log-start-offset-checkpoint"), "0\n1\na 0 1\n");
+    fixture.disk.crash();
+    let Fixture { disk, clock, image, .. } = fixture;
+    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    assert_eq!(fixture.partition("a", 0).log_offsets().expect("online").log_start, 1);
+}
+
+#[tokio::test]
+async fn producers_are_forgotten_when_they_were_silent_long_enough() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &[]);
+    let options = ottla_wire::records::BatchOptions {
+        producer_id: 7,
+        producer_epoch: 0,
+        base_sequence: 0,
+        ..Default::default()
+    };
+    let records = super::fixture::batch_with(options, &["x"]);
+    fixture.partition("a", 0).append(records, append(1)).expect("appended");
+    let known = |fixture: &Fixture| {
+        let partition = fixture.partition("a", 0);
+        partition.with_log(|log| log.active_producers().len()).expect("open")
+    };
+    fixture.partitions().expire_producers(START_MS + 2000);
+    assert_eq!(known(&fixture), 1);
+    let record = ottla_wire::messages::ConfigRecord {
+        resource_type: 4,
+        name: "producer.id.expiration.ms".to_owned(),
+        value: Some("1000".to_owned()),
+        ..Default::default()
+    };
+    fixture.apply([MetadataRecord::Config(record)]);
+    fixture.partitions().expire_producers(START_MS + 2000);
+    assert_eq!(known(&fixture), 0);
+}
+
+#[tokio::test]
+async fn files_of_deleted_segments_stay_for_their_delay() {
+    let mut fixture = Fixture::new();
+    let small = [("segment.bytes", "100"), ("segment.index.bytes", "48")];
+    fixture.create("a", 1, &small);
+    fixture.apply([
+        config("a", "file.delete.delay.ms", Some("5000")),
+        config("a", "retention.bytes", Some("0")),
+    ]);
+    for _ in 0..3 {
+        fixture.partition("a", 0).append(batch(&["x"]), append(1)).expect("appended");
+    }
+    let deleted = || {
+        let entries = fixture.disk.read_dir(Path::new("/data/a-0")).expect("a log");
+        entries.into_iter().filter(|entry| entry.name.ends_with(".deleted")).count()
+    };
+    fixture.partitions().run_retention(START_MS);
+    assert!(deleted() > 2, "renamed");
+    fixture.partitions().remove_deleted(START_MS + 4999);
+    assert!(deleted() > 2);
+    fixture.partitions().remove_deleted(START_MS + 5000);
+    assert_eq!(deleted(), 0);
 }

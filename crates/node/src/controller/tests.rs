@@ -121,7 +121,8 @@ fn a_snapshot_takes_the_place_of_what_came_before() {
     for id in ids {
         disk.remove_file(&directory.join(format!("{id}.checkpoint"))).expect("removed");
     }
-    let error = Trial::open(&disk, &config, now_ms).err().expect("a log that lacks its start");
+    let error =
+        Trial::open(&disk, &config, now_ms).map(|_| ()).expect_err("a log that lacks its start");
     assert!(error.contains("cannot open the metadata log"), "{error}");
 }
 
@@ -184,7 +185,7 @@ fn damage_is_told_and_what_was_never_finished_is_removed() {
     let file = disk.open(&path, OpenMode::Write).expect("the snapshot");
     let whole = file.len().expect("its size");
     file.set_len(whole - 90).expect("cut");
-    let read = snapshot::read(disk.as_ref(), &directory, id).err().expect("no footer");
+    let read = snapshot::read(disk.as_ref(), &directory, id).expect_err("no footer");
     assert!(read.to_string().contains("snapshot 0000000000000000000"), "{read}");
 }
 

@@ -3,8 +3,6 @@
 
 /// The names, sorted.
 pub static ABSENT: &[&str] = &[
-    "add.partitions.to.txn.retry.backoff.max.ms",
-    "add.partitions.to.txn.retry.backoff.ms",
     "alter.config.policy.class.name",
     "alter.log.dirs.replication.quota.window.num",
     "alter.log.dirs.replication.quota.window.size.seconds",
@@ -234,17 +232,5 @@ pub static ABSENT: &[&str] = &[
     "ssl.truststore.password",
     "ssl.truststore.type",
     "telemetry.max.bytes",
-    "transaction.abort.timed.out.transaction.cleanup.interval.ms",
-    "transaction.max.timeout.ms",
-    "transaction.partition.verification.enable",
-    "transaction.remove.expired.transaction.cleanup.interval.ms",
-    "transaction.state.log.load.buffer.size",
-    "transaction.state.log.min.isr",
-    "transaction.state.log.num.partitions",
-    "transaction.state.log.replication.factor",
-    "transaction.state.log.segment.bytes",
-    "transaction.two.phase.commit.enable",
-    "transactional.id.expiration.ms",
-    "unstable.api.versions.enable",
     "unstable.feature.versions.enable",
 ];

@@ -1,13 +1,14 @@
 //! The keys of a broker.
 //!
 //! # Layout
-//! - [`network`], [`log`], [`groups`], [`server`]: the tables, by subject
+//! - [`network`], [`log`], [`groups`], [`transactions`], [`server`]: the tables, by subject
 //! - [`absent`]: keys of Apache Kafka that nothing here reads
 pub mod absent;
 mod groups;
 mod log;
 mod network;
 mod server;
+mod transactions;
 
 use super::key::{Key, Kind, Rule, Update};
 use super::topic::{Synonym, Unit};
@@ -45,7 +46,8 @@ const fn key(
 
 /// Every broker key.
 pub fn all() -> impl Iterator<Item = &'static BrokerKey> {
-    network::KEYS.iter().chain(log::KEYS).chain(groups::KEYS).chain(server::KEYS)
+    let groups = groups::KEYS.iter().chain(transactions::KEYS);
+    network::KEYS.iter().chain(log::KEYS).chain(groups).chain(server::KEYS)
 }
 
 /// The broker key of that name.
