@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod differ;
 mod generate;
 mod test;
 mod tidy;
@@ -24,6 +25,8 @@ enum Verb {
     Gen(generate::Options),
     /// Judge a fresh server through real clients
     Conformance(conformance::Options),
+    /// Ask Apache Kafka and Ottla the same, and compare their answers
+    Differ(differ::Options),
     /// Measure Ottla beside Apache Kafka
     Bench(bench::Options),
     /// Check arrows, sizes, names and purity
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         Verb::Gen(options) => generate::run(root, &options),
         Verb::Conformance(options) => conformance::run(root, &options),
+        Verb::Differ(options) => differ::run(root, &options),
         Verb::Bench(options) => bench::run(root, &options),
         Verb::Tidy => tidy::run(root),
         Verb::Test(options) => test::run(root, &options),

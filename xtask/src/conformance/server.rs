@@ -53,6 +53,7 @@ impl fmt::Display for Against {
 /// A running server. Dropping it ends it.
 pub struct Server {
     bootstrap: String,
+    controller: String,
     folder: PathBuf,
     child: Option<RefCell<Child>>,
 }
@@ -61,20 +62,37 @@ impl Server {
     /// Starts a server and waits until it accepts connections.
     pub fn start(against: &Against, clients: &Clients) -> Result<Server> {
         if let Against::Running(address) = against {
-            return Ok(Server { bootstrap: address.clone(), folder: PathBuf::new(), child: None });
+            return Ok(Server {
+                bootstrap: address.clone(),
+                controller: String::new(),
+                folder: PathBuf::new(),
+                child: None,
+            });
         }
-        let (port, controller_port) = (free_port()?, free_port()?);
-        let folder =
-            std::env::temp_dir().join(format!("ottla-judged-{}-{port}", std::process::id()));
-        fs::create_dir_all(&folder)?;
+        let place = Place::new()?;
         let command = match against {
-            Against::Ottla => ottla(&clients.root, &folder, port)?,
-            _ => kafka(clients, &folder, port, controller_port)?,
+            Against::Ottla => {
+                let binary = clients.root.join("target/release/ottla");
+                ottla(&binary, &place, &place.few_settings())?
+            }
+            _ => kafka(clients, &place, &place.settings())?,
         };
-        Server::spawn(command, folder, format!("127.0.0.1:{port}"))
+        Server::spawn(command, place)
     }
 
-    fn spawn(mut command: Command, folder: PathBuf, bootstrap: String) -> Result<Server> {
+    /// Apache Kafka and an Ottla with the same settings and a few `more`, started side by side.
+    pub fn pair(clients: &Clients, binary: &Path, more: &str) -> Result<(Server, Server)> {
+        let place = Place::new()?;
+        let settings = format!("{}{more}", place.settings());
+        let ottla = Server::spawn(ottla(binary, &place, &settings)?, place)?;
+        let place = Place::new()?;
+        let settings = format!("{}{more}", place.settings());
+        let kafka = Server::spawn(kafka(clients, &place, &settings)?, place)?;
+        Ok((kafka, ottla))
+    }
+
+    fn spawn(mut command: Command, place: Place) -> Result<Server> {
+        let Place { folder, port, controller_port } = place;
         let log = File::create(folder.join("server.log"))?;
         let child = command
             .stdin(Stdio::null())
@@ -82,7 +100,12 @@ impl Server {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot start {command:?}"))?;
-        let server = Server { bootstrap, folder, child: Some(RefCell::new(child)) };
+        let server = Server {
+            bootstrap: format!("127.0.0.1:{port}"),
+            controller: format!("127.0.0.1:{controller_port}"),
+            folder,
+            child: Some(RefCell::new(child)),
+        };
         let deadline = Instant::now() + Duration::from_secs(START_SECONDS);
         while TcpStream::connect(&server.bootstrap).is_err() {
             if !server.alive() || Instant::now() > deadline {
@@ -96,6 +119,16 @@ impl Server {
     /// host:port of the server's listener.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// host:port of the controller's listener, where there is one.
+    pub fn controller(&self) -> &str {
+        &self.controller
+    }
+
+    /// Where the server keeps its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Whether the process still runs; a server that somebody else started counts as alive.
@@ -144,30 +177,35 @@ pub fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn ottla(root: &Path, folder: &Path, port: u16) -> Result<Command> {
-    let binary = root.join("target/release/ottla");
-    if !binary.exists() {
-        bail!("{} is missing\nhint: run `cargo build --release`", binary.display());
-    }
-    let properties = folder.join("server.properties");
-    fs::write(
-        &properties,
-        format!(
-            "listeners=PLAINTEXT://127.0.0.1:{port}\nlog.dirs={}\n\
-             group.initial.rebalance.delay.ms=0\n",
-            folder.join("data").display()
-        ),
-    )?;
-    let mut command = Command::new(binary);
-    command.arg("start").arg(properties).current_dir(folder);
-    Ok(command)
+/// Where a server lives.
+struct Place {
+    folder: PathBuf,
+    port: u16,
+    controller_port: u16,
 }
 
-fn kafka(clients: &Clients, folder: &Path, port: u16, controller_port: u16) -> Result<Command> {
-    let jars = clients.jars()?;
-    let properties = folder.join("server.properties");
-    fs::write(
-        &properties,
+impl Place {
+    fn new() -> Result<Place> {
+        let (port, controller_port) = (free_port()?, free_port()?);
+        let folder =
+            std::env::temp_dir().join(format!("ottla-judged-{}-{port}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        Ok(Place { folder, port, controller_port })
+    }
+
+    /// All that Ottla needs to be told.
+    fn few_settings(&self) -> String {
+        format!(
+            "listeners=PLAINTEXT://127.0.0.1:{}\nlog.dirs={}\n\
+             group.initial.rebalance.delay.ms=0\n",
+            self.port,
+            self.folder.join("data").display()
+        )
+    }
+
+    /// What Apache Kafka needs to be told to serve clients as a node alone.
+    fn settings(&self) -> String {
+        let (port, controller_port) = (self.port, self.controller_port);
         format!(
             "process.roles=broker,controller\nnode.id=1\n\
              controller.quorum.voters=1@127.0.0.1:{controller_port}\n\
@@ -178,9 +216,26 @@ fn kafka(clients: &Clients, folder: &Path, port: u16, controller_port: u16) -> R
              log.dirs={}\noffsets.topic.replication.factor=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
              group.initial.rebalance.delay.ms=0\n",
-            folder.join("data").display()
-        ),
-    )?;
+            self.folder.join("data").display()
+        )
+    }
+}
+
+fn ottla(binary: &Path, place: &Place, settings: &str) -> Result<Command> {
+    if !binary.exists() {
+        bail!("{} is missing\nhint: run `cargo build --release`", binary.display());
+    }
+    let properties = place.folder.join("server.properties");
+    fs::write(&properties, settings)?;
+    let mut command = Command::new(fs::canonicalize(binary)?);
+    command.arg("start").arg(properties).current_dir(&place.folder);
+    Ok(command)
+}
+
+fn kafka(clients: &Clients, place: &Place, settings: &str) -> Result<Command> {
+    let jars = clients.jars()?;
+    let properties = place.folder.join("server.properties");
+    fs::write(&properties, settings)?;
     let formatted = java(&jars)
         .args(["kafka.tools.StorageTool", "format", "--cluster-id", CLUSTER_ID, "--config"])
         .arg(&properties)

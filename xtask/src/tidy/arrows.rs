@@ -29,7 +29,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
         ],
     ),
     ("client", &["wire", "world"]),
-    ("xtask", &[]),
+    ("xtask", &["wire"]),
 ];
 
 pub fn check(tree: &Tree, findings: &mut Vec<Finding>) {

@@ -1,0 +1,33 @@
+//! The cases, a file a subject.
+
+mod batches;
+mod cluster;
+mod configs;
+mod create_topics;
+mod every_api;
+mod fetch;
+mod group_offsets;
+mod groups;
+mod lookups;
+mod metadata;
+mod produce;
+mod terms;
+
+use super::book::Case;
+
+/// Every case, in the order in which they are asked.
+pub fn all() -> Vec<Case> {
+    let subjects = [
+        every_api::cases(),
+        create_topics::cases(),
+        metadata::cases(),
+        produce::cases(),
+        fetch::cases(),
+        lookups::cases(),
+        cluster::cases(),
+        configs::cases(),
+        groups::cases(),
+        group_offsets::cases(),
+    ];
+    subjects.into_iter().flatten().collect()
+}

@@ -1,0 +1,119 @@
+//! The differences that stay on purpose, each with its row of `docs/compatibility.md`.
+
+use super::book::{Case, Step};
+use super::compare::Difference;
+use anyhow::{Context, Result, bail};
+use std::fmt;
+use std::path::Path;
+
+/// API, pattern of the case, pattern of the difference as it is printed, and the first cell of the
+/// row that says why. A `*` in a pattern stands for any text.
+const EXPECTED: &[(&str, &str, &str, &str)] = &[
+    ("ApiVersions", "*", "apiKeys[*]: kafka * | ottla absent", NOT_BUILT),
+    ("ApiVersions", "*", "apiKeys[18].maxVersion: kafka 4 | ottla 5", NEWER),
+    ("ApiVersions", "*", "apiKeys[42].maxVersion: kafka 2 | ottla 3", NEWER),
+    ("ApiVersions", "*", "finalizedFeatures[*]: kafka * | ottla absent", FEATURES),
+    ("DescribeConfigs", "*", "*[min.insync.replicas].configSource: kafka 3 | ottla 5", FEATURES),
+    ("DescribeConfigs", "*", "*[4 ].configs[min.insync.replicas]: kafka *", FEATURES),
+    ("CreateTopics", "*", "*[min.insync.replicas].configSource: kafka 3 | ottla 5", FEATURES),
+    ("DescribeLogDirs", "*", "*topics[codec-*].partitionSize: *", COMPRESSED),
+    ("Produce", "* / null records", "answer: kafka \"no answer\" | ottla *", FAILS_INSIDE),
+    ("Produce", "* / a length far too long", "*errorCode: kafka -1 *", FAILS_INSIDE),
+    ("Fetch", "limits of a fetch / -*", "responses[limits]*", FAILS_INSIDE),
+    ("FindCoordinator", "coordinators / key * of type 1", "coordinators[*", TRANSACTIONS),
+];
+
+const COMPRESSED: &str = "sizes of what the broker compressed";
+const FAILS_INSIDE: &str = "requests at which Kafka fails inside";
+const TRANSACTIONS: &str = "the coordinator of a transaction";
+const NOT_BUILT: &str = "APIs of parts that are not built yet";
+const NEWER: &str = "API versions that Kafka 4.4 added";
+const FEATURES: &str = "feature levels of a new cluster";
+
+/// One entry of the list.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    api: &'static str,
+    case: &'static str,
+    difference: &'static str,
+    row: &'static str,
+    /// Whether it has explained something in this run.
+    pub used: bool,
+}
+
+/// The list, once every row it names was found.
+pub fn read(root: &Path) -> Result<Vec<Expected>> {
+    let page = root.join("docs/compatibility.md");
+    let text = std::fs::read_to_string(&page).with_context(|| page.display().to_string())?;
+    let rows = rows(&text);
+    let mut list = Vec::new();
+    for (api, case, difference, row) in EXPECTED {
+        if !rows.contains(row) {
+            bail!("{} has no row {row:?}", page.display());
+        }
+        list.push(Expected { api, case, difference, row, used: false });
+    }
+    Ok(list)
+}
+
+impl Expected {
+    /// Whether this is the reason of a difference.
+    pub fn explains(&self, case: &Case, step: &Step, difference: &Difference) -> bool {
+        matches(self.api, step.api.name())
+            && matches(self.case, &format!("{} / {}", case.name, step.name))
+            && matches(self.difference, &difference.to_string())
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {:?} {:?} ({})", self.api, self.case, self.difference, self.row)
+    }
+}
+
+/// The first cells of the page's tables.
+fn rows(page: &str) -> Vec<&str> {
+    page.lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .filter_map(|line| line.split(" |").next())
+        .collect()
+}
+
+/// Whether a text is what a pattern says, where `*` is any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            (0..=text.len())
+                .filter(|at| text.is_char_boundary(*at))
+                .any(|at| matches(rest, &text[at..]))
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let cases = [
+            ("", "", true),
+            ("*", "", true),
+            ("*", "abc", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abb", false),
+            ("topics[*].errorCode", "topics[a b].errorCode", true),
+            ("topics[*].errorCode", "topics[a].name", false),
+        ];
+        for (pattern, text, wanted) in cases {
+            assert_eq!(matches(pattern, text), wanted, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn rows_are_first_cells() {
+        let page = "# A\n\n| what | why |\n|---|---|\n| a `b` | c |\n";
+        assert_eq!(rows(page), ["what", "a `b`"]);
+    }
+}

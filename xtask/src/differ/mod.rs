@@ -1,0 +1,74 @@
+//! `cargo xtask differ`: the same requests to Apache Kafka and to Ottla, answer against answer.
+//!
+//! Both start fresh and with the same settings. What differs by nature (ids, ports, times) becomes
+//! a symbol, everything else is compared field by field. A difference that stays on purpose is an
+//! entry of `expected`, which names its row of `docs/compatibility.md`.
+//!
+//! # Layout
+//! - `book`, `known`: the words in which a case is written; `cases`: the cases
+//! - `side`, `connection`, `play`: a case is asked on both sides
+//! - `answer`, `batches`: what comes back, as a tree; `symbols`: what differs by nature
+//! - `compare`, `expected`: what is different, and what may be
+
+mod answer;
+mod batches;
+mod book;
+mod cases;
+mod compare;
+mod connection;
+mod expected;
+mod known;
+mod play;
+mod side;
+mod symbols;
+
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+
+/// Options of `cargo xtask differ`.
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// Ask only the cases whose name holds this
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
+    /// The binary that is compared; the release build when not given
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// Print every exchange, and the differences that are expected
+    #[arg(long)]
+    verbose: bool,
+}
+
+/// What a run found.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Exchanges without an unexplained difference.
+    pub passed: u64,
+    /// Exchanges with one, and explanations that explain nothing.
+    pub failed: u64,
+}
+
+/// Asks every case and fails if something is different without a reason.
+pub fn run(root: &Path, options: &Options) -> Result<()> {
+    let outcome = compare(root, options)?;
+    println!("{} passed, {} failed", outcome.passed, outcome.failed);
+    if outcome.failed > 0 {
+        bail!("{} exchanges differ", outcome.failed);
+    }
+    Ok(())
+}
+
+/// Asks the cases of both servers.
+fn compare(root: &Path, options: &Options) -> Result<Outcome> {
+    let expected = expected::read(root)?;
+    let mut pair = side::Pair::start(root, options.binary.as_deref())?;
+    let mut play = play::Play::new(&mut pair, expected, options.verbose);
+    for case in cases::all() {
+        if options.only.as_ref().is_none_or(|text| case.name.contains(text.as_str())) {
+            play.case(&case)?;
+        }
+    }
+    let outcome = play.close(options.only.is_none());
+    pair.stop()?;
+    Ok(outcome)
+}

@@ -1,0 +1,177 @@
+//! Asks cases of both sides and counts.
+
+use super::Outcome;
+use super::book::{Case, Mode, Step};
+use super::compare::{Difference, differences};
+use super::expected::Expected;
+use super::side::Pair;
+use anyhow::{Result, bail};
+use ottla_wire::ApiKey;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Kafka's broker learns of a change a moment after its controller has answered. A request that
+/// only reads is asked again until both sides agree, for this long.
+const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE_PAUSE: Duration = Duration::from_millis(20);
+
+/// Requests that change nothing.
+const READING: [ApiKey; 15] = [
+    ApiKey::ListOffsets,
+    ApiKey::Metadata,
+    ApiKey::OffsetFetch,
+    ApiKey::FindCoordinator,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
+    ApiKey::OffsetForLeaderEpoch,
+    ApiKey::DescribeConfigs,
+    ApiKey::DescribeLogDirs,
+    ApiKey::ListPartitionReassignments,
+    ApiKey::DescribeCluster,
+    ApiKey::DescribeProducers,
+    ApiKey::ListConfigResources,
+    ApiKey::DescribeTopicPartitions,
+    ApiKey::ApiVersions,
+];
+
+/// A run over cases.
+pub struct Play<'a> {
+    pair: &'a mut Pair,
+    expected: Vec<Expected>,
+    verbose: bool,
+    outcome: Outcome,
+}
+
+impl<'a> Play<'a> {
+    pub fn new(pair: &'a mut Pair, expected: Vec<Expected>, verbose: bool) -> Play<'a> {
+        Play { pair, expected, verbose, outcome: Outcome::default() }
+    }
+
+    /// Asks every step of a case, also after one that differs.
+    pub fn case(&mut self, case: &Case) -> Result<()> {
+        for side in [&mut self.pair.kafka, &mut self.pair.ottla] {
+            side.symbols.forget();
+        }
+        for step in &case.steps {
+            let place = format!("{} / {} ({} v{})", case.name, step.name, step.api, step.version);
+            let Some(found) = self.step(case, step)? else { continue };
+            let unexplained = self.judge(case, step, &found);
+            if self.verbose && unexplained.is_empty() {
+                println!("ok   {place}");
+            }
+            if unexplained.is_empty() {
+                self.outcome.passed += 1;
+                continue;
+            }
+            self.outcome.failed += 1;
+            println!("DIFF {place}");
+            for difference in unexplained {
+                println!("     {difference}");
+            }
+        }
+        for (name, side) in [("kafka", &self.pair.kafka), ("ottla", &self.pair.ottla)] {
+            if !side.alive() {
+                bail!("{name} ended in case {}:\n{}", case.name, side.log());
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts explanations that explained nothing, if every case was asked.
+    pub fn close(mut self, everything: bool) -> Outcome {
+        for expected in self.expected.iter().filter(|expected| everything && !expected.used) {
+            println!("UNUSED {expected}: nothing differs like this any more");
+            self.outcome.failed += 1;
+        }
+        self.outcome
+    }
+
+    /// The differences of one step; `None` when it was not asked or not answered yet.
+    fn step(&mut self, case: &Case, step: &Step) -> Result<Option<Vec<Difference>>> {
+        let listed = |side: &super::side::Side| {
+            side.versions
+                .get(&step.api.number())
+                .is_some_and(|versions| versions.contains(&step.version))
+        };
+        let both = listed(&self.pair.kafka) && listed(&self.pair.ottla);
+        if !(step.any_version || both) {
+            return Ok(None);
+        }
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            let symbols = (self.pair.kafka.symbols.clone(), self.pair.ottla.symbols.clone());
+            let Some(found) = self.once(step)? else { return Ok(None) };
+            let may_settle = step.mode == Mode::Ask && READING.contains(&step.api);
+            let settled = !may_settle
+                || Instant::now() > deadline
+                || self.unexplained(case, step, &found).next().is_none();
+            if settled {
+                return Ok(Some(found));
+            }
+            (self.pair.kafka.symbols, self.pair.ottla.symbols) = symbols;
+            thread::sleep(SETTLE_PAUSE);
+        }
+    }
+
+    fn once(&mut self, step: &Step) -> Result<Option<Vec<Difference>>> {
+        let Pair { kafka, ottla } = &mut *self.pair;
+        let mut trees = Vec::new();
+        for side in [&mut *kafka, &mut *ottla] {
+            if side.send(step)?.is_none() {
+                return Ok(None);
+            }
+        }
+        if step.mode == Mode::Begin {
+            return Ok(None);
+        }
+        let mut mistakes = Vec::new();
+        for (name, side) in [("kafka", kafka), ("ottla", ottla)] {
+            let answer = side.receive(step)?;
+            let tree = answer.into_tree();
+            let learned = side.learn(step, &tree);
+            let missing =
+                side.known.take_missing().into_iter().map(|name| format!("unknown {name}"));
+            mistakes.extend(missing.chain(learned.err()).map(|reason| Difference {
+                path: format!("the case on {name}"),
+                kafka: reason,
+                ottla: String::new(),
+            }));
+            trees.push(side.symbols.apply(&side.known, &tree));
+        }
+        if self.verbose {
+            println!("     {}", super::compare::shown("", &trees[0]));
+        }
+        mistakes.extend(differences(step.api, &trees[0], &trees[1]));
+        Ok(Some(mistakes))
+    }
+
+    fn unexplained<'d>(
+        &'d self,
+        case: &'d Case,
+        step: &'d Step,
+        found: &'d [Difference],
+    ) -> impl Iterator<Item = &'d Difference> {
+        found.iter().filter(move |difference| {
+            !self.expected.iter().any(|expected| expected.explains(case, step, difference))
+        })
+    }
+
+    /// The differences that nothing explains; marks the explanations that did.
+    fn judge(&mut self, case: &Case, step: &Step, found: &[Difference]) -> Vec<Difference> {
+        let mut unexplained = Vec::new();
+        for difference in found {
+            let explanation =
+                self.expected.iter_mut().find(|expected| expected.explains(case, step, difference));
+            match explanation {
+                Some(expected) => {
+                    expected.used = true;
+                    if self.verbose {
+                        println!("     expected: {difference}");
+                    }
+                }
+                None => unexplained.push(difference.clone()),
+            }
+        }
+        unexplained
+    }
+}
