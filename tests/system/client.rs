@@ -117,6 +117,24 @@ impl Client {
     /// Creates a topic.
     #[track_caller]
     pub fn create_topic(&mut self, name: &str, partitions: i32, configs: &[(&str, &str)]) {
+        let (code, message) = self.created(name, partitions, configs).expect("an answer");
+        assert_eq!(code, 0, "{name}: {message:?}");
+    }
+
+    /// Asks for a topic of one partition; whether there is one now.
+    ///
+    /// # Errors
+    /// The connection has ended.
+    pub fn try_create_topic(&mut self, name: &str) -> io::Result<bool> {
+        Ok(self.created(name, 1, &[])?.0 == 0)
+    }
+
+    fn created(
+        &mut self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> io::Result<(i16, Option<String>)> {
         let config = |&(name, value): &(&str, &str)| CreatableTopicConfig {
             name: name.to_owned(),
             value: Some(value.to_owned()),
@@ -134,9 +152,9 @@ impl Client {
             timeout_ms: 30_000,
             ..CreateTopicsRequest::default()
         };
-        let response = self.call(&request, 5).expect("an answer");
-        let topic = &response.topics[0];
-        assert_eq!(topic.error_code, 0, "{name}: {:?}", topic.error_message);
+        let mut response = self.call(&request, 5)?;
+        let topic = response.topics.remove(0);
+        Ok((topic.error_code, topic.error_message))
     }
 
     /// Appends values to partition 0 of a topic: its first offset, or an error code.

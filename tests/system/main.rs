@@ -13,15 +13,15 @@
 
 mod client;
 mod connections;
-//mod crash;
+mod crash;
 //mod damage;
 mod descriptors;
 //mod full_disk;
 mod hostile;
-//mod load;
+mod load;
 mod node;
 mod random;
-//mod shutdown;
+mod shutdown;
 mod slow;
 mod startup;
 mod wait;

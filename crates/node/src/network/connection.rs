@@ -12,6 +12,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use ottla_broker::{Broker, Connection, Outcome};
+use ottla_wire::ApiKey;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
@@ -23,7 +24,10 @@ use super::outbox::Outbox;
 const OUTBOX_BYTES: usize = 256 * 1024;
 
 /// The API whose requests are kept in memory while they wait: their records are what waits.
-const PRODUCE: [u8; 2] = ottla_wire::ApiKey::Produce.number().to_be_bytes();
+const PRODUCE: [u8; 2] = ApiKey::Produce.number().to_be_bytes();
+
+/// The API whose requests may wait for nothing in particular, and change nothing.
+const FETCH: [u8; 2] = ApiKey::Fetch.number().to_be_bytes();
 
 /// What all connections of a listener share.
 #[derive(Clone, Debug)]
@@ -97,9 +101,12 @@ async fn run(
                 return Ok(end(next, length));
             }
             let frame = inbox.take(length);
-            let holds_records = frame.starts_with(&PRODUCE);
+            let wait = Wait { api: frame.first_chunk().copied(), share, terms: &terms };
             let handling = pin!(broker.handle(connection, frame));
-            match answer(handling, (share, holds_records), &mut outbox, stream).await? {
+            let Some(outcome) = wait.answer(handling, &mut outbox, stream).await? else {
+                return Ok(End::Closed);
+            };
+            match outcome {
                 Outcome::Reply { size, pieces } => outbox.push(size, pieces),
                 Outcome::Silent => {}
                 Outcome::Close(reason) => {
@@ -152,18 +159,38 @@ async fn take_share(
     Ok(taking.await)
 }
 
-/// Has one frame answered. If the answer has to wait, earlier answers leave first.
-async fn answer<F: Future<Output = Outcome>>(
-    mut handling: Pin<&mut F>,
-    (share, holds_records): (Option<Share>, bool),
-    outbox: &mut Outbox,
-    stream: &mut TcpStream,
-) -> io::Result<Outcome> {
-    if let Poll::Ready(outcome) = poll_once(handling.as_mut()).await {
-        return Ok(outcome);
+/// One request that may have to wait for its answer.
+struct Wait<'a> {
+    api: Option<[u8; 2]>,
+    share: Option<Share>,
+    terms: &'a Terms,
+}
+
+impl Wait<'_> {
+    /// Has the request answered. If the answer has to wait, earlier answers leave first; `None` when
+    /// the node stops before there is one and the request has nothing to finish.
+    async fn answer<F: Future<Output = Outcome>>(
+        mut self,
+        mut handling: Pin<&mut F>,
+        outbox: &mut Outbox,
+        stream: &mut TcpStream,
+    ) -> io::Result<Option<Outcome>> {
+        if let Poll::Ready(outcome) = poll_once(handling.as_mut()).await {
+            return Ok(Some(outcome));
+        }
+        if self.api != Some(PRODUCE) {
+            // A long poll or a join may wait for minutes, and is small: others may have the room.
+            self.share = None;
+        }
+        outbox.write(stream).await?;
+        if self.api != Some(FETCH) {
+            return Ok(Some(handling.await));
+        }
+        let mut stopping = self.terms.stopping.clone();
+        tokio::select! {
+            biased;
+            outcome = handling => Ok(Some(outcome)),
+            _ = stopping.wait_for(|stopping| *stopping) => Ok(None),
+        }
     }
-    // A long poll or a join may wait for minutes, and its request is small: others may have the room.
-    let _share = share.filter(|_| holds_records);
-    outbox.write(stream).await?;
-    Ok(handling.await)
 }
