@@ -275,13 +275,14 @@ impl Consumer {
 
     /// Ends the membership, if there is one.
     pub(super) async fn leave_group(&mut self, reason: &str) {
-        if self.subscribed.take().is_none() {
-            return;
-        }
+        let Some(subscribed) = self.subscribed.take() else { return };
+        // Whoever leaves must not go on joining.
+        let is_joining = subscribed.joining.is_some();
+        drop(subscribed);
         if let Some(membership) = &self.membership {
             let metadata = membership.metadata();
             membership.left();
-            leave(&self.cluster, &metadata, reason).await;
+            leave(&self.cluster, &metadata, reason, is_joining).await;
         }
     }
 

@@ -32,7 +32,7 @@ pub(in crate::consumer) async fn keep_alive(
                 group = %metadata.group_id,
                 "no poll within max.poll.interval.ms: leaving the group"
             );
-            leave(&cluster, &metadata, "consumer poll timeout has expired.").await;
+            leave(&cluster, &metadata, "consumer poll timeout has expired.", false).await;
             Some(Doubt::PollTooLate)
         } else {
             match beat(&cluster, &membership, &metadata).await {

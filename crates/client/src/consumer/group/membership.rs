@@ -108,7 +108,15 @@ impl Membership {
 }
 
 /// Tells the coordinator that a dynamic member goes. Static members stay, so that a restart costs no rebalance.
-pub(in crate::consumer) async fn leave(cluster: &Cluster, metadata: &GroupMetadata, reason: &str) {
+///
+/// While it joins, the connection to the coordinator is taken by a JoinGroup that may wait for minutes: the word then
+/// goes another way.
+pub(in crate::consumer) async fn leave(
+    cluster: &Cluster,
+    metadata: &GroupMetadata,
+    reason: &str,
+    is_joining: bool,
+) {
     if metadata.instance_id.is_some() || metadata.member_id.is_empty() {
         return;
     }
@@ -129,7 +137,10 @@ pub(in crate::consumer) async fn leave(cluster: &Cluster, metadata: &GroupMetada
         }
         request
     };
-    let target = Target::Group(metadata.group_id.clone());
+    let mut target = Target::Group(metadata.group_id.clone());
+    if is_joining && let Ok(coordinator) = cluster.coordinator(&target).await {
+        target = Target::Node(coordinator.id);
+    }
     let versions = <LeaveGroupRequest as Message>::VERSIONS;
     if let Err(error) = cluster.attempt(&target, &versions, &build, None).await {
         // The session times out instead.
