@@ -11,16 +11,32 @@
 //! - `topic_filter`, `hash_order`: choosing topics, and the order in which Java lists them
 
 // The verbs that use all of this are on their way.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code)]
 
 use std::process::ExitCode;
 
+mod broker_api_versions;
+mod cluster;
 mod connect;
+mod console_consumer;
+mod console_producer;
+mod consumer_groups;
+mod delete_records;
+mod dump_log;
 mod failure;
+mod get_offsets;
+mod groups;
 mod hash_order;
+mod interrupt;
+mod java_order;
+mod key_values;
+mod log_dirs;
+mod message_json;
+mod moment;
 mod old_options;
 mod options;
 mod output;
+mod re2;
 mod start;
 mod topic_filter;
 mod topics;

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use crate::options::{KAFKA_VERSION, Stop, end};
-use crate::{start, topics};
+use crate::{
+    broker_api_versions, cluster, console_consumer, console_producer, consumer_groups,
+    delete_records, dump_log, get_offsets, groups, log_dirs, start, topics,
+};
 
 /// One verb.
 struct Verb {
@@ -21,8 +24,53 @@ const fn verb(name: &'static str, about: &'static str, run: fn(&[String]) -> Exi
 const GROUPS: &[(&str, &[Verb])] = &[
     ("Run a node", &[verb("start", "start a broker and its controller", start::run)]),
     (
+        "Write and read records",
+        &[
+            verb(
+                "console-producer",
+                "send each line of standard input to a topic",
+                console_producer::run,
+            ),
+            verb(
+                "console-consumer",
+                "print the records of topics to standard output",
+                console_consumer::run,
+            ),
+        ],
+    ),
+    (
         "Look after a cluster",
-        &[verb("topics", "create, list, describe, alter and delete topics", topics::run)],
+        &[
+            verb("topics", "create, list, describe, alter and delete topics", topics::run),
+            verb("get-offsets", "print offsets of partitions", get_offsets::run),
+            verb("delete-records", "delete records before an offset", delete_records::run),
+            verb("cluster", "print the cluster's id and brokers, forget a broker", cluster::run),
+            verb("log-dirs", "print what lies in the log directories of brokers", log_dirs::run),
+            verb(
+                "broker-api-versions",
+                "print the requests that each broker takes",
+                broker_api_versions::run,
+            ),
+        ],
+    ),
+    (
+        "Look after consumers",
+        &[
+            verb(
+                "consumer-groups",
+                "list and describe groups, reset and delete their offsets",
+                consumer_groups::run,
+            ),
+            verb("groups", "list groups of all types", groups::run),
+        ],
+    ),
+    (
+        "Look into files",
+        &[verb(
+            "dump-log",
+            "print segments, indexes and snapshots of a log directory",
+            dump_log::run,
+        )],
     ),
 ];
 
