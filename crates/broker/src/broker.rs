@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use ottla_coordinator::DeletedTopic;
-use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicChange, TopicFate};
+use ottla_metadata::version::TRANSACTION_VERSION;
+use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicFate};
 use ottla_world::{Clock, Random};
 use prometheus_client::registry::Registry;
 
@@ -17,13 +18,15 @@ use crate::cleaner::{Cleaner, CleanerSettings};
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
-use crate::internal_topics::OFFSETS_TOPIC;
+use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::metrics::PartitionMetrics;
+use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::reply::Outcome;
 use crate::request_metrics::RequestMetrics;
 use crate::router;
 use crate::settings::Settings;
+use crate::transactions::TransactionCoordinators;
 
 /// What a broker is made of.
 pub struct BrokerParts {
@@ -35,6 +38,7 @@ pub struct BrokerParts {
     pub controller: Arc<dyn ControllerChannel>,
     pub partitions: Arc<Partitions>,
     pub groups: Arc<GroupCoordinators>,
+    pub transactions: Arc<TransactionCoordinators>,
 }
 
 /// One broker.
@@ -48,6 +52,7 @@ pub struct Broker {
     pub(crate) fetch_sessions: Arc<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) groups: Arc<GroupCoordinators>,
+    pub(crate) transactions: Arc<TransactionCoordinators>,
     /// Compacts logs.
     pub cleaner: Cleaner,
     /// What was answered.
@@ -77,6 +82,7 @@ impl Broker {
             fetch_sessions: Arc::new(FetchSessions::new(parts.settings.fetch_sessions_max)),
             producer_ids: ProducerIds::default(),
             groups: parts.groups,
+            transactions: parts.transactions,
             cleaner,
             requests: RequestMetrics::default(),
             settings: ArcSwap::from_pointee(parts.settings),
@@ -100,9 +106,17 @@ impl Broker {
         }
         self.partitions.reconcile(changes, image, self.clock.now_ms());
         self.image.store(Arc::clone(image));
-        let is_offsets = |change: &TopicChange| change.name.as_ref() == OFFSETS_TOPIC;
-        if changes.topics.values().any(is_offsets) {
-            self.lead_groups(image);
+        self.transactions.markers().publish(image);
+        self.transactions.set_transaction_version(image.feature_level(TRANSACTION_VERSION));
+        let has_changed =
+            |name: &str| changes.topics.values().any(|change| change.name.as_ref() == name);
+        if has_changed(OFFSETS_TOPIC) {
+            let (count, led) = self.led(OFFSETS_TOPIC, image);
+            self.groups.reconcile(count, &led);
+        }
+        if has_changed(TRANSACTIONS_TOPIC) {
+            let (count, led) = self.led(TRANSACTIONS_TOPIC, image);
+            self.transactions.reconcile(count, &led);
         }
         let deleted: Vec<DeletedTopic> = changes
             .topics
@@ -123,15 +137,20 @@ impl Broker {
         }
     }
 
-    /// Coordinates the groups whose partition of the offsets topic this broker leads.
-    fn lead_groups(&self, image: &MetadataImage) {
-        let count = image.topics.by_name(OFFSETS_TOPIC).map_or(0, |topic| topic.partitions.len());
+    /// Ends every coordinator; whoever waits is told to look for another.
+    pub fn stop_coordinating(&self) {
+        self.groups.shutdown();
+        self.transactions.shutdown();
+    }
+
+    /// How many partitions an internal topic has, and those of them that this broker leads.
+    fn led(&self, topic: &str, image: &MetadataImage) -> (i32, Vec<Arc<Partition>>) {
+        let count = image.topics.by_name(topic).map_or(0, |topic| topic.partitions.len());
         let count = i32::try_from(count).unwrap_or(i32::MAX);
-        let led: Vec<_> = (0..count)
-            .filter_map(|index| self.partitions.get(OFFSETS_TOPIC, index))
-            .filter(|partition| partition.is_leader())
-            .collect();
-        self.groups.reconcile(count, &led);
+        let led = (0..count)
+            .filter_map(|index| self.partitions.get(topic, index))
+            .filter(|partition| partition.is_leader());
+        (count, led.collect())
     }
 
     /// What partitions and fetch sessions counted, for a registry of metrics.

@@ -44,31 +44,54 @@ pub(crate) async fn create(broker: &Broker, names: &[String], principal: &str) {
     }
 }
 
+/// What Kafka wants in sync of the transaction topic where it has so many replicas.
+const TRANSACTIONS_MIN_ISR: i32 = 2;
+
 fn wanted(name: &str, settings: &Settings, active_brokers: usize) -> CreatableTopic {
-    if name != OFFSETS_TOPIC {
-        return CreatableTopic {
-            name: name.to_owned(),
-            num_partitions: -1,
-            replication_factor: -1,
-            ..CreatableTopic::default()
-        };
-    }
     let most = i16::try_from(active_brokers).unwrap_or(i16::MAX).max(1);
-    let replicas = settings.offsets_replication.unwrap_or(INTERNAL_REPLICAS.min(most));
-    let config = |name: &str, value: String| CreatableTopicConfig {
+    let replicas = |given: Option<i16>| given.unwrap_or(INTERNAL_REPLICAS.min(most));
+    let topic = |num_partitions, replication_factor, configs: &[(&str, &str)]| CreatableTopic {
         name: name.to_owned(),
-        value: Some(value),
-        ..CreatableTopicConfig::default()
-    };
-    CreatableTopic {
-        name: name.to_owned(),
-        num_partitions: settings.offsets_partitions,
-        replication_factor: replicas,
-        configs: vec![
-            config("cleanup.policy", "compact".to_owned()),
-            config("compression.type", "producer".to_owned()),
-            config("segment.bytes", settings.offsets_segment_bytes.to_string()),
-        ],
+        num_partitions,
+        replication_factor,
+        configs: configs.iter().map(|(name, value)| config(name, value)).collect(),
         ..CreatableTopic::default()
+    };
+    match name {
+        OFFSETS_TOPIC => topic(
+            settings.offsets_partitions,
+            replicas(settings.offsets_replication),
+            &[
+                ("cleanup.policy", "compact"),
+                ("compression.type", "producer"),
+                ("segment.bytes", &settings.offsets_segment_bytes.to_string()),
+            ],
+        ),
+        TRANSACTIONS_TOPIC => {
+            let transactions = &settings.transactions;
+            let replicas = replicas(transactions.replication);
+            let min_isr = transactions.min_isr;
+            let min_isr = min_isr.unwrap_or(TRANSACTIONS_MIN_ISR.min(i32::from(replicas)));
+            topic(
+                transactions.partitions,
+                replicas,
+                &[
+                    ("unclean.leader.election.enable", "false"),
+                    ("compression.type", "uncompressed"),
+                    ("cleanup.policy", "compact"),
+                    ("min.insync.replicas", &min_isr.to_string()),
+                    ("segment.bytes", &transactions.segment_bytes.to_string()),
+                ],
+            )
+        }
+        _ => topic(-1, -1, &[]),
+    }
+}
+
+fn config(name: &str, value: &str) -> CreatableTopicConfig {
+    CreatableTopicConfig {
+        name: name.to_owned(),
+        value: Some(value.to_owned()),
+        ..CreatableTopicConfig::default()
     }
 }

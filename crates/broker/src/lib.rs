@@ -15,6 +15,7 @@
 //! - [`cleaner`]: compacts logs
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
+//! - [`groups`], [`transactions`]: the coordinators
 //! - [`metrics`], [`request_metrics`]: what all of this counted
 pub mod broker;
 pub mod caller;
@@ -29,6 +30,7 @@ pub mod partitions;
 pub mod reply;
 pub mod request_metrics;
 pub mod settings;
+pub mod transactions;
 pub mod waiters;
 
 mod api;

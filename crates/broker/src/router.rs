@@ -39,7 +39,7 @@ pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame:
     if !served.contains(&api) {
         return Outcome::Close(format!("{api} is not served on {}", connection.listener));
     }
-    if !api.stable_versions().contains(&caller.version) {
+    if !api::api_versions::versions(broker, api).contains(&caller.version) {
         if api == ApiKey::ApiVersions {
             return call.reply_in(0, &api::api_versions::unsupported());
         }
@@ -66,7 +66,9 @@ impl Call<'_> {
         let (broker, caller) = (self.broker, self.caller);
         Ok(match self.api {
             ApiKey::Produce => {
-                let accepted = api::produce::accept(broker, caller, self.read(reader)?);
+                let request = self.read(reader)?;
+                let verified = api::produce_verify::verified(broker, caller, &request).await;
+                let accepted = api::produce::accept(broker, caller, request, &verified);
                 match api::produce::durable(broker, caller, accepted).await {
                     ProduceAnswer::Response(response) => self.reply(&response),
                     ProduceAnswer::Silent => Outcome::Silent,
@@ -124,6 +126,52 @@ impl Call<'_> {
             ApiKey::OffsetDelete => self.reply(
                 &api::offset_delete::offset_delete(broker, caller, self.read(reader)?).await,
             ),
+            _ => return self.route_transactions(reader).await,
+        })
+    }
+
+    async fn route_transactions(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let (broker, caller) = (self.broker, self.caller);
+        Ok(match self.api {
+            ApiKey::InitProducerId => {
+                let request = self.read(reader)?;
+                self.reply(&api::init_producer_id::init_producer_id(broker, caller, request).await)
+            }
+            ApiKey::AddPartitionsToTxn => {
+                let request = self.read(reader)?;
+                let answer =
+                    api::add_partitions_to_txn::add_partitions_to_txn(broker, caller, request);
+                self.reply(&answer.await)
+            }
+            ApiKey::AddOffsetsToTxn => {
+                let request = self.read(reader)?;
+                let answer = api::add_offsets_to_txn::add_offsets_to_txn(broker, caller, request);
+                self.reply(&answer.await)
+            }
+            ApiKey::EndTxn => {
+                self.reply(&api::end_txn::end_txn(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::WriteTxnMarkers => {
+                let request = self.read(reader)?;
+                let answer = api::write_txn_markers::write_txn_markers(broker, caller, request);
+                self.reply(&answer.await)
+            }
+            ApiKey::TxnOffsetCommit => {
+                let request = self.read(reader)?;
+                let answer = api::txn_offset_commit::txn_offset_commit(broker, caller, request);
+                self.reply(&answer.await)
+            }
+            ApiKey::DescribeTransactions => {
+                let request = self.read(reader)?;
+                let answer =
+                    api::describe_transactions::describe_transactions(broker, caller, request);
+                self.reply(&answer.await)
+            }
+            ApiKey::ListTransactions => {
+                let request = self.read(reader)?;
+                let answer = api::list_transactions::list_transactions(broker, caller, request);
+                self.reply(&answer.await)
+            }
             _ => return self.route_admin(reader).await,
         })
     }
@@ -138,10 +186,6 @@ impl Call<'_> {
             ApiKey::DeleteRecords => {
                 let request = self.read(reader)?;
                 self.reply(&api::delete_records::delete_records(broker, caller, request).await)
-            }
-            ApiKey::InitProducerId => {
-                let request = self.read(reader)?;
-                self.reply(&api::init_producer_id::init_producer_id(broker, caller, request).await)
             }
             ApiKey::OffsetForLeaderEpoch => {
                 let request = self.read(reader)?;

@@ -27,6 +27,24 @@ pub struct Settings {
     /// `None`: not given, so as many of Kafka's three replicas as there are brokers.
     pub offsets_replication: Option<i16>,
     pub offsets_segment_bytes: i32,
+    pub transactions: TransactionSettings,
+    /// Whether versions of the protocol are served that may still change.
+    pub unstable_versions: bool,
+}
+
+/// What concerns transactions.
+#[derive(Clone, Debug)]
+pub struct TransactionSettings {
+    pub partitions: i32,
+    /// `None`: not given, as for the offsets topic.
+    pub replication: Option<i16>,
+    /// `None`: not given, so as many of Kafka's two as there are replicas.
+    pub min_isr: Option<i32>,
+    pub segment_bytes: i32,
+    /// Whether the coordinator is asked before a transaction begins in a partition.
+    pub verifies_partitions: bool,
+    pub add_retry_ms: u64,
+    pub add_retry_max_ms: u64,
 }
 
 impl Settings {
@@ -52,6 +70,8 @@ impl Settings {
                 .contains_key("offsets.topic.replication.factor")
                 .then(|| read.short("offsets.topic.replication.factor")),
             offsets_segment_bytes: read.int("offsets.topic.segment.bytes"),
+            transactions: TransactionSettings::new(&read),
+            unstable_versions: read.flag("unstable.api.versions.enable"),
             file,
             dynamic,
             cluster,
@@ -74,6 +94,24 @@ impl Settings {
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {
         self.value(name).and_then(|value| value.trim().parse().ok())
+    }
+}
+
+impl TransactionSettings {
+    fn new(read: &Reader<'_>) -> Self {
+        let is_given = |name: &str| read.file.contains_key(name);
+        let millis = |name: &str| u64::try_from(read.whole(name)).unwrap_or(0);
+        let (replication, min_isr) =
+            ("transaction.state.log.replication.factor", "transaction.state.log.min.isr");
+        Self {
+            partitions: read.int("transaction.state.log.num.partitions"),
+            replication: is_given(replication).then(|| read.short(replication)),
+            min_isr: is_given(min_isr).then(|| read.int(min_isr)),
+            segment_bytes: read.int("transaction.state.log.segment.bytes"),
+            verifies_partitions: read.flag("transaction.partition.verification.enable"),
+            add_retry_ms: millis("add.partitions.to.txn.retry.backoff.ms"),
+            add_retry_max_ms: millis("add.partitions.to.txn.retry.backoff.max.ms"),
+        }
     }
 }
 

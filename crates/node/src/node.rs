@@ -10,13 +10,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ottla_broker::groups::GroupCoordinators;
+use ottla_broker::log_levels::LogLevels;
 use ottla_broker::partition::settings::SettingsSource;
 use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions};
+use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 use ottla_broker::{Broker, BrokerParts, Settings};
 use ottla_controller::Settings as ControllerSettings;
 use ottla_metadata::MetadataImage;
 use ottla_metadata::config::ServerConfig;
-use ottla_metadata::version::METADATA_VERSION;
+use ottla_metadata::version::{METADATA_VERSION, TRANSACTION_VERSION};
 use ottla_wire::Uuid;
 use ottla_world::{Clock, Disk, Random};
 use tokio::sync::mpsc;
@@ -40,6 +42,7 @@ pub struct World {
     pub disk: Arc<dyn Disk>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<dyn Random>,
+    pub log_levels: Arc<dyn LogLevels>,
 }
 
 /// A running node.
@@ -53,7 +56,6 @@ pub struct Node {
     pub http: Option<std::net::SocketAddr>,
     broker: Arc<Broker>,
     partitions: Arc<Partitions>,
-    groups: Arc<GroupCoordinators>,
     controller: Arc<ControllerHandle>,
     registration: Arc<Registration>,
     network: Network,
@@ -99,7 +101,8 @@ impl Node {
             storage.directories.iter().map(|hosted| hosted.directory.path().to_owned()).collect();
         let cluster_id = storage.cluster_id.clone();
         let parts = Parts { config: &config, world: &world, node_id, image: &image };
-        let (broker, partitions, groups) = build_broker(&parts, storage, &controller)?;
+        let (broker, partitions) = build_broker(&parts, storage, &controller)?;
+        broker.log_levels.begin(Arc::clone(&world.log_levels));
         controller.activate().await.map_err(stopped)?;
         let registration =
             Arc::new(Registration::register(Arc::clone(&controller) as _, &identity).await?);
@@ -124,7 +127,6 @@ impl Node {
             http: http_server.as_ref().map(|server| server.address),
             broker,
             partitions,
-            groups,
             controller,
             registration,
             network,
@@ -153,7 +155,7 @@ impl Node {
         if self.controlled_shutdown {
             self.registration.leave(FINISH_PATIENCE).await;
         }
-        self.groups.shutdown();
+        self.broker.stop_coordinating();
         self.network.stop(FINISH_PATIENCE).await;
         let Self { upkeep, partitions, controller, registration, clock, broker, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
@@ -255,7 +257,8 @@ fn start_controller(
     server.set_default("metadata.max.idle.interval.ms", "0");
     let mut settings = ControllerSettings::new(&storage.cluster_id, node_id, server);
     // Feature levels promise protocols: those that are not served yet stay at level 0.
-    settings.bootstrap_features.retain(|(name, _)| name == METADATA_VERSION);
+    let is_served = |name: &str| [METADATA_VERSION, TRANSACTION_VERSION].contains(&name);
+    settings.bootstrap_features.retain(|(name, _)| is_served(name));
     let failed = move |error: controller::LogError| {
         tracing::error!(%error, "the metadata log failed: the node can't go on");
         let _ = fatal.try_send(error.to_string());
@@ -271,13 +274,13 @@ struct Parts<'a> {
     image: &'a MetadataImage,
 }
 
-type BrokerAndParts = (Arc<Broker>, Arc<Partitions>, Arc<GroupCoordinators>);
+type BrokerAndPartitions = (Arc<Broker>, Arc<Partitions>);
 
 fn build_broker(
     parts: &Parts<'_>,
     storage: Storage,
     controller: &Arc<ControllerHandle>,
-) -> Result<BrokerAndParts, StartError> {
+) -> Result<BrokerAndPartitions, StartError> {
     let Parts { config, world, node_id, image } = *parts;
     let file = config.values().clone();
     let settings = Settings::new(file.clone(), node_id, image);
@@ -306,6 +309,16 @@ fn build_broker(
         Arc::clone(&world.clock),
         group_config(config),
     ));
+    let markers =
+        MarkerWriter::new(Arc::clone(&partitions), Arc::clone(&groups), Arc::clone(&world.clock));
+    let transactions = TransactionCoordinators::new(TransactionParts {
+        runtime: tokio::runtime::Handle::current(),
+        clock: Arc::clone(&world.clock),
+        config: transaction_config(config, image),
+        load_bytes: usize::try_from(config.whole("transaction.state.log.load.buffer.size"))
+            .unwrap_or(usize::MAX),
+        markers: Arc::new(markers),
+    });
     let broker = Arc::new(Broker::new(BrokerParts {
         node_id,
         cluster_id: storage.cluster_id,
@@ -314,9 +327,10 @@ fn build_broker(
         random: Arc::clone(&world.random),
         controller: Arc::clone(controller) as _,
         partitions: Arc::clone(&partitions),
-        groups: Arc::clone(&groups),
+        groups,
+        transactions: Arc::new(transactions),
     }));
-    Ok((broker, partitions, groups))
+    Ok((broker, partitions))
 }
 
 fn group_config(config: &ServerConfig) -> ottla_coordinator::Config {
@@ -329,6 +343,21 @@ fn group_config(config: &ServerConfig) -> ottla_coordinator::Config {
         offset_metadata_max_bytes: int("offset.metadata.max.bytes"),
         offsets_retention_minutes: int("offsets.retention.minutes"),
         offsets_retention_check_interval_ms: config.whole("offsets.retention.check.interval.ms"),
+    }
+}
+
+fn transaction_config(
+    config: &ServerConfig,
+    image: &MetadataImage,
+) -> ottla_coordinator::transaction::Config {
+    let int = |name: &str| i32::try_from(config.whole(name)).unwrap_or(i32::MAX);
+    ottla_coordinator::transaction::Config {
+        max_timeout_ms: int("transaction.max.timeout.ms"),
+        id_expiration_ms: int("transactional.id.expiration.ms"),
+        abort_interval_ms: int("transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+        expiry_interval_ms: int("transaction.remove.expired.transaction.cleanup.interval.ms"),
+        two_phase_commit: config.flag("transaction.two.phase.commit.enable"),
+        transaction_version: image.feature_level(TRANSACTION_VERSION),
     }
 }
 

@@ -3,6 +3,8 @@
 //! A version that is too new is answered in version 0 with the range that is known (KIP-511).
 //! v3: client software name and version, features.  v5: cluster and node id checks (KIP-1242).
 
+use std::ops::RangeInclusive;
+
 use ottla_metadata::version::SUPPORTED_FEATURES;
 use ottla_wire::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
@@ -33,11 +35,11 @@ pub(crate) fn api_versions(
         ..FinalizedFeatureKey::default()
     };
     ApiVersionsResponse {
-        api_keys: served(if caller.connection.is_controller_listener {
-            SERVED_BY_CONTROLLER
-        } else {
-            SERVED
-        }),
+        api_keys: {
+            let is_controller = caller.connection.is_controller_listener;
+            let apis = if is_controller { SERVED_BY_CONTROLLER } else { SERVED };
+            served(apis, |api| versions(broker, api))
+        },
         supported_features: supported(caller.version),
         finalized_features_epoch: image.provenance.offset,
         finalized_features: image
@@ -52,10 +54,9 @@ pub(crate) fn api_versions(
 
 /// The answer to a version that is not known: version 0, with the range of this API alone.
 pub(crate) fn unsupported() -> ApiVersionsResponse {
-    let own = served(SERVED).into_iter().filter(|api| api.api_key == ApiKey::ApiVersions.number());
     ApiVersionsResponse {
         error_code: ErrorCode::UnsupportedVersion.code(),
-        api_keys: own.collect(),
+        api_keys: served(&[ApiKey::ApiVersions], ApiKey::stable_versions),
         ..ApiVersionsResponse::default()
     }
 }
@@ -64,10 +65,15 @@ fn refusal(code: ErrorCode) -> ApiVersionsResponse {
     ApiVersionsResponse { error_code: code.code(), ..ApiVersionsResponse::default() }
 }
 
-fn served(apis: &[ApiKey]) -> Vec<ApiVersion> {
+/// The versions that are served: the stable ones, unless the operator wants to try what may still change.
+pub(crate) fn versions(broker: &Broker, api: ApiKey) -> RangeInclusive<i16> {
+    if broker.settings().unstable_versions { api.versions() } else { api.stable_versions() }
+}
+
+fn served(apis: &[ApiKey], versions: impl Fn(ApiKey) -> RangeInclusive<i16>) -> Vec<ApiVersion> {
     apis.iter()
         .map(|api| {
-            let versions = advertised_versions(*api);
+            let versions = advertised(*api, versions(*api));
             ApiVersion {
                 api_key: api.number(),
                 min_version: *versions.start(),
@@ -80,8 +86,7 @@ fn served(apis: &[ApiKey]) -> Vec<ApiVersion> {
 
 /// Produce begins at version 0 in what is advertised, though 3 is the oldest that is served: older
 /// librdkafkas refuse to produce at all otherwise (KAFKA-18659).
-fn advertised_versions(api: ApiKey) -> std::ops::RangeInclusive<i16> {
-    let versions = api.stable_versions();
+fn advertised(api: ApiKey, versions: RangeInclusive<i16>) -> RangeInclusive<i16> {
     if api == ApiKey::Produce { 0..=*versions.end() } else { versions }
 }
 

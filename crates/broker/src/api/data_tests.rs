@@ -13,6 +13,7 @@ use ottla_wire::{ErrorCode, Records, Uuid};
 
 use super::fetch::{FetchAnswer, fetch};
 use super::produce::{ProduceAnswer, accept, durable};
+use super::produce_verify::Verified;
 use crate::partitions::fixture::{BROKER, Fixture, START_MS, batch, batch_with, caller};
 
 /// A produce request of one partition.
@@ -32,7 +33,7 @@ fn produce_request(topic: &str, index: i32, acks: i16, records: Option<Bytes>) -
 
 async fn produce(fixture: &Fixture, version: i16, request: ProduceRequest) -> ProduceAnswer {
     let caller = caller(version);
-    let accepted = accept(&fixture.broker, &caller, request);
+    let accepted = accept(&fixture.broker, &caller, request, &Verified::default());
     durable(&fixture.broker, &caller, accepted).await
 }
 
@@ -276,7 +277,7 @@ async fn acks_all_waits_for_the_replicas_and_gives_up_in_time() {
     // The follower asks for what follows: it has the rest, which makes it committed.
     let request = produce_request("a", 0, -1, Some(batch(&["y"])));
     let caller_12 = caller(12);
-    let accepted = accept(&fixture.broker, &caller_12, request);
+    let accepted = accept(&fixture.broker, &caller_12, request, &Verified::default());
     let waiting = durable(&fixture.broker, &caller_12, accepted);
     let follower = FetchRequest { replica_id: 2, ..fetch_request(&[("a", 2)]) };
     let (answer, _) = tokio::join!(waiting, fetch(&fixture.broker, &caller_12, follower));

@@ -12,10 +12,12 @@ use ottla_wire::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
 use super::metadata::listener;
 use crate::broker::Broker;
 use crate::caller::Caller;
-use crate::internal_topics::{self, OFFSETS_TOPIC};
+use crate::internal_topics::{self, OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 
 /// `CoordinatorType` codes.
 const GROUP: i8 = 0;
+const TRANSACTION: i8 = 1;
+const SHARE: i8 = 2;
 
 pub(crate) async fn find_coordinator(
     broker: &Broker,
@@ -41,19 +43,19 @@ pub(crate) async fn find_coordinator(
 }
 
 async fn find(broker: &Broker, caller: &Caller, key_type: i8, key: &str) -> Coordinator {
-    // Transaction and share coordinators are not built yet: to a client they are never available.
-    if key_type != GROUP {
-        let known = (0..=2).contains(&key_type);
-        let code =
-            if known { ErrorCode::CoordinatorNotAvailable } else { ErrorCode::InvalidRequest };
-        return refused(key, code);
-    }
-    if broker.image().topics.by_name(OFFSETS_TOPIC).is_none() {
-        let names = [OFFSETS_TOPIC.to_owned()];
+    let name = match key_type {
+        GROUP => OFFSETS_TOPIC,
+        TRANSACTION => TRANSACTIONS_TOPIC,
+        // Share coordinators are not built yet: to a client they are never available.
+        SHARE => return refused(key, ErrorCode::CoordinatorNotAvailable),
+        _ => return refused(key, ErrorCode::InvalidRequest),
+    };
+    if broker.image().topics.by_name(name).is_none() {
+        let names = [name.to_owned()];
         internal_topics::create(broker, &names, &caller.connection.principal).await;
     }
     let image = broker.image();
-    let Some(topic) = image.topics.by_name(OFFSETS_TOPIC) else {
+    let Some(topic) = image.topics.by_name(name) else {
         return refused(key, ErrorCode::CoordinatorNotAvailable);
     };
     let count = i32::try_from(topic.partitions.len()).unwrap_or(i32::MAX);

@@ -1,43 +1,68 @@
 //! InitProducerId, versions 0 to 6.
 //!
-//! Gives an idempotent producer its id. Transactional producers need the transaction coordinator.
-//! v3: producer id and epoch, to go on with an id (KIP-360).  v4: PRODUCER_FENCED.  v6: two-phase commit.
+//! Gives an idempotent producer an id of its own, a transactional one what its coordinator says.
+//! v3: producer id and epoch, to go on with an id (KIP-360).  v4: PRODUCER_FENCED.  v6: two-phase commit (KIP-939).
 
+use ottla_coordinator::transaction::request::InitProducerId;
+use ottla_coordinator::transaction::{Body, ProducerEpoch, Response};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
+use super::transaction_call::{ask, without_fenced};
 use crate::broker::Broker;
 use crate::caller::Caller;
 
-/// Answers with a producer id that nobody has had.
+const FIRST_VERSION_WITH_FENCED: i16 = 4;
+
+/// Answers with the producer id and epoch to use from now on.
 pub(crate) async fn init_producer_id(
     broker: &Broker,
-    _caller: &Caller,
+    caller: &Caller,
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
-    match producer_id(broker, &request).await {
-        Ok(producer_id) => InitProducerIdResponse {
-            producer_id,
-            producer_epoch: 0,
-            ..InitProducerIdResponse::default()
-        },
-        Err(code) => InitProducerIdResponse {
-            error_code: code.code(),
-            producer_id: -1,
-            producer_epoch: -1,
-            ..InitProducerIdResponse::default()
-        },
+    match producer(broker, request).await {
+        Ok(ProducerEpoch { producer_id, producer_epoch }) => {
+            InitProducerIdResponse { producer_id, producer_epoch, ..Default::default() }
+        }
+        Err(code) => {
+            let is_old = caller.version < FIRST_VERSION_WITH_FENCED;
+            let code = if is_old { without_fenced(code) } else { code };
+            InitProducerIdResponse {
+                error_code: code.code(),
+                producer_id: -1,
+                producer_epoch: -1,
+                ..InitProducerIdResponse::default()
+            }
+        }
     }
 }
 
-async fn producer_id(broker: &Broker, request: &InitProducerIdRequest) -> Result<i64, ErrorCode> {
-    if (request.producer_id == -1) != (request.producer_epoch == -1) {
+async fn producer(
+    broker: &Broker,
+    request: InitProducerIdRequest,
+) -> Result<ProducerEpoch, ErrorCode> {
+    let (producer_id, producer_epoch) = (request.producer_id, request.producer_epoch);
+    let expected = match (producer_id, producer_epoch) {
+        (-1, -1) => None,
+        (-1, _) | (_, -1) => return Err(ErrorCode::InvalidRequest),
+        _ => Some(ProducerEpoch { producer_id, producer_epoch }),
+    };
+    let Some(transactional_id) = request.transactional_id else {
+        let producer_id = broker.producer_ids.next(broker).await?;
+        return Ok(ProducerEpoch { producer_id, producer_epoch: 0 });
+    };
+    if transactional_id.is_empty() {
         return Err(ErrorCode::InvalidRequest);
     }
-    match request.transactional_id.as_deref() {
-        None => broker.producer_ids.next(broker).await,
-        Some("") => Err(ErrorCode::InvalidRequest),
-        // No broker of this cluster coordinates transactions; clients look for the coordinator again.
-        Some(_) => Err(ErrorCode::CoordinatorNotAvailable),
+    let body = Body::InitProducerId(InitProducerId {
+        transactional_id: transactional_id.clone(),
+        timeout_ms: request.transaction_timeout_ms,
+        expected,
+        enable_two_phase_commit: request.enable2_pc,
+        keep_prepared: request.keep_prepared_txn,
+    });
+    match ask(broker, &transactional_id, body).await? {
+        Response::Producer(answer) => answer,
+        other => unreachable!("a coordinator answers what it was asked, not {other:?}"),
     }
 }

@@ -6,13 +6,13 @@
 //! v5: log start offset.  v7: zstd.  v8: record errors.  v10: current leader.  v13: topic ids.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_log::{AppendOrigin, Appended, Refusal, Verification};
 use ottla_wire::ErrorCode;
-use ottla_wire::Records;
 use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_wire::messages::produce_response::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
@@ -20,9 +20,11 @@ use ottla_wire::messages::produce_response::{
 };
 use ottla_wire::messages::{ProduceRequest, ProduceResponse};
 use ottla_wire::records::CompressionType;
+use ottla_wire::{Records, Uuid};
 
 use super::leaders::Leaders;
 use super::produce_batch::{Batch, first_batch};
+use super::produce_verify::Verified;
 use crate::broker::Broker;
 use crate::caller::Caller;
 use crate::partition::{Append, AppendFailure, Counters, Partition};
@@ -69,7 +71,12 @@ pub(crate) struct Accepted {
 
 /// Appends a request's records. Whoever calls this for two requests in order has fixed the order of
 /// their records.
-pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) -> Accepted {
+pub(crate) fn accept(
+    broker: &Broker,
+    caller: &Caller,
+    request: ProduceRequest,
+    verified: &Verified,
+) -> Accepted {
     let acks = request.acks;
     let mut accepted = Accepted {
         acks,
@@ -78,11 +85,11 @@ pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) 
         response: ProduceResponse::default(),
         pending: Vec::new(),
     };
-    if let Err(refusal) = check_whole(broker, &request, caller.version) {
+    let checked = check_whole(broker, &request, caller.version);
+    if let Err(refusal) = checked.and_then(|()| check_producers(verified)) {
         accepted.response = refused(&request, refusal);
         return accepted;
     }
-    let transactional_id = request.transactional_id.is_some();
     let (response, entries) = sort_out(broker, caller, request.topic_data);
     accepted.response = response;
     let internal_allowed = caller.client_id() == ADMIN_CLIENT_ID;
@@ -98,7 +105,7 @@ pub(crate) fn accept(broker: &Broker, caller: &Caller, request: ProduceRequest) 
         let outcome = if !(-1..=1).contains(&acks) {
             Err(AppendFailure::of(ErrorCode::InvalidRequiredAcks))
         } else {
-            append_entry(broker, &entry, append, transactional_id, internal_allowed)
+            append_entry(broker, &entry, append, verified, internal_allowed)
         };
         accepted.note(entry.place, outcome);
     }
@@ -160,6 +167,16 @@ fn check_whole(broker: &Broker, request: &ProduceRequest, version: i16) -> Resul
         return Err(Refusal { code, message: String::new(), record_errors: Vec::new() });
     }
     Ok(())
+}
+
+/// A transaction has one producer.
+fn check_producers(verified: &Verified) -> Result<(), Refusal> {
+    if !verified.has_many_producers {
+        return Ok(());
+    }
+    let message = "Transactional records contained more than one producer ID".to_owned();
+    let code = ErrorCode::InvalidProducerIdMapping;
+    Err(Refusal { code, message, record_errors: Vec::new() })
 }
 
 fn is_null_for_a_known_partition(broker: &Broker, request: &ProduceRequest, version: i16) -> bool {
@@ -224,7 +241,7 @@ fn sort_out(
     let image = broker.image();
     let mut response = ProduceResponse::default();
     let mut entries: Vec<Entry> = Vec::new();
-    let mut seen: HashMap<(Arc<str>, i32), usize> = HashMap::new();
+    let mut seen: HashMap<(Uuid, i32), usize, foldhash::fast::RandomState> = HashMap::default();
     for topic in topics {
         let known = if caller.version > 12 {
             image.topics.by_id(topic.topic_id)
@@ -247,15 +264,15 @@ fn sort_out(
                 Some(_) => check_version(caller.version, &partition),
                 None => Err(ErrorCode::UnknownTopicOrPartition),
             };
-            let name = Arc::clone(&known.name);
             match checked {
                 Err(code) => answers.push(failed(index, code)),
-                Ok(records) => match seen.get(&(Arc::clone(&name), index)) {
-                    Some(&earlier) => entries[earlier].records = records,
-                    None => {
-                        seen.insert((Arc::clone(&name), index), entries.len());
+                Ok(records) => match seen.entry((known.id, index)) {
+                    Occupied(earlier) => entries[*earlier.get()].records = records,
+                    Vacant(place) => {
+                        place.insert(entries.len());
                         let place = (response.responses.len(), answers.len());
-                        entries.push(Entry { place, topic: name, index, records });
+                        let topic = Arc::clone(&known.name);
+                        entries.push(Entry { place, topic, index, records });
                         answers.push(failed(index, ErrorCode::None));
                     }
                 },
@@ -289,21 +306,13 @@ fn check_version(version: i16, partition: &PartitionProduceData) -> Result<Bytes
 fn append_entry(
     broker: &Broker,
     entry: &Entry,
-    append: Append,
-    has_transactional_id: bool,
+    mut append: Append,
+    verified: &Verified,
     internal_allowed: bool,
 ) -> Result<(Arc<Partition>, Appended), AppendFailure> {
     let Entry { topic, index, records, .. } = entry;
-    if has_transactional_id
-        && first_batch(records).is_ok_and(|batch| batch.is_some_and(|batch| batch.is_transactional))
-    {
-        // The transaction coordinator would have to confirm that the partition belongs to the
-        // transaction, and there is none to ask.
-        let code = ErrorCode::NotEnoughReplicas;
-        let message = "Unable to verify the partition has been added to the transaction. \
-                       Underlying error: COORDINATOR_NOT_AVAILABLE";
-        let failure = AppendFailure::of(code);
-        return Err(AppendFailure { message: message.to_owned(), is_told: true, ..failure });
+    if first_batch(records).is_ok_and(|batch| batch.is_some_and(|batch| batch.is_transactional)) {
+        append.verification = verified.of(topic, *index)?;
     }
     let found = broker.partitions.find(topic, *index, &broker.image());
     let counters = match &found {
@@ -427,6 +436,10 @@ impl Accepted {
             return;
         }
         let not_leader = ErrorCode::NotLeaderOrFollower.code();
+        let mut answers = self.response.responses.iter().flat_map(|each| &each.partition_responses);
+        if !answers.any(|answer| answer.error_code == not_leader) {
+            return;
+        }
         let image = broker.image();
         let mut leaders = Leaders::new(&broker.partitions, &image, &caller.connection.listener);
         for topic in &mut self.response.responses {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_coordinator::{Config, GroupCoordinator, Request, Response};
+use ottla_log::Verification;
 use ottla_machine::{Answer, Runner, Step, Token};
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
@@ -26,6 +27,8 @@ const RELOAD_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Command {
     pub request: Request,
+    /// What a transaction's commit has to show to the log.
+    pub verification: Verification,
     pub answer: oneshot::Sender<Result<Response, ErrorCode>>,
 }
 
@@ -154,8 +157,13 @@ impl Driver {
     ) -> Option<Step<GroupCoordinator>> {
         let token = Token(self.next_token);
         self.next_token += 1;
-        let Command { request, answer } = command;
-        let Ok(step) = runner.submit(token, request, self.clock.now_ms()) else {
+        let Command { request, verification, answer } = command;
+        let now = self.clock.now_ms();
+        if let Err(code) = records::admits(&self.partition, &request.body, verification, now) {
+            let _ = answer.send(Err(code));
+            return None;
+        }
+        let Ok(step) = runner.submit(token, request, now) else {
             let _ = answer.send(Err(ErrorCode::CoordinatorLoadInProgress));
             return None;
         };

@@ -1,9 +1,10 @@
 //! Replays a partition of `__consumer_offsets` into a machine.
 
-use ottla_coordinator::{GroupCoordinator, Record};
+use ottla_coordinator::transaction::ProducerEpoch;
+use ottla_coordinator::{EndedTransaction, GroupCoordinator, Record};
 use ottla_log::{Isolation, ReadOptions};
 use ottla_machine::Runner;
-use ottla_wire::records::Batches;
+use ottla_wire::records::{BatchHeader, Batches, EndTransactionMarker};
 
 use crate::partition::Partition;
 
@@ -60,11 +61,11 @@ pub(super) fn load(
                 Err(error) => return Err(damaged(&error)),
             };
             let header = *batch.view().header();
-            if header.last_offset() >= next && !header.attributes.is_control() {
+            if header.last_offset() >= next {
                 let records = batch.records(BATCH_BYTES_MAX).map_err(|error| damaged(&error))?;
                 for record in records.iter() {
                     let record = record.map_err(|error| damaged(&error))?;
-                    replay(partition, &mut runner, record);
+                    replay(partition, &mut runner, &header, record);
                 }
             }
             next = next.max(header.last_offset() + 1);
@@ -81,14 +82,40 @@ pub(super) fn load(
 fn replay(
     partition: &Partition,
     runner: &mut Runner<GroupCoordinator>,
+    header: &BatchHeader,
     record: ottla_wire::records::Record,
 ) {
-    let Some(key) = record.key else { return };
-    match Record::decode(key, record.value) {
-        Ok(decoded) => runner.replay(record.offset, &decoded),
+    let offset = record.offset;
+    match decode(header, record) {
+        Ok(Some(decoded)) => runner.replay(offset, &decoded),
+        Ok(None) => {}
         Err(error) => {
             let index = partition.index();
-            tracing::warn!(partition = index, offset = record.offset, %error, "record passed over");
+            tracing::warn!(partition = index, offset, %error, "record passed over");
         }
     }
+}
+
+/// A batch's header says of which transaction its records are.
+fn decode(
+    header: &BatchHeader,
+    record: ottla_wire::records::Record,
+) -> Result<Option<Record>, String> {
+    let producer =
+        ProducerEpoch { producer_id: header.producer_id, producer_epoch: header.producer_epoch };
+    if header.attributes.is_control() {
+        if !header.has_producer_id() {
+            return Ok(None);
+        }
+        let marker = EndTransactionMarker::read(record.key.as_deref(), record.value.as_deref());
+        let EndTransactionMarker { is_commit, coordinator_epoch } =
+            marker.map_err(|error| error.to_string())?;
+        let ended =
+            EndedTransaction { producer, is_commit, coordinator_epoch, transaction_version: 0 };
+        return Ok(Some(Record::EndTransaction(ended)));
+    }
+    let Some(key) = record.key else { return Ok(None) };
+    let decoded = Record::decode(key, record.value).map_err(|error| error.to_string())?;
+    let is_transactional = header.is_transactional();
+    Ok(Some(if is_transactional { decoded.in_transaction(producer) } else { decoded }))
 }

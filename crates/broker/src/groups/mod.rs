@@ -14,7 +14,8 @@ mod records;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ottla_coordinator::{Body, Config, Request, Response, partition_for};
+use ottla_coordinator::{Body, Config, EndedTransaction, Request, Response, partition_for};
+use ottla_log::Verification;
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
 use parking_lot::Mutex;
@@ -90,15 +91,47 @@ impl GroupCoordinators {
     /// # Errors
     /// `NOT_COORDINATOR`, `COORDINATOR_NOT_AVAILABLE` or `COORDINATOR_LOAD_IN_PROGRESS`.
     pub async fn ask(&self, group_id: &str, request: Request) -> Result<Response, ErrorCode> {
-        let queue = {
-            let tasks = self.tasks.lock();
-            if tasks.partitions == 0 {
-                return Err(ErrorCode::NotCoordinator);
-            }
-            let index = partition_for(group_id, tasks.partitions);
-            tasks.by_partition.get(&index).map(|task| task.queue.clone())
-        };
+        let queue = self.partition_of(group_id).and_then(|index| self.queue(index));
         send(queue.ok_or(ErrorCode::NotCoordinator)?, request).await
+    }
+
+    /// Asks the coordinator of `group_id` for what a transaction wants; the log is shown `verification`.
+    ///
+    /// # Errors
+    /// As [`GroupCoordinators::ask`], and what the log has against the producer.
+    pub async fn ask_in_transaction(
+        &self,
+        group_id: &str,
+        request: Request,
+        verification: Verification,
+    ) -> Result<Response, ErrorCode> {
+        let queue = self.partition_of(group_id).and_then(|index| self.queue(index));
+        send_verified(queue.ok_or(ErrorCode::NotCoordinator)?, request, verification).await
+    }
+
+    /// Tells the coordinator of partition `index` of a marker, which it writes.
+    ///
+    /// # Errors
+    /// As [`GroupCoordinators::ask_in_transaction`].
+    pub async fn end_transaction(
+        &self,
+        index: i32,
+        ended: EndedTransaction,
+    ) -> Result<(), ErrorCode> {
+        let caller = ottla_coordinator::Caller::default();
+        let request = Request { caller, body: Body::EndTransaction(ended) };
+        send(self.queue(index).ok_or(ErrorCode::NotCoordinator)?, request).await.map(|_| ())
+    }
+
+    /// The partition that holds a group; `None` while the topic does not exist.
+    #[must_use]
+    pub fn partition_of(&self, group_id: &str) -> Option<i32> {
+        let partitions = self.tasks.lock().partitions;
+        (partitions > 0).then(|| partition_for(group_id, partitions))
+    }
+
+    fn queue(&self, index: i32) -> Option<mpsc::Sender<Command>> {
+        self.tasks.lock().by_partition.get(&index).map(|task| task.queue.clone())
     }
 
     /// Asks every coordinator of this broker, and collects what they answer.
@@ -133,8 +166,16 @@ impl GroupCoordinators {
 }
 
 async fn send(queue: mpsc::Sender<Command>, request: Request) -> Result<Response, ErrorCode> {
+    send_verified(queue, request, Verification::NotRequired).await
+}
+
+async fn send_verified(
+    queue: mpsc::Sender<Command>,
+    request: Request,
+    verification: Verification,
+) -> Result<Response, ErrorCode> {
     let (answer, answered) = oneshot::channel();
-    let command = Command { request, answer };
+    let command = Command { request, verification, answer };
     match queue.try_send(command) {
         Ok(()) => answered.await.unwrap_or(Err(ErrorCode::NotCoordinator)),
         // A full queue is a coordinator that can't keep up; clients back off and come again.

@@ -23,6 +23,7 @@ use crate::groups::GroupCoordinators;
 use crate::partition::Partition;
 use crate::partition::settings::SettingsSource;
 use crate::settings::Settings;
+use crate::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 
 /// Where the fixture's clock starts.
 pub(crate) const START_MS: i64 = 1_700_000_000_000;
@@ -90,7 +91,17 @@ impl Fixture {
             World { disk: Arc::new(disk.clone()), clock: clock.clone(), random: random.clone() };
         let partitions = Partitions::load(hosting, &image, world).expect("readable logs");
         let handle = tokio::runtime::Handle::current();
-        let groups = GroupCoordinators::new(handle, clock.clone(), Config::default());
+        let partitions = Arc::new(partitions);
+        let groups =
+            Arc::new(GroupCoordinators::new(handle.clone(), clock.clone(), Config::default()));
+        let markers = MarkerWriter::new(partitions.clone(), groups.clone(), clock.clone());
+        let transactions = TransactionCoordinators::new(TransactionParts {
+            runtime: handle,
+            clock: clock.clone(),
+            config: ottla_coordinator::transaction::Config::default(),
+            load_bytes: 1_000,
+            markers: Arc::new(markers),
+        });
         let broker = Broker::new(BrokerParts {
             node_id: BROKER,
             cluster_id: "cluster".to_owned(),
@@ -98,8 +109,9 @@ impl Fixture {
             clock: clock.clone(),
             random,
             controller: Arc::new(Allocator::default()),
-            partitions: Arc::new(partitions),
-            groups: Arc::new(groups),
+            partitions,
+            groups,
+            transactions: Arc::new(transactions),
         });
         let image = Arc::new(image);
         let fixture = Self { disk, clock, broker: Arc::new(broker), image };

@@ -1,0 +1,32 @@
+//! ListTransactions: the transactions that this broker coordinates (KIP-664).
+//!
+//! v1: a filter by duration.  v2: a pattern for transactional ids.
+
+use ottla_coordinator::transaction::{Body, Response};
+use ottla_wire::messages::{ListTransactionsRequest, ListTransactionsResponse};
+
+use crate::broker::Broker;
+use crate::caller::Caller;
+
+pub(crate) async fn list_transactions(
+    broker: &Broker,
+    _caller: &Caller,
+    request: ListTransactionsRequest,
+) -> ListTransactionsResponse {
+    let mut response = ListTransactionsResponse::default();
+    for answer in broker.transactions.ask_all(&Body::List(request)).await {
+        match answer {
+            Ok(Response::Listed(part)) if part.error_code == 0 => {
+                response.transaction_states.extend(part.transaction_states);
+                response.unknown_state_filters = part.unknown_state_filters;
+            }
+            Ok(Response::Listed(refused)) => return refused,
+            Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
+            // A list with holes would tell of transactions that they do not exist.
+            Err(code) => {
+                return ListTransactionsResponse { error_code: code.code(), ..Default::default() };
+            }
+        }
+    }
+    response
+}
