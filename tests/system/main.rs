@@ -14,7 +14,7 @@
 mod client;
 mod connections;
 mod crash;
-//mod damage;
+mod damage;
 mod descriptors;
 //mod full_disk;
 mod hostile;

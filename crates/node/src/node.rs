@@ -107,7 +107,7 @@ impl Node {
         let registration =
             Arc::new(Registration::register(Arc::clone(&controller) as _, &identity).await?);
         follow(&controller, &broker, &registration, &limits).await;
-        partitions.discard_unclaimed(world.clock.now_ms());
+        partitions.discard_unclaimed();
         let threads = |error| StartError::new("cannot start the log cleaner's threads", error);
         broker.cleaner.start().map_err(threads)?;
         registration.unfenced().await?;

@@ -118,7 +118,7 @@ impl Fixture {
         let base = MetadataImage::empty();
         let delta = MetadataDelta::between(base, fixture.image.as_ref().clone());
         fixture.broker.publish(&fixture.image, &delta);
-        fixture.partitions().discard_unclaimed(START_MS);
+        fixture.partitions().discard_unclaimed();
         fixture
     }
 

@@ -302,9 +302,7 @@ impl Partitions {
 
     pub(crate) fn delete_log(&self, directory: usize, log: Log, due_ms: i64) {
         let partition = log.partition().clone();
-        let mut random = [0; 16];
-        self.world.random.fill(&mut random);
-        let unique: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let unique = self.unique();
         match self.directories[directory].log_directory.delete_log(log, &unique) {
             Ok(path) => {
                 tracing::info!(%partition, "the log is deleted");
@@ -314,16 +312,34 @@ impl Partitions {
         }
     }
 
-    /// Deletes logs that the metadata does not know: topics deleted while this broker was down. Call it
-    /// once, when the metadata is caught up with and reconciled.
-    pub fn discard_unclaimed(&self, now_ms: i64) {
+    /// Sets logs aside that the metadata does not know: topics deleted while this broker was down,
+    /// or metadata that was lost. Call it once, when the metadata is caught up with and reconciled.
+    pub fn discard_unclaimed(&self) {
         let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
-        for (partition, Unclaimed { directory, log }) in unclaimed {
-            tracing::warn!(%partition, "the metadata knows no such partition; its log is deleted");
-            let delay_ms = log.config().file_delete_delay_ms;
-            self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
+        for (_, Unclaimed { directory, log }) in unclaimed {
+            self.set_aside(directory, log);
         }
         self.is_loaded.store(true, Ordering::Release);
+    }
+
+    /// Keeps the records of a log that has lost its topic, out of the way.
+    pub(crate) fn set_aside(&self, directory: usize, log: Log) {
+        let partition = log.partition().clone();
+        let unique = self.unique();
+        match self.directories[directory].log_directory.set_aside(log, &unique) {
+            Ok(path) => tracing::warn!(
+                %partition, path = %path.display(),
+                "the metadata does not know this log's topic; it is set aside"
+            ),
+            Err(error) => tracing::error!(%partition, %error, "a log can't be set aside"),
+        }
+    }
+
+    /// Thirty-two hexadecimal digits.
+    fn unique(&self) -> String {
+        let mut random = [0; 16];
+        self.world.random.fill(&mut random);
+        random.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 

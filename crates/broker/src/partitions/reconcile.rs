@@ -98,7 +98,7 @@ impl Partitions {
         if self.failed.lock().contains(&name) {
             return Hosted::Offline;
         }
-        let (directory, log) = match self.claim(&name, topic.id, now_ms) {
+        let (directory, log) = match self.claim(&name, topic.id) {
             Some(Unclaimed { directory, log }) => (directory, log),
             None => {
                 let directory = self.choose_directory(image);
@@ -124,13 +124,11 @@ impl Partitions {
         Hosted::Online(Arc::new(Partition::new(identity, log, Arc::clone(settings), flusher)))
     }
 
-    /// The loaded log of a partition. A log of another topic with the same name is deleted.
-    fn claim(&self, name: &TopicPartition, topic_id: Uuid, now_ms: i64) -> Option<Unclaimed> {
+    /// The loaded log of a partition. A log of another topic with the same name is set aside.
+    fn claim(&self, name: &TopicPartition, topic_id: Uuid) -> Option<Unclaimed> {
         let Unclaimed { directory, mut log } = self.unclaimed.lock().remove(name)?;
         if log.topic_id().is_some_and(|id| id != topic_id) {
-            tracing::warn!(partition = %name, "the log belongs to an older topic; it is deleted");
-            let delay_ms = log.config().file_delete_delay_ms;
-            self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
+            self.set_aside(directory, log);
             return None;
         }
         let prepared = self.restore(&mut log, directory, name, topic_id);

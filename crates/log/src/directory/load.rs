@@ -5,7 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{
-    DELETE_SUFFIX, LOG_STARTS, LogDirectory, OffsetsByPartition, RECOVERY_POINTS, lenient_offsets,
+    DELETE_SUFFIX, LOG_STARTS, LogDirectory, OffsetsByPartition, RECOVERY_POINTS, STRAY_SUFFIX,
+    lenient_offsets,
 };
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
@@ -15,7 +16,6 @@ use crate::names::TopicPartition;
 /// Directories that only moving a replica between folders makes; one left over means that the move
 /// was never finished.
 const FUTURE_SUFFIX: &str = "-future";
-const STRAY_SUFFIX: &str = "-stray";
 /// The metadata log is the node's.
 const METADATA_TOPIC: &str = "__cluster_metadata";
 
@@ -53,7 +53,12 @@ impl LogDirectory {
         for entry in entries.into_iter().filter(|entry| entry.is_dir) {
             if entry.name.ends_with(DELETE_SUFFIX) {
                 loaded.deleted.push(self.path.join(&entry.name));
-            } else if entry.name.ends_with(FUTURE_SUFFIX) || entry.name.ends_with(STRAY_SUFFIX) {
+            } else if entry.name.ends_with(STRAY_SUFFIX) {
+                tracing::warn!(
+                    directory = entry.name,
+                    "set aside, since the metadata does not know it; remove it if nobody misses it"
+                );
+            } else if entry.name.ends_with(FUTURE_SUFFIX) {
                 tracing::warn!(
                     directory = entry.name,
                     "a move that was never finished; left alone"

@@ -34,6 +34,8 @@ const LOG_STARTS: &str = "log-start-offset-checkpoint";
 const CLEANED: &str = "cleaner-offset-checkpoint";
 /// The suffix of a deleted log's directory.
 const DELETE_SUFFIX: &str = "-delete";
+/// The suffix of the directory of a log that the metadata does not know.
+const STRAY_SUFFIX: &str = "-stray";
 /// The longest name a file may have.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -144,14 +146,24 @@ impl LogDirectory {
     /// the files go when the returned path is given to [`LogDirectory::remove`]. `unique` is 32
     /// hexadecimal digits in Kafka.
     pub fn delete_log(&self, log: Log, unique: &str) -> Result<PathBuf> {
-        let suffix = format!(".{unique}{DELETE_SUFFIX}");
+        self.rename_log(log, unique, DELETE_SUFFIX)
+    }
+
+    /// Renames a log's directory to `<topic>-<partition>.<unique>-stray`: nobody knows the partition,
+    /// and nobody has said that its records may go. They stay until a person removes them.
+    pub fn set_aside(&self, log: Log, unique: &str) -> Result<PathBuf> {
+        self.rename_log(log, unique, STRAY_SUFFIX)
+    }
+
+    fn rename_log(&self, log: Log, unique: &str, kind: &str) -> Result<PathBuf> {
+        let suffix = format!(".{unique}{kind}");
         let mut name = log.partition().to_string();
         name.truncate(NAME_BYTES_MAX - suffix.len());
-        let deleted = self.path.join(format!("{name}{suffix}"));
+        let renamed = self.path.join(format!("{name}{suffix}"));
         self.disk
-            .rename(log.directory(), &deleted)
+            .rename(log.directory(), &renamed)
             .map_err(Error::io("rename", log.directory()))?;
-        Ok(deleted)
+        Ok(renamed)
     }
 
     /// Removes a deleted log's files.
