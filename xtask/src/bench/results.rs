@@ -11,6 +11,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+const FOLDER: &str = "bench/results";
 const FILE: &str = "bench/results/measurements.jsonl";
 const PAGE: &str = "docs/benchmarks.md";
 const TABLE_BEGINS: &str = "<!-- table: written by `cargo xtask bench` -->\n";
@@ -91,6 +92,7 @@ impl Results {
 
     /// Adds the measurements to the recorded ones.
     pub fn record(&self, root: &Path) -> Result<()> {
+        fs::create_dir_all(root.join(FOLDER))?;
         let mut file = OpenOptions::new().create(true).append(true).open(root.join(FILE))?;
         for measurement in &self.measurements {
             let line = Line { measurement: measurement.clone(), ..self.template.clone() };

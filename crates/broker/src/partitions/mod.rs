@@ -84,11 +84,14 @@ struct Deleted {
     path: PathBuf,
 }
 
+/// Hosted topics by what they are asked for; requests look here without a lock.
+type Topics<Key> = papaya::HashMap<Key, Arc<HostedTopic>, foldhash::fast::RandomState>;
+
 /// The partitions of one broker.
 #[derive(Debug)]
 pub struct Partitions {
-    by_name: papaya::HashMap<Arc<str>, Arc<HostedTopic>>,
-    by_id: papaya::HashMap<Uuid, Arc<HostedTopic>>,
+    by_name: Topics<Arc<str>>,
+    by_id: Topics<Uuid>,
     pub(crate) directories: Vec<HostedDirectory>,
     pub(crate) settings: SettingsSource,
     pub(crate) flusher: Flusher,
@@ -159,8 +162,8 @@ impl Partitions {
             }
         }
         Ok(Self {
-            by_name: papaya::HashMap::new(),
-            by_id: papaya::HashMap::new(),
+            by_name: Topics::default(),
+            by_id: Topics::default(),
             directories: hosting.directories,
             settings,
             flusher: Flusher::start(Arc::clone(&world.clock)).map_err(LoadError::Thread)?,

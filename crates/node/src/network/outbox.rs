@@ -50,6 +50,7 @@ impl Outbox {
 
     /// Adds one answer, its length prefix first.
     pub(super) fn push(&mut self, size: u32, pieces: Vec<Piece>) {
+        self.tail.reserve(4 + (size as usize).min(COPY_BYTES_MAX));
         self.tail.put_u32(size);
         self.len += 4 + size as usize;
         for piece in pieces {

@@ -10,6 +10,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// From this length on, a byte field is a chunk of its own.
 const CHUNK_BYTES_MIN: usize = 4096;
 
+/// Room that a chunked writer starts with: enough for most responses without records.
+const CHUNKED_BYTES: usize = 256;
+
 /// The longest string of the protocol, in bytes.
 const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
@@ -65,7 +68,7 @@ macro_rules! fixed_width {
 impl Writer {
     /// A writer whose output is sent in chunks.
     pub fn chunked() -> Self {
-        Writer::new(Mode::Chunked, BytesMut::new())
+        Writer::new(Mode::Chunked, BytesMut::with_capacity(CHUNKED_BYTES))
     }
 
     /// A writer whose output is one piece of memory, at first `capacity` bytes of it.
