@@ -49,7 +49,6 @@ fn command() -> Command {
         .description("The Kafka cluster tool.");
     for (name, help) in subcommands {
         let mut subcommand = Command::new(name)
-            .show_defaults()
             .help_code(1)
             .help(help)
             .exclusive(true, "", [

@@ -15,6 +15,8 @@ mod remote;
 mod report;
 mod segment;
 mod state_files;
+#[cfg(test)]
+mod tests;
 mod verb;
 
 use report::{Findings, Settings, absolute, base_offset, beside, file_name, optional_long};

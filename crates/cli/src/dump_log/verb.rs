@@ -14,10 +14,19 @@ const TEXT_DECODER: &str = "org.apache.kafka.tools.api.StringDecoder";
 
 /// Runs the tool.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
-    end(dump_log(arguments))
+    let mut out = BufWriter::new(io::stdout().lock());
+    let outcome = dump_log(arguments, &mut out, &mut io::stderr().lock());
+    let flushed = out.flush();
+    drop(out);
+    end(outcome.and_then(|()| Ok(flushed?)))
 }
 
-fn dump_log(arguments: &[String]) -> Result<(), Stop> {
+/// Prints what the command line asks for.
+pub(super) fn dump_log(
+    arguments: &[String],
+    out: &mut dyn Write,
+    complaints: &mut dyn Write,
+) -> Result<(), Stop> {
     let parser = parser();
     let options = parser.parse(arguments)?;
     options.help_or_version(
@@ -26,11 +35,8 @@ fn dump_log(arguments: &[String]) -> Result<(), Stop> {
     options.require(&["files"])?;
     let settings = settings(&options)?;
     let files = options.text("files")?.unwrap_or_default();
-    let mut out = BufWriter::new(io::stdout().lock());
-    let mut complaints = io::stderr().lock();
-    let outcome = dump(files.split(','), &settings, &mut out, &mut complaints);
-    out.flush()?;
-    outcome.map_err(|error| Stop::refused(format!("error: {error:#}")))
+    dump(files.split(','), &settings, out, complaints)
+        .map_err(|error| Stop::refused(format!("error: {error:#}")))
 }
 
 fn parser() -> Parser {
@@ -146,7 +152,7 @@ fn decoder(options: &Options<'_>) -> Result<Decoder, Stop> {
 }
 
 /// Prints files, and at the end what is wrong with them.
-pub(super) fn dump<'a>(
+fn dump<'a>(
     files: impl Iterator<Item = &'a str>,
     settings: &Settings,
     out: &mut dyn Write,
