@@ -4,6 +4,7 @@ mod bench;
 mod conformance;
 mod differ;
 mod generate;
+mod nginx;
 mod test;
 mod tidy;
 
@@ -31,6 +32,8 @@ enum Verb {
     Bench(bench::Options),
     /// Check arrows, sizes, names and purity
     Tidy,
+    /// Send an access log through the classic commands, with kill -9 on the way
+    Nginx,
     /// Check everything: format, lints, tests, real clients
     Test(test::Options),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Verb::Differ(options) => differ::run(root, &options),
         Verb::Bench(options) => bench::run(root, &options),
         Verb::Tidy => tidy::run(root),
+        Verb::Nginx => nginx::run(root),
         Verb::Test(options) => test::run(root, &options),
     };
     match outcome {

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must hold, in one command.
 //!
-//! Format, lints, every test of the workspace, a release build, and real clients against it. Says
-//! what it ran and what it could not, and ends with one line `N passed, N failed`.
+//! Format, lints, every test of the workspace, a release build, the nginx run and real clients
+//! against it. Says what it ran and what it could not, and ends with one line `N passed, N failed`.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::conformance::{self, Against, Suite};
+use crate::nginx;
 
 /// Options of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -42,6 +43,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         "release build",
         &["build", "--release", "--quiet", "--package", "ottla-cli"],
     )?;
+    tally.nginx(root, options.strict)?;
     if options.no_conformance {
         tally.notes.push("conformance: left out on request".to_owned());
     } else {
@@ -106,6 +108,21 @@ impl Tally {
         self.passed += passed;
         self.failed += failed;
         self.notes.push(format!("tests: {passed} passed, {failed} failed"));
+        Ok(())
+    }
+
+    fn nginx(&mut self, root: &Path, strict: bool) -> Result<()> {
+        println!("== nginx: tests/system/nginx.sh");
+        let outcome = nginx::judge(root)?;
+        self.passed += outcome.passed;
+        self.failed += outcome.failed;
+        if strict {
+            self.failed += outcome.skipped;
+        }
+        self.notes.push(format!(
+            "nginx: {} passed, {} failed, {} skipped",
+            outcome.passed, outcome.failed, outcome.skipped
+        ));
         Ok(())
     }
 
