@@ -87,7 +87,8 @@ impl LeaderEpochs {
 
     /// Where `leader_epoch` ends in a log that ends at `log_end`.
     pub(crate) fn end_of(&self, leader_epoch: i32, log_end: i64) -> Option<EpochEnd> {
-        if leader_epoch < 0 {
+        // −1 asks for nothing; what is below it comes before every epoch, as for Kafka.
+        if leader_epoch == -1 {
             return None;
         }
         if self.latest().is_some_and(|latest| latest.leader_epoch == leader_epoch) {
@@ -188,6 +189,7 @@ mod tests {
         let epochs = epochs(&[(2, 5), (3, 10), (5, 20)]);
         for (asked, expected) in [
             (-1, None),
+            (-2, Some((-2, 5))),
             (0, Some((0, 5))),
             (2, Some((2, 10))),
             (3, Some((3, 20))),

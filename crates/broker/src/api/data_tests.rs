@@ -234,8 +234,9 @@ async fn a_partition_named_twice_is_appended_once() {
     let mut second = request.topic_data[0].clone();
     second.partition_data[0].records = Some(Records::Bytes(batch(&["last", "word"])));
     request.topic_data.push(second);
-    response(produce(&fixture, 9, request).await);
+    let response = response(produce(&fixture, 9, request).await);
     assert_eq!(fixture.partition("a", 0).log_offsets().expect("online").log_end, 2);
+    assert_eq!(only(&response).error_code, 0, "and its topic is answered once");
 }
 
 #[tokio::test]
@@ -361,6 +362,7 @@ async fn fetch_refusals_are_kafkas() {
         request.topics[0].topic_id = topic_id;
         request
     };
+    let own = FetchRequest { replica_id: BROKER, ..fetch_request(&[("a", 0)]) };
     let isolated = FetchRequest { isolation_level: 2, ..fetch_request(&[("a", 0)]) };
     let cases = [
         ("good", 12, with(0, 0, -1), ErrorCode::None),
@@ -372,6 +374,7 @@ async fn fetch_refusals_are_kafkas() {
         ("no such topic", 12, fetch_request(&[("b", 0)]), ErrorCode::UnknownTopicOrPartition),
         ("no such id", 13, by_id(Uuid::from_halves(9, 9)), ErrorCode::UnknownTopicId),
         ("a good id", 13, by_id(id), ErrorCode::None),
+        ("the leader follows itself", 12, own, ErrorCode::NotLeaderOrFollower),
         ("no such isolation", 12, isolated, ErrorCode::UnknownServerError),
     ];
     for (what, version, request, expected) in cases {

@@ -2,10 +2,12 @@
 //!
 //! Raises the log start offset and waits until every replica has done so. −1 means the high watermark.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_wire::ErrorCode;
+use ottla_wire::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use ottla_wire::messages::delete_records_response::{
     DeleteRecordsPartitionResult, DeleteRecordsTopicResult,
 };
@@ -31,7 +33,7 @@ pub(crate) async fn delete_records(
 ) -> DeleteRecordsResponse {
     let mut response = DeleteRecordsResponse::default();
     let mut pending = Vec::new();
-    for (topic_at, topic) in request.topics.into_iter().enumerate() {
+    for (topic_at, topic) in merged(request.topics).into_iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (partition_at, asked) in topic.partitions.into_iter().enumerate() {
             let index = asked.partition_index;
@@ -62,6 +64,25 @@ pub(crate) async fn delete_records(
         let _ = tokio::time::timeout(timeout, follow(pending, &mut response)).await;
     }
     response
+}
+
+/// Each topic and partition once, with the offset that was said last.
+fn merged(topics: Vec<DeleteRecordsTopic>) -> Vec<DeleteRecordsTopic> {
+    let mut merged: Vec<DeleteRecordsTopic> = Vec::with_capacity(topics.len());
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for topic in topics {
+        let place = *places.entry(topic.name.clone()).or_insert(merged.len());
+        if place == merged.len() {
+            merged.push(DeleteRecordsTopic { name: topic.name, ..Default::default() });
+        }
+        let mut offsets: BTreeMap<i32, DeleteRecordsPartition> = BTreeMap::new();
+        let known = std::mem::take(&mut merged[place].partitions);
+        for partition in known.into_iter().chain(topic.partitions) {
+            offsets.insert(partition.partition_index, partition);
+        }
+        merged[place].partitions = offsets.into_values().collect();
+    }
+    merged
 }
 
 fn delete(

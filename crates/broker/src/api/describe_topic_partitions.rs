@@ -4,6 +4,7 @@
 
 use ottla_metadata::{MetadataImage, PartitionImage, TopicImage};
 use ottla_wire::ErrorCode;
+use ottla_wire::messages::describe_topic_partitions_request::TopicRequest;
 use ottla_wire::messages::describe_topic_partitions_response::{
     Cursor, DescribeTopicPartitionsResponsePartition, DescribeTopicPartitionsResponseTopic,
 };
@@ -20,6 +21,14 @@ pub(crate) fn describe_topic_partitions(
     caller: &Caller,
     request: &DescribeTopicPartitionsRequest,
 ) -> DescribeTopicPartitionsResponse {
+    let start = request.cursor.as_ref();
+    if let Some(cursor) = start {
+        let asked = request.topics.is_empty()
+            || request.topics.iter().any(|topic| topic.name == cursor.topic_name);
+        if cursor.partition_index < 0 || !asked {
+            return invalid(request);
+        }
+    }
     let image = broker.image();
     let mut names: Vec<String> = if request.topics.is_empty() {
         image.topics.iter().map(|topic| topic.name.to_string()).collect()
@@ -28,11 +37,7 @@ pub(crate) fn describe_topic_partitions(
     };
     names.sort_unstable();
     names.dedup();
-    let start = request.cursor.as_ref();
     if let Some(cursor) = start {
-        if cursor.partition_index < 0 {
-            return invalid(&cursor.topic_name);
-        }
         names.retain(|name| *name >= cursor.topic_name);
     }
     let most = broker.settings().request_partitions_max;
@@ -50,13 +55,15 @@ pub(crate) fn describe_topic_partitions(
     page.response
 }
 
-fn invalid(name: &str) -> DescribeTopicPartitionsResponse {
-    let topic = DescribeTopicPartitionsResponseTopic {
+/// A cursor that points nowhere spoils every topic.
+fn invalid(request: &DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse {
+    let topic = |topic: &TopicRequest| DescribeTopicPartitionsResponseTopic {
         error_code: ErrorCode::InvalidRequest.code(),
-        name: Some(name.to_owned()),
+        name: Some(topic.name.clone()),
         ..DescribeTopicPartitionsResponseTopic::default()
     };
-    DescribeTopicPartitionsResponse { topics: vec![topic], ..Default::default() }
+    let topics = request.topics.iter().map(topic).collect();
+    DescribeTopicPartitionsResponse { topics, ..Default::default() }
 }
 
 struct Page {
@@ -109,6 +116,7 @@ fn unknown(name: &str) -> DescribeTopicPartitionsResponseTopic {
         error_code: code.code(),
         name: Some(name.to_owned()),
         is_internal: is_internal(name),
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..DescribeTopicPartitionsResponseTopic::default()
     }
 }

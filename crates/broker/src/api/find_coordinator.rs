@@ -1,13 +1,14 @@
 //! FindCoordinator: which broker keeps a group's or a transactional id's state.
 //!
-//! v0–3: one key.  v1: key types, messages.  v4: many keys.  v6: share groups.
+//! v0–3: one key.  v1: key types, messages.  v4: many keys, each without a message unless the type of
+//! all of them is wrong.  v6: share groups.
 //!
 //! The topic behind the coordinator is created when it is first asked for.
 
 use ottla_coordinator::partition_for;
-use ottla_wire::ErrorCode;
 use ottla_wire::messages::find_coordinator_response::Coordinator;
 use ottla_wire::messages::{FindCoordinatorRequest, FindCoordinatorResponse};
+use ottla_wire::{ErrorCode, Uuid};
 
 use super::metadata::listener;
 use crate::broker::Broker;
@@ -35,9 +36,14 @@ pub(crate) async fn find_coordinator(
             ..FindCoordinatorResponse::default()
         };
     }
+    let has_type = [GROUP, TRANSACTION, SHARE].contains(&request.key_type);
     let mut coordinators = Vec::with_capacity(request.coordinator_keys.len());
     for key in &request.coordinator_keys {
-        coordinators.push(find(broker, caller, request.key_type, key).await);
+        let mut found = find(broker, caller, request.key_type, key).await;
+        if has_type {
+            found.error_message = Some(String::new());
+        }
+        coordinators.push(found);
     }
     FindCoordinatorResponse { coordinators, ..FindCoordinatorResponse::default() }
 }
@@ -46,6 +52,9 @@ async fn find(broker: &Broker, caller: &Caller, key_type: i8, key: &str) -> Coor
     let name = match key_type {
         GROUP => OFFSETS_TOPIC,
         TRANSACTION => TRANSACTIONS_TOPIC,
+        SHARE if caller.version < 6 || !is_share_key(key) => {
+            return refused(key, ErrorCode::InvalidRequest);
+        }
         // Share coordinators are not built yet: to a client they are never available.
         SHARE => return refused(key, ErrorCode::CoordinatorNotAvailable),
         _ => return refused(key, ErrorCode::InvalidRequest),
@@ -75,6 +84,14 @@ async fn find(broker: &Broker, caller: &Caller, key_type: i8, key: &str) -> Coor
             ..Coordinator::default()
         },
     }
+}
+
+/// `group:topic id:partition`.
+fn is_share_key(key: &str) -> bool {
+    let mut parts = key.rsplitn(3, ':');
+    let partition = parts.next().is_some_and(|part| part.parse::<i32>().is_ok());
+    let topic = parts.next().is_some_and(|part| part.parse::<Uuid>().is_ok());
+    partition && topic && parts.next().is_some_and(|group| !group.is_empty())
 }
 
 fn refused(key: &str, code: ErrorCode) -> Coordinator {

@@ -99,7 +99,7 @@ fn look_up(
     let epoch = partition.current_leader_epoch;
     let query = OffsetQuery {
         timestamp: partition.timestamp,
-        current_leader_epoch: (epoch >= 0).then_some(epoch),
+        current_leader_epoch: (epoch != -1).then_some(epoch),
         isolation: terms.isolation,
         only_from_leader: terms.only_from_leader,
     };

@@ -158,6 +158,8 @@ async fn epochs_end_where_the_next_begins() {
         ("without a check", "a", -1, 0, ErrorCode::None, 0, 2),
         ("a later one", "a", -1, 5, ErrorCode::None, -1, -1),
         ("none", "a", -1, -1, ErrorCode::None, -1, -1),
+        ("before them all", "a", -1, -2, ErrorCode::None, -2, 0),
+        ("a check of nothing", "a", -2, 0, ErrorCode::FencedLeaderEpoch, -1, -1),
         ("a wrong check", "a", 3, 0, ErrorCode::UnknownLeaderEpoch, -1, -1),
         ("nobody", "b", -1, 0, ErrorCode::UnknownTopicOrPartition, -1, -1),
     ];
@@ -206,6 +208,11 @@ async fn records_are_deleted_from_the_start() {
         let all = (found.error_code, found.low_watermark);
         assert_eq!(all, (error.code(), low_watermark), "{what}");
     }
+    let mut twice = ask("a", 4);
+    twice.topics.extend(ask("a", 3).topics);
+    let response = delete_records(&fixture.broker, &caller(2), twice).await;
+    assert_eq!(response.topics.len(), 1, "a topic named twice is answered once");
+    assert_eq!(response.topics[0].partitions.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -340,7 +347,7 @@ async fn producer_ids_are_never_given_twice() {
         (None, 5, -1, ErrorCode::InvalidRequest),
         (None, -1, 5, ErrorCode::InvalidRequest),
         (transactional(""), -1, -1, ErrorCode::InvalidRequest),
-        (transactional("t"), -1, -1, ErrorCode::CoordinatorNotAvailable),
+        (transactional("t"), -1, -1, ErrorCode::NotCoordinator),
     ];
     for (transactional_id, producer_id, producer_epoch, expected) in cases {
         let request = InitProducerIdRequest {

@@ -6,6 +6,8 @@
 //! A topic that is created by being asked for is described at once: the answer waits for the
 //! controller instead of telling the client to come again.
 
+use std::collections::BTreeSet;
+
 use ottla_metadata::{BrokerImage, MetadataImage, PartitionImage, TopicImage};
 use ottla_wire::messages::metadata_request::MetadataRequestTopic;
 use ottla_wire::messages::metadata_response::{
@@ -24,6 +26,9 @@ pub(crate) async fn metadata(
     caller: &Caller,
     request: MetadataRequest,
 ) -> MetadataResponse {
+    if let Some(refused) = misused(&request, caller.version) {
+        return refused;
+    }
     let topics = match &request.topics {
         Some(topics) if caller.version >= 12 && topics.iter().any(has_id) => {
             let image = broker.image();
@@ -34,16 +39,14 @@ pub(crate) async fn metadata(
                 .collect()
         }
         Some(topics) if !(topics.is_empty() && caller.version == 0) => {
-            match misused(topics, caller.version) {
-                Some(refused) => refused,
-                None => {
-                    if request.allow_auto_topic_creation {
-                        create_missing(broker, caller, topics).await;
-                    }
-                    let image = broker.image();
-                    topics.iter().map(|topic| named(broker, &image, caller, topic)).collect()
-                }
+            let mut topics: Vec<MetadataRequestTopic> = topics.clone();
+            let mut seen = BTreeSet::new();
+            topics.retain(|topic| seen.insert(topic.name.clone()));
+            if request.allow_auto_topic_creation {
+                create_missing(broker, caller, &topics).await;
             }
+            let image = broker.image();
+            topics.iter().map(|topic| named(broker, &image, caller, topic)).collect()
         }
         _ => {
             let image = broker.image();
@@ -60,7 +63,7 @@ pub(crate) async fn metadata(
     };
     if request.include_topic_authorized_operations {
         for topic in &mut response.topics {
-            if topic.error_code == 0 {
+            if topic.name.is_some() {
                 topic.topic_authorized_operations = TOPIC_OPERATIONS;
             }
         }
@@ -71,8 +74,9 @@ pub(crate) async fn metadata(
     response
 }
 
-/// Names may be null, and ids given, only from version 12 on.
-fn misused(topics: &[MetadataRequestTopic], version: i16) -> Option<Vec<MetadataResponseTopic>> {
+/// Names may be null, and ids given, only from version 12 on: nothing is answered otherwise.
+fn misused(request: &MetadataRequest, version: i16) -> Option<MetadataResponse> {
+    let topics = request.topics.as_deref().unwrap_or_default();
     let wrong = version < 12
         && topics.iter().any(|topic| topic.name.is_none() || !topic.topic_id.is_zero());
     let refused = |topic: &MetadataRequestTopic| MetadataResponseTopic {
@@ -81,7 +85,11 @@ fn misused(topics: &[MetadataRequestTopic], version: i16) -> Option<Vec<Metadata
         topic_id: topic.topic_id,
         ..MetadataResponseTopic::default()
     };
-    wrong.then(|| topics.iter().map(refused).collect())
+    wrong.then(|| MetadataResponse {
+        topics: topics.iter().map(refused).collect(),
+        controller_id: -1,
+        ..MetadataResponse::default()
+    })
 }
 
 async fn create_missing(broker: &Broker, caller: &Caller, topics: &[MetadataRequestTopic]) {

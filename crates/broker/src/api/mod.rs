@@ -51,6 +51,8 @@ pub(crate) mod write_txn_markers;
 mod data_tests;
 #[cfg(test)]
 mod lookup_tests;
+#[cfg(test)]
+mod naming_tests;
 
 pub(crate) use producer_ids::ProducerIds;
 

@@ -30,7 +30,7 @@ pub(crate) async fn offset_for_leader_epoch(
 }
 
 fn epoch_end(broker: &Broker, topic: &str, asked: &OffsetForLeaderPartition) -> EpochEndOffset {
-    let current = (asked.current_leader_epoch >= 0).then_some(asked.current_leader_epoch);
+    let current = (asked.current_leader_epoch != -1).then_some(asked.current_leader_epoch);
     let partition = asked.partition;
     let found = broker
         .partitions

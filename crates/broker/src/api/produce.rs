@@ -242,7 +242,7 @@ fn sort_out(
     let mut response = ProduceResponse::default();
     let mut entries: Vec<Entry> = Vec::new();
     let mut seen: HashMap<(Uuid, i32), usize, foldhash::fast::RandomState> = HashMap::default();
-    for topic in topics {
+    for topic in merged(topics) {
         let known = if caller.version > 12 {
             image.topics.by_id(topic.topic_id)
         } else {
@@ -286,6 +286,27 @@ fn sort_out(
         });
     }
     (response, entries)
+}
+
+/// Each topic once, however often the request names it.
+fn merged(topics: Vec<TopicProduceData>) -> Vec<TopicProduceData> {
+    if topics.len() < 2 {
+        return topics;
+    }
+    let mut merged: Vec<TopicProduceData> = Vec::with_capacity(topics.len());
+    let mut places: HashMap<(Uuid, String), usize, foldhash::fast::RandomState> =
+        HashMap::default();
+    for topic in topics {
+        let key = (topic.topic_id, topic.name.clone());
+        match places.entry(key) {
+            Occupied(earlier) => merged[*earlier.get()].partition_data.extend(topic.partition_data),
+            Vacant(place) => {
+                place.insert(merged.len());
+                merged.push(topic);
+            }
+        }
+    }
+    merged
 }
 
 /// Checks what the request's version allows: one batch, of magic 2.

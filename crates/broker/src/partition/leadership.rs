@@ -206,6 +206,7 @@ impl Partition {
 
     /// Whether a replica belongs to the partition.
     pub(super) fn is_replica(state: &State, replica: i32) -> bool {
-        state.leadership.assignment.replicas.contains(&replica)
+        let assignment = &state.leadership.assignment;
+        replica != assignment.leader && assignment.replicas.contains(&replica)
     }
 }

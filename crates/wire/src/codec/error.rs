@@ -21,14 +21,6 @@ pub enum DecodeError {
         /// Where the integer starts.
         offset: usize,
     },
-    /// A length or count below -1.
-    #[error("invalid length {length} at offset {offset}")]
-    NegativeLength {
-        /// Where the length stands.
-        offset: usize,
-        /// The length.
-        length: i64,
-    },
     /// Null where this version allows none.
     #[error("null at offset {offset} in a field that can't be null")]
     Null {
@@ -56,14 +48,6 @@ pub enum DecodeError {
     /// A string of more than 32767 bytes.
     #[error("string of {length} bytes at offset {offset} is too long")]
     StringTooLong {
-        /// Where the string starts.
-        offset: usize,
-        /// Its length in bytes.
-        length: usize,
-    },
-    /// A string that is not UTF-8.
-    #[error("string of {length} bytes at offset {offset} is not UTF-8")]
-    InvalidUtf8 {
         /// Where the string starts.
         offset: usize,
         /// Its length in bytes.

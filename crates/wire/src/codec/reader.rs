@@ -86,7 +86,8 @@ impl<'a> Reader<'a> {
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// Reads a string: compact length if `flexible`, else a 16-bit one.
+    /// Reads a string: compact length if `flexible`, else a 16-bit one. As in Java, what is not
+    /// UTF-8 becomes U+FFFD.
     pub fn string(&mut self, flexible: bool) -> Result<String, DecodeError> {
         let offset = self.offset();
         self.nullable_string(flexible)?.ok_or(DecodeError::Null { offset })
@@ -103,10 +104,7 @@ impl<'a> Reader<'a> {
         if length > STRING_BYTES_MAX {
             return Err(DecodeError::StringTooLong { offset, length });
         }
-        match std::str::from_utf8(self.take(length)?) {
-            Ok(text) => Ok(Some(text.to_owned())),
-            Err(_) => Err(DecodeError::InvalidUtf8 { offset, length }),
-        }
+        Ok(Some(String::from_utf8_lossy(self.take(length)?).into_owned()))
     }
 
     /// Reads a byte field as a slice of the buffer.
@@ -263,28 +261,17 @@ impl<'a> Reader<'a> {
         match flexible {
             true => self.compact_length(),
             false => {
-                let offset = self.offset();
-                let length = self.i32()?;
-                nullable_length(offset, i64::from(length))
+                // As in Java, any negative length says null.
+                Ok(usize::try_from(self.i32()?).ok())
             }
         }
     }
 
     fn string_length(&mut self) -> Result<Option<usize>, DecodeError> {
-        let offset = self.offset();
-        let length = self.i16()?;
-        nullable_length(offset, i64::from(length))
+        Ok(usize::try_from(self.i16()?).ok())
     }
 
     fn compact_length(&mut self) -> Result<Option<usize>, DecodeError> {
         Ok((self.unsigned_varint()? as usize).checked_sub(1))
-    }
-}
-
-fn nullable_length(offset: usize, length: i64) -> Result<Option<usize>, DecodeError> {
-    match length {
-        -1 => Ok(None),
-        0.. => Ok(Some(length as usize)),
-        _ => Err(DecodeError::NegativeLength { offset, length }),
     }
 }
