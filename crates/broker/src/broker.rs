@@ -19,6 +19,7 @@ use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
 use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::log_levels::Logging;
 use crate::metrics::PartitionMetrics;
 use crate::partition::Partition;
 use crate::partitions::Partitions;
@@ -53,6 +54,8 @@ pub struct Broker {
     pub(crate) producer_ids: ProducerIds,
     pub(crate) groups: Arc<GroupCoordinators>,
     pub(crate) transactions: Arc<TransactionCoordinators>,
+    /// At which levels this process logs.
+    pub log_levels: Logging,
     /// Compacts logs.
     pub cleaner: Cleaner,
     /// What was answered.
@@ -83,6 +86,7 @@ impl Broker {
             producer_ids: ProducerIds::default(),
             groups: parts.groups,
             transactions: parts.transactions,
+            log_levels: Logging::default(),
             cleaner,
             requests: RequestMetrics::default(),
             settings: ArcSwap::from_pointee(parts.settings),

@@ -10,6 +10,7 @@
 //! - `api`: one file an API
 //! - [`settings`]: the configuration in force, as typed values
 //! - [`forward`]: the way to the controller
+//! - [`log_levels`]: at which this process logs
 //! - [`reply`]: what goes back
 //! - [`partition`], [`partitions`]: one partition, and all that this broker hosts
 //! - [`cleaner`]: compacts logs
@@ -24,6 +25,7 @@ pub mod fetch_session;
 pub mod forward;
 pub mod groups;
 mod internal_topics;
+pub mod log_levels;
 pub mod metrics;
 pub mod partition;
 pub mod partitions;

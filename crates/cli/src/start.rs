@@ -3,6 +3,8 @@
 //! Takes what `kafka-server-start.sh` takes. Without a file the embedded defaults hold: one broker
 //! on localhost:9092 with its data under `./ottla-data`.
 
+mod log_levels;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,9 +35,9 @@ const EMBEDDED: [(&str, &str); 2] =
 
 /// What the command line asks for.
 #[derive(Debug, Default, PartialEq)]
-struct Options {
-    file: Option<String>,
-    overrides: Vec<(String, String)>,
+pub(crate) struct Options {
+    pub(crate) file: Option<String>,
+    pub(crate) overrides: Vec<(String, String)>,
     daemon: bool,
     help: bool,
 }
@@ -63,7 +65,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     }
 }
 
-fn options(arguments: &[String]) -> Result<Options> {
+pub(crate) fn options(arguments: &[String]) -> Result<Options> {
     let mut options = Options::default();
     let mut rest = arguments.iter();
     while let Some(argument) = rest.next() {
@@ -134,14 +136,7 @@ fn configuration(options: &Options) -> Result<(ServerConfig, Vec<Notice>)> {
 
 fn serve(options: &Options) -> Result<()> {
     let begun = std::time::Instant::now();
-    tracing_subscriber::fmt()
-        .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_env("OTTLA_LOG")
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-        )
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .init();
+    let log_levels = Arc::new(log_levels::begin());
     let (config, notices) = configuration(options)?;
     for notice in notices {
         match notice {
@@ -155,6 +150,7 @@ fn serve(options: &Options) -> Result<()> {
             disk: Arc::new(RealDisk),
             clock: Arc::new(SystemClock::default()),
             random: Arc::new(OsRandom),
+            log_levels,
         };
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -21,3 +21,4 @@ mod vitals;
 
 pub use error::StartError;
 pub use node::{Node, World};
+pub use ottla_broker::log_levels::{LogLevels, ROOT};

@@ -2,12 +2,12 @@
 //!
 //! v1: synonyms.  v3: types and documentation.
 
+use ottla_metadata::config::group::{CLIENT_METRICS_KEYS, GROUP_KEYS, GroupKey};
 use ottla_metadata::config::key::Key;
 use ottla_metadata::config::resolve::{self, Layer, Values};
 use ottla_metadata::config::topic::TOPIC_KEYS;
 use ottla_metadata::config::{Update, broker as broker_keys};
-use ottla_metadata::image::ResourceType;
-use ottla_metadata::topic_name;
+use ottla_metadata::{ConfigResource, MetadataImage, ResourceType, topic_name};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::describe_configs_request::DescribeConfigsResource;
 use ottla_wire::messages::describe_configs_response::{
@@ -15,6 +15,7 @@ use ottla_wire::messages::describe_configs_response::{
 };
 use ottla_wire::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
+use super::log_levels;
 use crate::broker::Broker;
 
 pub(crate) fn describe_configs(
@@ -71,21 +72,10 @@ fn configs(
             own_id(broker, name)?;
             Ok(broker_configs(broker, form))
         }
-        _ => Err((
-            ErrorCode::InvalidRequest,
-            format!("Unsupported resource type: {}", type_name(resource.resource_type)),
-        )),
-    }
-}
-
-fn type_name(code: i8) -> &'static str {
-    match code {
-        2 => "TOPIC",
-        4 => "BROKER",
-        8 => "BROKER_LOGGER",
-        16 => "CLIENT_METRICS",
-        32 => "GROUP",
-        _ => "UNKNOWN",
+        Some(ResourceType::Group) => group_configs(broker, name, form),
+        Some(ResourceType::ClientMetrics) => client_metrics_configs(broker, name, form),
+        Some(ResourceType::BrokerLogger) => logger_configs(broker, name),
+        None => Err((ErrorCode::InvalidRequest, "Unsupported resource type: UNKNOWN".to_owned())),
     }
 }
 
@@ -124,6 +114,66 @@ fn topic_configs(
         describe(&entry.key, layers, false, form)
     };
     Ok(TOPIC_KEYS.iter().map(entry).collect())
+}
+
+/// A group's values. Any name is a group's: it may come to be.
+fn group_configs(
+    broker: &Broker,
+    name: &str,
+    form: Form,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    if name.is_empty() {
+        return Err((ErrorCode::InvalidRequest, "Group name must not be empty".to_owned()));
+    }
+    let (image, settings) = (broker.image(), broker.settings());
+    let own = own_values(&image, ResourceType::Group, name);
+    let entry = |entry: &GroupKey| {
+        let layers = resolve::group(entry, own, settings.layers());
+        describe(&entry.key, layers, false, form)
+    };
+    Ok(GROUP_KEYS.iter().map(entry).collect())
+}
+
+/// A subscription's values. Those that are not set have a default and no synonym.
+fn client_metrics_configs(
+    broker: &Broker,
+    name: &str,
+    form: Form,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    if name.is_empty() {
+        let message = "Client metrics subscription name must not be empty".to_owned();
+        return Err((ErrorCode::InvalidRequest, message));
+    }
+    let image = broker.image();
+    let own = own_values(&image, ResourceType::ClientMetrics, name);
+    let entry = |key: &Key| match resolve::client_metrics(key, own) {
+        Some(layer) => describe(key, vec![layer], false, form),
+        None => DescribeConfigsResourceResult {
+            value: key.default.map(str::to_owned),
+            ..describe(key, Vec::new(), false, form)
+        },
+    };
+    Ok(CLIENT_METRICS_KEYS.iter().map(entry).collect())
+}
+
+fn own_values<'a>(image: &'a MetadataImage, kind: ResourceType, name: &str) -> Option<&'a Values> {
+    let resource = ConfigResource { kind, name: name.to_owned() };
+    image.configs.get(&resource).map(AsRef::as_ref)
+}
+
+/// The levels at which this process logs, by target.
+fn logger_configs(
+    broker: &Broker,
+    name: &str,
+) -> Result<Vec<DescribeConfigsResourceResult>, Refusal> {
+    log_levels::require_own(broker.node_id, name)?;
+    let entry = |(target, level): (String, String)| DescribeConfigsResourceResult {
+        name: target,
+        value: Some(level),
+        config_source: resolve::Source::BrokerLogger.code(),
+        ..DescribeConfigsResourceResult::default()
+    };
+    Ok(broker.log_levels.all().into_iter().map(entry).collect())
 }
 
 fn broker_configs(broker: &Broker, form: Form) -> Vec<DescribeConfigsResourceResult> {

@@ -32,6 +32,7 @@ pub(crate) mod list_config_resources;
 pub(crate) mod list_groups;
 pub(crate) mod list_offsets;
 pub(crate) mod list_transactions;
+mod log_levels;
 pub(crate) mod metadata;
 pub(crate) mod offset_commit;
 pub(crate) mod offset_delete;
@@ -47,6 +48,8 @@ mod transaction_call;
 pub(crate) mod txn_offset_commit;
 pub(crate) mod write_txn_markers;
 
+#[cfg(test)]
+mod config_tests;
 #[cfg(test)]
 mod data_tests;
 #[cfg(test)]

@@ -98,12 +98,7 @@ const NUMBERS: [GroupKey; 14] = [
 ];
 
 /// Keys with truth values.
-const FLAGS: [&str; 4] = [
-    "share.renew.acknowledge.enable",
-    "consumer.assignor.offload.enable",
-    "share.assignor.offload.enable",
-    "streams.assignor.offload.enable",
-];
+const FLAGS: [&str; 1] = ["share.renew.acknowledge.enable"];
 
 /// Session time-outs that must exceed their heartbeat intervals.
 const PAIRS: [(&str, &str); 3] = [

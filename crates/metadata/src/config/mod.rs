@@ -2,12 +2,14 @@
 //!
 //! # Layout
 //! - [`broker`]: the keys of a broker
+//! - [`group`]: the keys of groups and of subscriptions to client metrics
 //! - [`key`]: one key: type, default, range, how it may change
 //! - [`topic`]: the keys of a topic
 //! - [`resolve`]: which value is in force and where it comes from
 //! - [`server`]: a server's configuration as given, with old spellings translated
 //! - [`properties`]: the `.properties` file format
 pub mod broker;
+pub mod group;
 pub mod key;
 mod legacy;
 mod nearest;

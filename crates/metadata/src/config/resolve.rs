@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::group::GroupKey;
 use super::key::Key;
 use super::topic::{Synonym, TopicKey, Unit};
 
@@ -107,6 +108,32 @@ pub fn broker(key: &Key, synonyms: &[Synonym], layers: Layers<'_>) -> Vec<Layer>
     }
     all.push(default_layer(key.name, key));
     all
+}
+
+/// The layers of a group key, nearest first; the first one is in force. Never empty.
+#[must_use]
+pub fn group(entry: &GroupKey, own: Option<&Values>, layers: Layers<'_>) -> Vec<Layer> {
+    let mut all = Vec::new();
+    if let Some(value) = own.and_then(|own| own.get(entry.key.name)) {
+        let name = entry.key.name.to_owned();
+        all.push(Layer { name, value: Some(value.clone()), source: Source::Group });
+    }
+    if let Some(synonym) = entry.synonym {
+        all.extend(layers.of(synonym, Unit::Same));
+    }
+    all.push(default_layer(entry.synonym.unwrap_or(entry.key.name), &entry.key));
+    all
+}
+
+/// The layers of a key of a subscription to client metrics: only what is set has a name.
+#[must_use]
+pub fn client_metrics(key: &Key, own: Option<&Values>) -> Option<Layer> {
+    let value = own?.get(key.name)?;
+    Some(Layer {
+        name: key.name.to_owned(),
+        value: Some(value.clone()),
+        source: Source::ClientMetrics,
+    })
 }
 
 fn default_layer(name: &str, key: &Key) -> Layer {
