@@ -113,7 +113,7 @@ fn tail(suite: &Suite, process: &Process, consumers: u64) -> Result<Figures> {
     let cpu = process.cpu_seconds()? - before;
     delete_topic(suite, process, &topic)?;
     Ok(vec![
-        ("cpu_s_per_gb", cpu * 1e9 / number(&report, "bytes")?),
+        ("cpu_us_per_record", cpu * 1e6 / number(&report, "records")?),
         ("p50_us", number(&report, "p50_us")?),
         ("p99_us", number(&report, "p99_us")?),
         ("p999_us", number(&report, "p999_us")?),

@@ -58,9 +58,11 @@ pub fn partitions(suite: &mut Suite) -> Result<()> {
         let back = on_topic(&suite.tools, &process, "ack-all", partitions)?;
         let restart = (number(&back, "acked_at_ns")? - process.started_ns as f64) / 1e9;
         process.stop()?;
+        // Kafka answers before the partitions are there, so creating ends with the last record.
+        let (created, produced) = (number(&created, "seconds")?, number(&produced, "seconds")?);
         Ok(vec![
-            ("create_s", number(&created, "seconds")?),
-            ("produce_to_all_s", number(&produced, "seconds")?),
+            ("create_s", created),
+            ("create_and_produce_to_all_s", created + produced),
             ("restart_s", restart),
             ("kb_per_partition", grown * 1e6 / 1024.0 / partitions as f64),
             ("descriptors_per_partition", descriptors / partitions as f64),

@@ -17,7 +17,7 @@ mod tools;
 use anyhow::Result;
 use clap::ValueEnum;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use suite::Suite;
 
@@ -33,9 +33,9 @@ pub struct Options {
     /// One short pair of each, to see that it works; nothing is recorded
     #[arg(long)]
     smoke: bool,
-    /// Measure the release build that is there, whatever the sources are by now
-    #[arg(long)]
-    no_build: bool,
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
     /// Take no measurement, only write the table anew
     #[arg(long)]
     table: bool,

@@ -23,7 +23,7 @@ pub struct Suite {
 
 impl Suite {
     pub fn prepare(root: &Path, options: &Options) -> Result<Suite> {
-        let tools = Tools::prepare(root, !options.no_build)?;
+        let tools = Tools::prepare(root, options.binary.as_deref())?;
         let results = Results::new(root)?;
         let (is_smoke, root) = (options.smoke, root.to_owned());
         let pairs = if is_smoke { 1 } else { options.pairs };

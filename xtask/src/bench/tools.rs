@@ -31,23 +31,26 @@ pub struct Tools {
 
 impl Tools {
     /// Builds and copies what is ours, fetches what is Kafka's.
-    pub fn prepare(root: &Path, build: bool) -> Result<Tools> {
-        if build {
-            let packages = ["--package", "ottla-cli", "--package", "ottla-load"];
-            let mut cargo = Command::new("cargo");
-            cargo.args(["build", "--release"]).args(packages).current_dir(root);
-            ensure!(cargo.status()?.success(), "the release build failed");
+    pub fn prepare(root: &Path, binary: Option<&Path>) -> Result<Tools> {
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release", "--package", "ottla-load"]).current_dir(root);
+        if binary.is_none() {
+            cargo.args(["--package", "ottla-cli"]);
         }
+        ensure!(cargo.status()?.success(), "the release build failed");
         let folder = std::env::temp_dir().join(format!("ottla-bench-{}", std::process::id()));
         fs::create_dir_all(&folder)?;
-        let copied = |name: &str| -> Result<PathBuf> {
+        let copied = |from: &Path, name: &str| -> Result<PathBuf> {
             let copy = folder.join(name);
-            fs::copy(root.join("target/release").join(name), &copy)?;
+            fs::copy(from, &copy).with_context(|| from.display().to_string())?;
             Ok(copy)
         };
+        let built = root.join("target/release");
+        let load = copied(&built.join("ottla-load"), "ottla-load")?;
+        let binary = copied(binary.unwrap_or(&built.join("ottla")), "ottla")?;
         let clients = Clients { root: root.to_owned(), cache: cache_folder()? };
         let jars = clients.jars()?;
-        Ok(Tools { binary: copied("ottla")?, load: copied("ottla-load")?, jars, folder })
+        Ok(Tools { folder, binary, load, jars })
     }
 
     /// The virtual machine as Kafka's scripts start it for a server.
