@@ -1,7 +1,5 @@
 //! What every transaction API does: ask the coordinator, and give it a producer id when it needs one.
 
-use std::collections::BTreeSet;
-
 use ottla_coordinator::transaction::{Body, Partitions, Request, Response};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
@@ -38,7 +36,7 @@ pub(super) fn without_fenced(code: ErrorCode) -> ErrorCode {
 pub(super) fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Partitions {
     let mut partitions = Partitions::new();
     for topic in topics {
-        let known = partitions.entry(topic.name.clone()).or_insert_with(BTreeSet::new);
+        let known = partitions.entry(topic.name.clone()).or_default();
         known.extend(topic.partitions.iter().copied());
     }
     partitions

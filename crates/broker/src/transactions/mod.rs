@@ -16,5 +16,8 @@ pub mod markers;
 mod records;
 pub(crate) mod verification;
 
+#[cfg(test)]
+mod tests;
+
 pub use coordinators::{TransactionCoordinators, TransactionParts};
 pub use markers::MarkerWriter;

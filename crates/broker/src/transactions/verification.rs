@@ -3,7 +3,6 @@
 //! Clients of `transaction.version` 2 leave it to the broker to add the partition; of others the broker asks whether
 //! they did. Either way the log wants to be shown that it was asked.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,8 +60,7 @@ pub(crate) async fn verify(
     let mut asked = Partitions::new();
     for (each, guard) in wanted.iter().zip(&guards) {
         if let Ok(Some(_)) = guard {
-            let topic =
-                asked.entry(each.partition.topic().to_string()).or_insert_with(BTreeSet::new);
+            let topic = asked.entry(each.partition.topic().to_string()).or_default();
             topic.insert(each.partition.index());
         }
     }
