@@ -287,8 +287,10 @@ fn group(options: &Options<'_>, file: &str, single: &str) -> Result<Option<Strin
         groups.extend(options.text("group")?.map(str::to_owned));
     }
     groups.extend(key_values::in_file(options, file)?.remove("group.id"));
-    let singles = key_values::given(options.texts(single));
-    groups.extend(singles.filter(|(key, _)| key == "group.id").last().map(|(_, value)| value));
+    let mut singles: Vec<String> = key_values::given(options.texts(single))
+        .filter_map(|(key, value)| (key == "group.id").then_some(value))
+        .collect();
+    groups.extend(singles.pop());
     groups.dedup();
     if groups.iter().any(|group| *group != groups[0]) {
         let detected: Vec<String> = groups.iter().map(|group| format!("'{group}'")).collect();

@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
 
 fn execute(arguments: &[String]) -> Result<(), Stop> {
     let parser = declared::parser();
-    let options = parser.parse(arguments)?;
+    let refused = |stop: Stop| parser.usage(stop.err.trim_end());
+    let options = parser.parse(arguments).map_err(refused)?;
     let declared = declared::Declared::read(&options)?;
     let configured = ConsumerConfig::from_properties(&declared.consumer).map_err(|error| {
         unknown_error(&format!("org.apache.kafka.common.config.ConfigException: {error}"))

@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
 
 fn execute(arguments: &[String]) -> Result<(), Stop> {
     let parser = declared::parser();
-    let options = parser.parse(arguments)?;
+    let refused = |stop: Stop| parser.usage(stop.err.trim_end());
+    let options = parser.parse(arguments).map_err(refused)?;
     let declared = declared::Declared::read(&options)?;
     let reader = line_reader::LineReader::new(&declared.topic, &declared.reader)?;
     let configured = ProducerConfig::from_properties(&declared.producer).map_err(|error| {

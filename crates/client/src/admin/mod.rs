@@ -9,6 +9,7 @@
 //! - `offsets`: offsets by time, deleting records
 //! - `groups`, `group_offsets`: consumer groups and what they committed
 //! - `log_dirs`, `producers`: what single brokers hold
+//! - `transactions`: transactional ids, and transactions that hang
 //! - `cluster`, `features`: nodes, supported versions, feature levels
 //! - `routing`: asking the controller, a coordinator, each leader
 
@@ -24,6 +25,7 @@ mod offsets;
 mod producers;
 mod routing;
 mod topics;
+mod transactions;
 
 pub use cluster::{
     ApiVersionRange, BrokerApiVersions, ClusterDescription, ClusterNode, DescribeClusterOptions,
@@ -44,6 +46,9 @@ pub use producers::ActiveProducer;
 pub use topics::{
     CreateTopicsOptions, CreatedConfig, CreatedTopic, NewPartitions, NewTopic, TopicListing,
     TopicRef,
+};
+pub use transactions::{
+    TransactionDescription, TransactionListing, TransactionToAbort, TransactionsFilter,
 };
 
 use crate::cluster::Cluster;

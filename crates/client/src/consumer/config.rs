@@ -109,13 +109,7 @@ impl ConsumerConfig {
             assignors: assignors(&mut properties)?,
             auto_commit: auto_commit(&mut properties, group_id.is_some())?,
             offset_reset: offset_reset(&mut properties)?,
-            isolation: properties.choice(
-                "isolation.level",
-                &[
-                    ("read_uncommitted", IsolationLevel::ReadUncommitted),
-                    ("read_committed", IsolationLevel::ReadCommitted),
-                ],
-            )?,
+            isolation: isolation(&mut properties)?,
             fetch_bytes_min: properties.int("fetch.min.bytes", 1, 0)?,
             fetch_bytes_max: properties.int("fetch.max.bytes", 52_428_800, 0)?,
             fetch_wait_max,
@@ -199,6 +193,18 @@ fn auto_commit(
         return Err(ConfigError::Conflict { detail });
     }
     Ok(enabled.then_some(interval))
+}
+
+fn isolation(properties: &mut Properties<'_>) -> Result<IsolationLevel, ConfigError> {
+    let key = "isolation.level";
+    match properties.text(key) {
+        None | Some("read_uncommitted") => Ok(IsolationLevel::ReadUncommitted),
+        Some("read_committed") => Ok(IsolationLevel::ReadCommitted),
+        Some(other) => {
+            let reason = "String must be one of: read_committed, read_uncommitted".to_owned();
+            Err(invalid(key, other, reason))
+        }
+    }
 }
 
 fn offset_reset(properties: &mut Properties<'_>) -> Result<OffsetReset, ConfigError> {
