@@ -91,12 +91,15 @@ fn result(topic: &str, outcomes: Vec<(i32, Result<(), Refusal>)>) -> ReplicaElec
 fn unknown_type(request: &ElectLeadersRequest, election_type: i8) -> ElectLeadersResponse {
     let message = format!("Unknown election type {election_type}");
     let refusal = Refusal::invalid_request(message);
+    // Who asks for nothing is not told that it was asked wrongly.
+    let is_empty = request.topic_partitions.as_ref().is_some_and(Vec::is_empty);
+    let code = if is_empty { ErrorCode::None } else { refusal.code };
     let topics = request.topic_partitions.iter().flatten().map(|topic| {
         let outcomes = topic.partitions.iter().map(|at| (*at, Err(refusal.clone())));
         result(&topic.topic, outcomes.collect())
     });
     ElectLeadersResponse {
-        error_code: refusal.code.code(),
+        error_code: code.code(),
         replica_election_results: topics.collect(),
         ..Default::default()
     }

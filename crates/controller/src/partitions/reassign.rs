@@ -54,7 +54,7 @@ impl Controller {
         }
         let response = AlterPartitionReassignmentsResponse {
             allow_replication_factor_change: allow_factor_change,
-            error_message: None,
+            error_message: Some(String::new()),
             responses,
             ..Default::default()
         };
@@ -88,7 +88,7 @@ impl Controller {
         partition: &PartitionImage,
     ) -> Result<Option<PartitionChangeRecord>, Refusal> {
         if !partition.is_reassigning() {
-            return Err(Refusal::plain(ErrorCode::NoReassignmentInProgress));
+            return Err(Refusal::silent(ErrorCode::NoReassignmentInProgress));
         }
         let invalid = |message: String| Refusal::new(ErrorCode::InvalidReplicaAssignment, message);
         let keep = |ids: &[i32]| -> Vec<i32> {

@@ -143,8 +143,7 @@ fn a_replica_moves_once_the_new_one_is_in_sync() {
 fn a_reassignment_can_be_taken_back() {
     let mut lab = Lab::with_brokers(&[1, 2, 3]);
     lab.topic("t", &[&[1, 2]]);
-    let idle = "No partition reassignment is in progress.".to_owned();
-    assert_eq!(reassign(&mut lab, None), (85, Some(idle)));
+    assert_eq!(reassign(&mut lab, None), (85, None), "Kafka has no words for it");
     reassign(&mut lab, Some(&[3, 2]));
     assert_eq!(reassign(&mut lab, None), (0, None));
     let partition = lab.partition("t", 0);
@@ -174,6 +173,23 @@ fn leaders_go_back_to_where_they_belong() {
         lab.expire();
     }
     assert_eq!(lab.partition("t", 0).leader, 1);
+}
+
+#[test]
+fn an_unknown_election_of_nothing_is_no_error() {
+    let mut lab = Lab::with_brokers(&[1]);
+    lab.topic("t", &[&[1]]);
+    for (topic_partitions, expected) in
+        [(Some(Vec::new()), ErrorCode::None), (None, ErrorCode::InvalidRequest)]
+    {
+        let request = ElectLeadersRequest {
+            election_type: 7,
+            topic_partitions,
+            ..ElectLeadersRequest::default()
+        };
+        let ResponseBody::ElectLeaders(response) = lab.call(request, 2).1 else { panic!() };
+        assert_eq!(response.error_code, expected.code());
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Controller {
         let additional = additional(topic, image)?;
         if before.saturating_add(additional) > RECORDS_PER_REQUEST_MAX {
             // What Kafka says of a list that outgrows its bound.
-            return Err(Refusal::plain(ErrorCode::UnknownServerError));
+            return Err(Refusal::silent(ErrorCode::UnknownServerError));
         }
         let first = image.partitions.values().next().ok_or_else(|| {
             let message =
