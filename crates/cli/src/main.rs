@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 mod broker_api_versions;
 mod cluster;
+mod configs;
 mod connect;
 mod console_consumer;
 mod console_producer;
@@ -38,9 +39,12 @@ mod options;
 mod output;
 mod re2;
 mod start;
+mod stop;
+mod storage;
 mod topic_filter;
 mod topics;
 mod verbs;
+mod zookeeper;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> =

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use crate::options::{KAFKA_VERSION, Stop, end};
 use crate::{
-    broker_api_versions, cluster, console_consumer, console_producer, consumer_groups,
-    delete_records, dump_log, get_offsets, groups, log_dirs, start, topics,
+    broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
+    delete_records, dump_log, get_offsets, groups, log_dirs, start, stop, storage, topics,
+    zookeeper,
 };
 
 /// One verb.
@@ -22,7 +23,16 @@ const fn verb(name: &'static str, about: &'static str, run: fn(&[String]) -> Exi
 
 /// All verbs, in the groups that the help shows.
 const GROUPS: &[(&str, &[Verb])] = &[
-    ("Run a node", &[verb("start", "start a broker and its controller", start::run)]),
+    (
+        "Run a node",
+        &[
+            verb("start", "start a broker and its controller", start::run),
+            verb("stop", "stop the nodes that run on this machine", stop::run),
+            verb("storage", "format log directories, tell what they hold", storage::run),
+            verb("zookeeper-start", "explain what took ZooKeeper's place", zookeeper::start),
+            verb("zookeeper-stop", "stop nothing, for old scripts", zookeeper::stop),
+        ],
+    ),
     (
         "Write and read records",
         &[
@@ -42,6 +52,7 @@ const GROUPS: &[(&str, &[Verb])] = &[
         "Look after a cluster",
         &[
             verb("topics", "create, list, describe, alter and delete topics", topics::run),
+            verb("configs", "show and change configuration while a cluster runs", configs::run),
             verb("get-offsets", "print offsets of partitions", get_offsets::run),
             verb("delete-records", "delete records before an offset", delete_records::run),
             verb("cluster", "print the cluster's id and brokers, forget a broker", cluster::run),

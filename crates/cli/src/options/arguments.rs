@@ -39,6 +39,8 @@ pub(crate) struct Argument {
     choices: Vec<&'static str>,
     /// Which mutually exclusive group it belongs to.
     pub(super) group: Option<usize>,
+    /// Whether the help shows it in the section at the end.
+    pub(super) is_apart: bool,
 }
 
 impl Argument {
@@ -54,6 +56,7 @@ impl Argument {
             number: None,
             choices: Vec::new(),
             group: None,
+            is_apart: false,
         }
     }
 
@@ -155,6 +158,8 @@ pub(crate) struct Command {
     pub(super) groups: Vec<Group>,
     pub(super) subcommands: Vec<Command>,
     pub(super) shows_defaults: bool,
+    /// Title and description of the arguments that the help shows apart.
+    pub(super) section: (&'static str, &'static str),
     help_code: u8,
 }
 
@@ -171,6 +176,7 @@ impl Command {
             groups: Vec::new(),
             subcommands: Vec::new(),
             shows_defaults: false,
+            section: ("", ""),
             help_code: 0,
         }
     }
@@ -202,6 +208,19 @@ impl Command {
     /// Adds a flag.
     pub(crate) fn argument(mut self, argument: Argument) -> Self {
         self.arguments.push(argument);
+        self
+    }
+
+    /// Adds flags that the help shows at its end, under a title and a description.
+    pub(crate) fn section(
+        mut self,
+        title: &'static str,
+        description: &'static str,
+        arguments: impl IntoIterator<Item = Argument>,
+    ) -> Self {
+        self.section = (title, description);
+        let apart = arguments.into_iter().map(|argument| Argument { is_apart: true, ..argument });
+        self.arguments.extend(apart);
         self
     }
 

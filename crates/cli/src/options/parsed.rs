@@ -12,6 +12,8 @@ pub(crate) struct Options<'a> {
     parser: &'a Parser,
     /// For each declared option: its values, if the command line has it.
     given: Vec<Option<Vec<String>>>,
+    /// Every option as it came, with its value.
+    sequence: Vec<(usize, Option<String>)>,
     /// Arguments that are no options.
     pub others: Vec<String>,
     is_empty: bool,
@@ -19,10 +21,17 @@ pub(crate) struct Options<'a> {
 
 impl<'a> Options<'a> {
     pub(super) fn new(parser: &'a Parser, is_empty: bool) -> Self {
-        Self { parser, given: vec![None; parser.specs.len()], others: Vec::new(), is_empty }
+        Self {
+            parser,
+            given: vec![None; parser.specs.len()],
+            sequence: Vec::new(),
+            others: Vec::new(),
+            is_empty,
+        }
     }
 
     pub(super) fn add(&mut self, at: usize, value: Option<&str>) {
+        self.sequence.push((at, value.map(str::to_owned)));
         let separator = self.parser.specs[at].separator;
         let values = self.given[at].get_or_insert_default();
         match (value, separator) {
@@ -75,6 +84,13 @@ impl<'a> Options<'a> {
     /// Whether the command line has this option.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.given[self.index(name)].is_some()
+    }
+
+    /// Those of the named options that are given, as often and in the order as they are, with values.
+    pub(crate) fn in_order(&self, names: &[&str]) -> Vec<(&'static str, Option<&str>)> {
+        let wanted: Vec<usize> = names.iter().map(|name| self.index(name)).collect();
+        let given = self.sequence.iter().filter(|(at, _)| wanted.contains(at));
+        given.map(|(at, value)| (self.parser.specs[*at].names[0], value.as_deref())).collect()
     }
 
     /// All values of an option, in order; its defaults if the command line does not have it.

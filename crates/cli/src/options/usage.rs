@@ -69,7 +69,8 @@ pub(super) fn help(above: &[&Command], command: &Command) -> String {
     }
     text.push_str("\noptional arguments:\n");
     let apart = |argument: &&Argument| {
-        argument.group.is_some_and(|at| !command.groups[at].description.is_empty())
+        argument.is_apart
+            || argument.group.is_some_and(|at| !command.groups[at].description.is_empty())
     };
     for argument in command.arguments.iter().filter(|argument| !apart(argument)) {
         text.push_str(&described(command, argument));
@@ -80,6 +81,13 @@ pub(super) fn help(above: &[&Command], command: &Command) -> String {
         }
         text.push_str(&format!("\n  {}\n\n", wrap(group.description, 2, 2)));
         for argument in command.arguments.iter().filter(|argument| argument.group == Some(at)) {
+            text.push_str(&described(command, argument));
+        }
+    }
+    let (title, description) = command.section;
+    if !title.is_empty() {
+        text.push_str(&format!("\n{title}:\n  {}\n\n", wrap(description, 2, 2)));
+        for argument in command.arguments.iter().filter(|argument| argument.is_apart) {
             text.push_str(&described(command, argument));
         }
     }

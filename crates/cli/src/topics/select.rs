@@ -2,9 +2,8 @@
 
 use ottla_client::admin::Admin;
 
-use super::named;
 use crate::failure::Failure;
-use crate::options::Options;
+use crate::options::{Options, Stop};
 use crate::output;
 use crate::topic_filter::TopicFilter;
 
@@ -38,4 +37,9 @@ pub(super) fn ensure_found(found: &[String], options: &Options<'_>) -> Result<()
         }
         _ => Ok(()),
     }
+}
+
+/// The topic, or the expression for topics, that the command line names.
+fn named<'a>(options: &'a Options<'_>) -> Result<Option<&'a str>, Stop> {
+    if options.has("topic") { options.text("topic") } else { Ok(None) }
 }

@@ -1,0 +1,23 @@
+//! `ottla storage`: what `kafka-storage.sh` does.
+//!
+//! What it formats, Ottla starts on and Apache Kafka too. A node formats a new directory by itself:
+//! this tool is for those who choose the cluster's id, its features or its voters.
+//!
+//! # Layout
+//! - `verb`: which subcommand; `directories`: what a node has
+//! - `declared`: subcommands and their arguments
+//! - `features`: feature levels of a release, and what they need
+//! - `format`: writing directories; `checkpoint`: the bytes of the first snapshots
+//! - `voters`: the quorum that a cluster begins with
+//! - `info`: what directories hold
+
+mod checkpoint;
+mod declared;
+mod directories;
+mod features;
+mod format;
+mod info;
+mod verb;
+mod voters;
+
+pub(crate) use verb::run;
