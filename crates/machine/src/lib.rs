@@ -10,4 +10,4 @@ pub mod machine;
 pub mod runner;
 
 pub use machine::{Answer, Decision, Machine, Millis, Offset, Token};
-pub use runner::{Busy, Runner, Step};
+pub use runner::{Busy, NotTaken, Runner, Step};

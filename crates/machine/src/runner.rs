@@ -22,6 +22,15 @@ pub struct Step<M: Machine + ?Sized> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
+/// Why a request was not taken; the machine is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotTaken<E> {
+    /// See [`Busy`].
+    Busy,
+    /// The log would not take the records, and why.
+    TurnedAway(E),
+}
+
 /// One machine, the answers it has parked, and how far its log is known to be written and committed.
 #[derive(Debug)]
 pub struct Runner<M: Machine> {
@@ -79,11 +88,38 @@ impl<M: Machine> Runner<M> {
         request: M::Request,
         now: Millis,
     ) -> Result<Step<M>, Busy> {
+        let taken = self.submit_if(token, request, now, |_| Ok::<(), std::convert::Infallible>(()));
+        taken.map_err(|_| Busy)
+    }
+
+    /// Decides one request, unless `admit` turns away the records that it leads to. Somebody else whom
+    /// that decision would have answered waits on.
+    ///
+    /// # Errors
+    /// [`NotTaken`].
+    pub fn submit_if<E>(
+        &mut self,
+        token: Token,
+        request: M::Request,
+        now: Millis,
+        admit: impl FnOnce(&[M::Record]) -> Result<(), E>,
+    ) -> Result<Step<M>, NotTaken<E>> {
         if self.parked.len() >= self.parked_max {
-            return Err(Busy);
+            return Err(NotTaken::Busy);
         }
         let decision = self.machine.decide(token, request, now);
+        admit(&decision.records).map_err(NotTaken::TurnedAway)?;
         Ok(self.take(decision))
+    }
+
+    /// Gives up the answers that wait for a commit up to `end`, in log order: nobody waits any longer.
+    /// The records stay in the log and may be committed yet.
+    pub fn abandon(&mut self, end: Offset) -> Vec<Token> {
+        let mut abandoned = Vec::new();
+        while self.parked.front().is_some_and(|(needed, _)| *needed <= end) {
+            abandoned.extend(self.parked.pop_front().map(|(_, answer)| answer.token));
+        }
+        abandoned
     }
 
     /// Decides what is due at `now`.
@@ -289,5 +325,21 @@ mod tests {
         let mut runner = Runner::new(Counter::default(), 10);
         runner.submit(Token(1), Ask::Add(5), 0).expect("not busy");
         runner.tick(0);
+    }
+
+    #[test]
+    fn what_is_turned_away_changes_nothing_and_what_is_abandoned_is_named() {
+        let mut runner = Runner::new(Counter::default(), 10);
+        let refuse = |records: &[i64]| if records == [5] { Err("five") } else { Ok(()) };
+        let refused = runner.submit_if(Token(1), Ask::Add(5), 0, refuse);
+        assert_eq!(refused.map(|_| ()), Err(NotTaken::TurnedAway("five")));
+        assert_eq!(runner.machine().total, 0);
+        for (number, by) in [(2, 1), (3, 2)] {
+            let step = runner.submit_if(Token(number), Ask::Add(by), 0, refuse).expect("taken");
+            assert_eq!(step.records, [by]);
+            runner.appended(by);
+        }
+        assert_eq!(runner.abandon(1), [Token(2)]);
+        assert_eq!(told(runner.committed(2)), [(3, 3)]);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ottla_broker::groups::GroupCoordinators;
+use ottla_broker::groups::{GroupCoordinators, LogTerms};
 use ottla_broker::log_levels::LogLevels;
 use ottla_broker::partition::settings::SettingsSource;
 use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions};
@@ -308,6 +308,7 @@ fn build_broker(
         tokio::runtime::Handle::current(),
         Arc::clone(&world.clock),
         group_config(config),
+        LogTerms::of(&settings),
     ));
     let markers =
         MarkerWriter::new(Arc::clone(&partitions), Arc::clone(&groups), Arc::clone(&world.clock));

@@ -6,13 +6,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_coordinator::{Config, GroupCoordinator, Request, Response};
+use ottla_coordinator::{Config, GroupCoordinator, Record, Request, Response};
 use ottla_log::Verification;
-use ottla_machine::{Answer, Runner, Step, Token};
+use ottla_machine::{Answer, NotTaken, Runner, Step, Token};
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
 use tokio::sync::{mpsc, oneshot};
 
+use super::records::Prepared;
+use super::terms::LogTerms;
 use super::{loader, records};
 use crate::partition::Partition;
 use crate::waiters::{Until, Waiter};
@@ -39,8 +41,17 @@ pub(super) struct Driver {
     partition: Arc<Partition>,
     clock: Arc<dyn Clock>,
     config: Config,
+    terms: LogTerms,
     waiting: Waiting,
     next_token: u64,
+    /// What was written up to here should be committed by then.
+    commit_due: Option<(i64, Duration)>,
+}
+
+/// A step, with its records ready for the log.
+struct Decided {
+    step: Step<GroupCoordinator>,
+    prepared: Option<Prepared>,
 }
 
 /// Why the task stopped using its machine.
@@ -52,8 +63,14 @@ enum Stop {
 }
 
 impl Driver {
-    pub(super) fn new(partition: Arc<Partition>, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { partition, clock, config, waiting: HashMap::new(), next_token: 0 }
+    pub(super) fn new(
+        partition: Arc<Partition>,
+        clock: Arc<dyn Clock>,
+        config: Config,
+        terms: LogTerms,
+    ) -> Self {
+        let waiting = HashMap::new();
+        Self { partition, clock, config, terms, waiting, next_token: 0, commit_due: None }
     }
 
     /// Serves until the queue closes.
@@ -74,10 +91,10 @@ impl Driver {
     ) -> Option<Runner<GroupCoordinator>> {
         loop {
             let partition = Arc::clone(&self.partition);
-            let config = self.config.clone();
+            let (config, load_bytes) = (self.config.clone(), self.terms.load_bytes);
             let mut loading = tokio::task::spawn_blocking(move || {
                 let machine = GroupCoordinator::new(config);
-                loader::load(&partition, Runner::new(machine, PARKED_MAX))
+                loader::load(&partition, load_bytes, Runner::new(machine, PARKED_MAX))
             });
             let loaded = loop {
                 tokio::select! {
@@ -122,6 +139,11 @@ impl Driver {
             let pause = runner.next_deadline().map(|at| {
                 Duration::from_millis(u64::try_from(at.saturating_sub(now)).unwrap_or(0))
             });
+            let patience = self.commit_due.map(|(_, due)| {
+                let monotonic = self.clock.monotonic();
+                due.saturating_sub(monotonic)
+            });
+            let pause = pause.into_iter().chain(patience).min();
             let tick = async {
                 match pause {
                     Some(pause) => tokio::time::sleep(pause).await,
@@ -135,14 +157,18 @@ impl Driver {
                     None => return Stop::Closed,
                     Some(command) => self.decide(runner, command),
                 },
-                () = tick => Some(runner.tick(self.clock.now_ms())),
+                () = tick => {
+                    let step = runner.tick(self.clock.now_ms());
+                    Some(Decided { step, prepared: None })
+                }
             };
-            if let Some(step) = stepped
-                && self.take(runner, step).is_err()
+            if let Some(decided) = stepped
+                && self.take(runner, decided).is_err()
             {
                 return Stop::Failed;
             }
             let written = self.release(runner);
+            self.lose_patience(runner, written);
             committing =
                 written.map(|end| self.partition.waiters().join(&waiter, Until::Committed(end)));
             // What was committed while nobody watched.
@@ -154,7 +180,7 @@ impl Driver {
         &mut self,
         runner: &mut Runner<GroupCoordinator>,
         command: Command,
-    ) -> Option<Step<GroupCoordinator>> {
+    ) -> Option<Decided> {
         let token = Token(self.next_token);
         self.next_token += 1;
         let Command { request, verification, answer } = command;
@@ -163,22 +189,43 @@ impl Driver {
             let _ = answer.send(Err(code));
             return None;
         }
-        let Ok(step) = runner.submit(token, request, now) else {
-            let _ = answer.send(Err(ErrorCode::CoordinatorLoadInProgress));
-            return None;
+        let mut prepared = None;
+        // What the log would refuse is refused before it counts as decided.
+        let taken = runner.submit_if(token, request, now, |records| {
+            if !records.is_empty() {
+                prepared = Some(self.prepare(records, now)?);
+            }
+            Ok(())
+        });
+        let code = match taken {
+            Ok(step) => {
+                self.waiting.insert(token, answer);
+                return Some(Decided { step, prepared });
+            }
+            Err(NotTaken::Busy) => ErrorCode::CoordinatorLoadInProgress,
+            Err(NotTaken::TurnedAway(code)) => code,
         };
-        self.waiting.insert(token, answer);
-        Some(step)
+        let _ = answer.send(Err(code));
+        None
+    }
+
+    fn prepare(&self, records: &[Record], now_ms: i64) -> Result<Prepared, ErrorCode> {
+        records::prepare(&self.partition, records, self.terms.compression, now_ms)
     }
 
     /// Appends what a step holds and answers what it released.
     fn take(
         &mut self,
         runner: &mut Runner<GroupCoordinator>,
-        step: Step<GroupCoordinator>,
+        Decided { step, prepared }: Decided,
     ) -> Result<(), ()> {
         if !step.records.is_empty() {
-            match records::append(&self.partition, &step.records, self.clock.now_ms()) {
+            let prepared = match prepared {
+                Some(prepared) => Ok(prepared),
+                None => self.prepare(&step.records, self.clock.now_ms()),
+            };
+            let appended = prepared.and_then(|prepared| records::append(&self.partition, prepared));
+            match appended {
                 Ok(end) => runner.appended(end),
                 Err(code) => {
                     tracing::warn!(
@@ -203,6 +250,26 @@ impl Driver {
         let replies = runner.committed(offsets.high_watermark);
         self.reply(replies);
         (offsets.high_watermark < offsets.log_end).then_some(offsets.log_end)
+    }
+
+    /// Answers those who have waited `offsets.commit.timeout.ms` for a commit: it may come yet.
+    fn lose_patience(&mut self, runner: &mut Runner<GroupCoordinator>, written: Option<i64>) {
+        let now = self.clock.monotonic();
+        match (written, self.commit_due) {
+            (None, _) => self.commit_due = None,
+            (Some(end), None) => {
+                self.commit_due = Some((end, now.saturating_add(self.terms.commit_timeout)));
+            }
+            (Some(_), Some((end, due))) if due <= now => {
+                for token in runner.abandon(end) {
+                    if let Some(answer) = self.waiting.remove(&token) {
+                        let _ = answer.send(Err(ErrorCode::CoordinatorNotAvailable));
+                    }
+                }
+                self.commit_due = None;
+            }
+            (Some(_), Some(_)) => {}
+        }
     }
 
     fn unload(&mut self, runner: &Runner<GroupCoordinator>) {

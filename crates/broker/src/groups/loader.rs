@@ -8,9 +8,6 @@ use ottla_wire::records::{BatchHeader, Batches, EndTransactionMarker};
 
 use crate::partition::Partition;
 
-/// Bytes read at a time.
-const READ_BYTES: usize = 1024 * 1024;
-
 /// The most that one batch may hold when it is decompressed.
 const BATCH_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -29,6 +26,7 @@ pub(super) enum LoadError {
 /// as Kafka does: one of them must not keep a thousand groups from working.
 pub(super) fn load(
     partition: &Partition,
+    load_bytes: usize,
     mut runner: Runner<GroupCoordinator>,
 ) -> Result<Runner<GroupCoordinator>, LoadError> {
     let mut next = partition.log_offsets().map_err(|_| LoadError::Closed)?.log_start;
@@ -38,7 +36,7 @@ pub(super) fn load(
             .with_log(|log| {
                 log.read(ReadOptions {
                     start_offset: next,
-                    max_bytes: READ_BYTES,
+                    max_bytes: load_bytes,
                     min_one_batch: true,
                     isolation: Isolation::LogEnd,
                 })

@@ -7,9 +7,14 @@
 //! - `driver`: the task: decide, append, wait for the commit, answer
 //! - `loader`: replays a partition into a machine
 //! - `records`: records to batches and back
+//! - [`terms`]: what the configuration says of the log
 mod driver;
 mod loader;
 mod records;
+pub mod terms;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +28,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use self::driver::{Command, Driver};
+pub use self::terms::LogTerms;
 use crate::partition::Partition;
 
 /// Requests that may wait for one coordinator; more are told to come again.
@@ -33,6 +39,7 @@ pub struct GroupCoordinators {
     runtime: Handle,
     clock: Arc<dyn Clock>,
     config: Config,
+    terms: LogTerms,
     tasks: Mutex<Tasks>,
 }
 
@@ -52,8 +59,8 @@ struct Task {
 impl GroupCoordinators {
     /// No coordinators yet. Tasks run on `runtime`.
     #[must_use]
-    pub fn new(runtime: Handle, clock: Arc<dyn Clock>, config: Config) -> Self {
-        Self { runtime, clock, config, tasks: Mutex::default() }
+    pub fn new(runtime: Handle, clock: Arc<dyn Clock>, config: Config, terms: LogTerms) -> Self {
+        Self { runtime, clock, config, terms, tasks: Mutex::default() }
     }
 
     /// Starts and stops coordinators so that they match the partitions this broker leads.
@@ -74,6 +81,7 @@ impl GroupCoordinators {
                     Arc::clone(partition),
                     Arc::clone(&self.clock),
                     self.config.clone(),
+                    self.terms,
                 );
                 self.runtime.spawn(driver.run(commands));
                 Task { leader_epoch: partition.leader().1, queue }

@@ -19,7 +19,7 @@ use super::{HostedDirectory, Hosting, Partitions, World};
 use crate::broker::{Broker, BrokerParts};
 use crate::caller::{Caller, Connection};
 use crate::forward::{ControllerAnswer, ControllerChannel};
-use crate::groups::GroupCoordinators;
+use crate::groups::{GroupCoordinators, LogTerms};
 use crate::partition::Partition;
 use crate::partition::settings::SettingsSource;
 use crate::settings::Settings;
@@ -92,8 +92,12 @@ impl Fixture {
         let partitions = Partitions::load(hosting, &image, world).expect("readable logs");
         let handle = tokio::runtime::Handle::current();
         let partitions = Arc::new(partitions);
-        let groups =
-            Arc::new(GroupCoordinators::new(handle.clone(), clock.clone(), Config::default()));
+        let terms = LogTerms {
+            commit_timeout: std::time::Duration::from_millis(20),
+            ..LogTerms::of(&Settings::new(Default::default(), BROKER, &image))
+        };
+        let (runtime, time) = (handle.clone(), clock.clone());
+        let groups = Arc::new(GroupCoordinators::new(runtime, time, Config::default(), terms));
         let markers = MarkerWriter::new(partitions.clone(), groups.clone(), clock.clone());
         let transactions = TransactionCoordinators::new(TransactionParts {
             runtime: handle,

@@ -81,7 +81,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "offsets.topic.compression.codec",
         Kind::Int,
         Some("0"),
-        (Rule::Any, Update::ReadOnly),
+        (Rule::Between(0, 4), Update::ReadOnly),
         Effect::Full,
         "The codec of the offsets topic: 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd.",
     ),
