@@ -330,3 +330,34 @@ test("a topic is deleted under load", async () => {
   });
   assert.deepEqual((await readAll(neighbour, acked)).map(({ value }) => Number(value)), Array.from({ length: acked }, (_, n) => n));
 });
+
+test("transactions are all or nothing", async () => {
+  const topic = await create(unique("transactional"));
+  const client = kafka.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: unique("id") });
+  await connected(client, async () => {
+    for (const [value, isCommitted] of [["one", true], ["two", false], ["three", true]]) {
+      const transaction = await client.transaction();
+      await transaction.send({ topic, messages: [{ value, partition: 0 }] });
+      await (isCommitted ? transaction.commit() : transaction.abort());
+    }
+  });
+  const found = await readAll(topic, 2);
+  assert.deepEqual(found.map(({ value }) => value.toString()), ["one", "three"]);
+});
+
+test("offsets move with their transaction", async () => {
+  const topic = await create(unique("moved"));
+  const groupId = unique("group");
+  const client = kafka.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId: unique("id") });
+  await connected(client, async () => {
+    for (const [isCommitted, expected] of [[false, "-1"], [true, "7"]]) {
+      const transaction = await client.transaction();
+      const topics = [{ topic, partitions: [{ partition: 0, offset: "7" }] }];
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics });
+      await (isCommitted ? transaction.commit() : transaction.abort());
+      const offset = async () =>
+        (await admin.fetchOffsets({ groupId, topics: [topic] }))[0].partitions[0].offset;
+      await until(async () => (await offset()) === expected, `an offset of ${expected}`);
+    }
+  });
+});

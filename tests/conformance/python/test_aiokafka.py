@@ -433,3 +433,63 @@ async def test_topic_deletion_under_load(admin, name):
     assert acked == list(range(len(acked))), "expected the neighbour to lose nothing"
     assert len(await read_all(neighbour, len(acked))) == len(acked)
     assert unique(name) not in await admin.list_topics()
+
+
+async def visible(topic, isolation, count):
+    """As many records as a reader of this isolation level is expected to find, and no more."""
+    reader = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, isolation_level=isolation, auto_offset_reset="earliest")
+    await reader.start()
+    try:
+        partition = TopicPartition(topic, 0)
+        reader.assign([partition])
+        end = (await reader.end_offsets([partition]))[partition]
+        values = []
+        while await reader.position(partition) < end:
+            for records in (await reader.getmany(partition, timeout_ms=1000)).values():
+                values.extend(record.value for record in records)
+        assert len(values) == count
+        return values
+    finally:
+        await reader.stop()
+
+
+async def test_transactions_are_all_or_nothing(admin, name):
+    await create(admin, name)
+    async with Sender(transactional_id=f"{name}-id") as out:
+        for value, is_committed in [(b"one", True), (b"two", False), (b"three", True)]:
+            await out.begin_transaction()
+            await out.send_and_wait(name, value, partition=0)
+            await (out.commit_transaction() if is_committed else out.abort_transaction())
+    assert await visible(name, "read_committed", 2) == [b"one", b"three"]
+    assert await visible(name, "read_uncommitted", 3) == [b"one", b"two", b"three"]
+
+
+async def test_a_second_producer_fences_the_first(admin, name):
+    await create(admin, name)
+    first = AIOKafkaProducer(bootstrap_servers=BOOTSTRAP, transactional_id=f"{name}-id")
+    await first.start()
+    await first.begin_transaction()
+    await first.send_and_wait(name, b"first", partition=0)
+    async with Sender(transactional_id=f"{name}-id") as second:
+        with pytest.raises((errors.ProducerFenced, errors.InvalidProducerEpoch)):
+            await first.commit_transaction()
+        async with second.transaction():
+            await second.send_and_wait(name, b"second", partition=0)
+    await first.stop()
+    assert await visible(name, "read_committed", 1) == [b"second"]
+
+
+async def test_offsets_move_with_their_transaction(admin, name):
+    await create(admin, name)
+    await send(name, payloads(20))
+    partition = TopicPartition(name, 0)
+    async with Sender(transactional_id=f"{name}-id") as out:
+        for is_committed, expected in [(False, None), (True, 10)]:
+            await out.begin_transaction()
+            await out.send_offsets_to_transaction({partition: 10}, name)
+            await (out.commit_transaction() if is_committed else out.abort_transaction())
+            reader = AIOKafkaConsumer(bootstrap_servers=BOOTSTRAP, group_id=name, isolation_level="read_committed")
+            await reader.start()
+            reader.assign([partition])
+            assert await reader.committed(partition) == expected
+            await reader.stop()

@@ -531,3 +531,74 @@ def test_topic_deletion_under_load(admin, name):
     stays = [error for topic, error in reports if topic == neighbour]
     assert [error for error in stays if error] == [], "expected the neighbour to lose nothing"
     assert len(read_all(neighbour, len(stays))) == len(stays)
+
+
+def transactional(name, **config):
+    out = producer(transactional_id=f"{name}-id", transaction_timeout_ms=20_000, **config)
+    out.init_transactions(30)
+    return out
+
+
+def visible(topic, isolation, partitions=1):
+    """What a reader of this isolation level finds up to the end of every partition."""
+    reader = Consumer(COMMON | {"group.id": unique("reader"), "isolation.level": isolation, "enable.partition.eof": True})
+    reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+    values, ends = [], 0
+    while ends < partitions:
+        message = reader.poll(30)
+        assert message is not None, "expected the end of the partition"
+        if message.error() is None:
+            values.append(message.value())
+        else:
+            ends += 1
+    reader.close()
+    return sorted(values)
+
+
+def test_transactions_are_all_or_nothing(admin, name):
+    create(admin, name, 2)
+    out = transactional(name)
+    for round_, is_committed in enumerate([True, False, True]):
+        out.begin_transaction()
+        for partition in range(2):
+            out.produce(name, b"%d-%d" % (round_, partition), partition=partition)
+        assert out.flush(30) == 0
+        assert visible(name, "read_committed", 2) == [b"%d-%d" % (done, p) for done in range(0, round_, 2) for p in range(2)]
+        (out.commit_transaction if is_committed else out.abort_transaction)(30)
+    assert visible(name, "read_committed", 2) == [b"0-0", b"0-1", b"2-0", b"2-1"]
+    assert len(visible(name, "read_uncommitted", 2)) == 6
+
+
+def test_a_second_producer_fences_the_first(admin, name):
+    create(admin, name)
+    first = transactional(name)
+    first.begin_transaction()
+    first.produce(name, b"first", partition=0)
+    assert first.flush(30) == 0
+    second = transactional(name)
+    with pytest.raises(KafkaException) as refusal:
+        first.commit_transaction(30)
+    assert refusal.value.args[0].fatal() and refusal.value.args[0].code() in (KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
+    second.begin_transaction()
+    second.produce(name, b"second", partition=0)
+    second.commit_transaction(30)
+    assert visible(name, "read_committed") == [b"second"]
+
+
+def test_offsets_move_with_their_transaction(admin, name):
+    create(admin, name)
+    result = create(admin, f"{name}-out")
+    send(name, payloads(30))
+    out = transactional(name)
+    for is_committed, expected in [(False, 0), (True, 10), (False, 10), (True, 20)]:
+        reader = Consumer(COMMON | {"group.id": name, "isolation.level": "read_committed", "auto.offset.reset": "earliest", "enable.auto.commit": False})
+        reader.assign([TopicPartition(name, 0, max(0, reader.committed([TopicPartition(name, 0)], 30)[0].offset))])
+        out.begin_transaction()
+        for message in reader.consume(10, 30):
+            out.produce(result, message.value(), partition=0)
+        out.send_offsets_to_transaction(reader.position(reader.assignment()), reader.consumer_group_metadata(), 30)
+        (out.commit_transaction if is_committed else out.abort_transaction)(30)
+        committed = reader.committed([TopicPartition(name, 0)], 30)[0].offset
+        reader.close()
+        assert max(0, committed) == expected
+    assert visible(result, "read_committed") == sorted(payloads(30)[:20])

@@ -513,3 +513,45 @@ def test_topic_deletion_under_load(admin, name):
     assert acked == list(range(len(acked))), "expected the neighbour to lose nothing"
     assert [r.value for r in read_all(neighbour, len(acked))] == [b"%d" % number for number in range(len(acked))]
     assert unique(name) not in admin.list_topics()
+
+
+def visible(topic, isolation):
+    reader = consumer(isolation_level=isolation, auto_offset_reset="earliest")
+    partition = TopicPartition(topic, 0)
+    reader.assign([partition])
+    end, values = reader.end_offsets([partition])[partition], []
+    while reader.position(partition) < end:
+        for records in reader.poll(timeout_ms=1000).values():
+            values.extend(record.value for record in records)
+    reader.close()
+    return values
+
+
+def test_transactions_are_all_or_nothing(admin, name):
+    create(admin, name)
+    out = KafkaProducer(bootstrap_servers=BOOTSTRAP, transactional_id=f"{name}-id")
+    out.init_transactions()
+    for value, is_committed in [(b"one", True), (b"two", False), (b"three", True)]:
+        out.begin_transaction()
+        out.send(name, value, partition=0).get(timeout=30)
+        (out.commit_transaction if is_committed else out.abort_transaction)()
+    out.close()
+    assert visible(name, "read_committed") == [b"one", b"three"]
+    assert visible(name, "read_uncommitted") == [b"one", b"two", b"three"]
+
+
+def test_a_second_producer_fences_the_first(admin, name):
+    create(admin, name)
+    first, second = (KafkaProducer(bootstrap_servers=BOOTSTRAP, transactional_id=f"{name}-id") for _ in range(2))
+    first.init_transactions()
+    first.begin_transaction()
+    first.send(name, b"first", partition=0).get(timeout=30)
+    second.init_transactions()
+    with pytest.raises(errors.KafkaError):
+        first.commit_transaction()
+    second.begin_transaction()
+    second.send(name, b"second", partition=0).get(timeout=30)
+    second.commit_transaction()
+    first.close(timeout=1)
+    second.close()
+    assert visible(name, "read_committed") == [b"second"]
