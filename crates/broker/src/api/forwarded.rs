@@ -1,12 +1,15 @@
 //! Requests that only the controller decides: passed on as they came, answered as it answers. Log levels
-//! are the broker's own and never get that far.
+//! are the broker's own and never get that far, nor does what a broker can refuse by itself.
 
+use ottla_wire::ErrorCode;
 use ottla_wire::messages::{
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, RequestBody, ResponseBody,
+    AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, RequestBody, ResponseBody,
 };
 
+use super::alter_configs::{take_refused, take_refused_incremental};
 use super::log_levels;
-use super::refusal::refuse;
+use super::refusal::{has_no_time, refuse};
 use crate::broker::Broker;
 use crate::caller::Caller;
 
@@ -19,23 +22,43 @@ pub(crate) async fn forwarded(
 ) -> Option<ResponseBody> {
     let request = match request {
         RequestBody::IncrementalAlterConfigs(request) => {
-            return alter_configs(broker, caller, request).await;
+            return alter_incrementally(broker, caller, request).await;
         }
+        RequestBody::AlterConfigs(request) => return alter_all(broker, caller, request).await,
         other => other,
     };
     ask(broker, caller, request).await
 }
 
-/// The broker answers for its loggers, the controller for the rest; each answer in its place.
-async fn alter_configs(
+/// The broker answers for what it refuses, the controller for the rest; each answer in its place.
+async fn alter_all(
+    broker: &Broker,
+    caller: &Caller,
+    mut request: Box<AlterConfigsRequest>,
+) -> Option<ResponseBody> {
+    let refused = take_refused(broker.node_id, &mut request);
+    let mut response = Box::<AlterConfigsResponse>::default();
+    if !request.resources.is_empty() {
+        match ask(broker, caller, RequestBody::AlterConfigs(request)).await? {
+            ResponseBody::AlterConfigs(rest) => response = rest,
+            other => return Some(other),
+        }
+    }
+    for (at, answer) in refused {
+        let at = at.min(response.responses.len());
+        response.responses.insert(at, answer);
+    }
+    Some(ResponseBody::AlterConfigs(response))
+}
+
+/// As [`alter_all`]; the broker answers for its loggers too.
+async fn alter_incrementally(
     broker: &Broker,
     caller: &Caller,
     mut request: Box<IncrementalAlterConfigsRequest>,
 ) -> Option<ResponseBody> {
+    let refused = take_refused_incremental(broker.node_id, &mut request);
     let own = log_levels::alter(broker, &mut request);
-    if own.is_empty() {
-        return ask(broker, caller, RequestBody::IncrementalAlterConfigs(request)).await;
-    }
     let mut response = Box::<IncrementalAlterConfigsResponse>::default();
     if !request.resources.is_empty() {
         let rest = RequestBody::IncrementalAlterConfigs(request);
@@ -44,7 +67,8 @@ async fn alter_configs(
             other => return Some(other),
         }
     }
-    for (at, answer) in own {
+    // Places are those in the request as it was when each was taken out.
+    for (at, answer) in own.into_iter().chain(refused) {
         let at = at.min(response.responses.len());
         response.responses.insert(at, answer);
     }
@@ -52,6 +76,9 @@ async fn alter_configs(
 }
 
 async fn ask(broker: &Broker, caller: &Caller, request: RequestBody) -> Option<ResponseBody> {
+    if has_no_time(&request) {
+        return refuse(&request, ErrorCode::RequestTimedOut);
+    }
     let unreachable = request.clone();
     match broker.controller.ask(request, caller.version, &caller.connection.principal).await {
         Ok(response) => Some(response),

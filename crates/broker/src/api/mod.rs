@@ -5,6 +5,7 @@ use ottla_wire::ApiKey;
 mod access;
 pub(crate) mod add_offsets_to_txn;
 pub(crate) mod add_partitions_to_txn;
+mod alter_configs;
 pub(crate) mod api_versions;
 pub(crate) mod create_acls;
 pub(crate) mod delete_acls;

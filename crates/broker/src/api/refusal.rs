@@ -3,20 +3,40 @@
 
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
+use ottla_wire::messages::alter_partition_reassignments_request::ReassignablePartition;
+use ottla_wire::messages::alter_partition_reassignments_response::{
+    ReassignablePartitionResponse, ReassignableTopicResponse,
+};
 use ottla_wire::messages::create_partitions_response::CreatePartitionsTopicResult;
 use ottla_wire::messages::create_topics_response::CreatableTopicResult;
 use ottla_wire::messages::delete_topics_response::DeletableTopicResult;
+use ottla_wire::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
 use ottla_wire::messages::{
-    AlterConfigsResponse, AlterPartitionReassignmentsResponse, CreatePartitionsResponse,
-    CreateTopicsResponse, DeleteTopicsResponse, ElectLeadersResponse,
-    IncrementalAlterConfigsResponse, ListPartitionReassignmentsResponse, RequestBody, ResponseBody,
-    UnregisterBrokerResponse, UpdateFeaturesResponse,
+    AlterConfigsResponse, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
+    CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, ElectLeadersRequest,
+    ElectLeadersResponse, IncrementalAlterConfigsResponse, ListPartitionReassignmentsResponse,
+    RequestBody, ResponseBody, UnregisterBrokerResponse, UpdateFeaturesResponse,
 };
+
+/// Whether a request's time is over before it begins. A request without a time is never late.
+pub(super) fn has_no_time(request: &RequestBody) -> bool {
+    let timeout_ms = match request {
+        RequestBody::CreateTopics(request) => request.timeout_ms,
+        RequestBody::DeleteTopics(request) => request.timeout_ms,
+        RequestBody::CreatePartitions(request) => request.timeout_ms,
+        RequestBody::ElectLeaders(request) => request.timeout_ms,
+        RequestBody::AlterPartitionReassignments(request) => request.timeout_ms,
+        _ => return false,
+    };
+    timeout_ms < 0
+}
 
 /// The response to `request` that says `code`; `None` for a request that is never forwarded.
 pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseBody> {
-    let (error_code, error_message) = (code.code(), Some(code.message().to_owned()));
+    // Kafka says nothing more of a time that is over.
+    let message = (code != ErrorCode::RequestTimedOut).then(|| code.message().to_owned());
+    let (error_code, error_message) = (code.code(), message);
     Some(match request {
         RequestBody::CreateTopics(request) => {
             let topics = request.topics.iter().map(|topic| CreatableTopicResult {
@@ -74,12 +94,9 @@ pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseB
             let responses = responses.collect();
             IncrementalAlterConfigsResponse { responses, ..Default::default() }.into()
         }
-        RequestBody::ElectLeaders(_) => {
-            ElectLeadersResponse { error_code, ..ElectLeadersResponse::default() }.into()
-        }
-        RequestBody::AlterPartitionReassignments(_) => {
-            let refused = AlterPartitionReassignmentsResponse::default();
-            AlterPartitionReassignmentsResponse { error_code, error_message, ..refused }.into()
+        RequestBody::ElectLeaders(request) => elect_leaders(request, error_code, error_message),
+        RequestBody::AlterPartitionReassignments(request) => {
+            alter_reassignments(request, error_code, error_message)
         }
         RequestBody::ListPartitionReassignments(_) => {
             let refused = ListPartitionReassignmentsResponse::default();
@@ -93,4 +110,97 @@ pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseB
         }
         _ => return None,
     })
+}
+
+fn elect_leaders(
+    request: &ElectLeadersRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let result = |partition_id: &i32| PartitionResult {
+        partition_id: *partition_id,
+        error_code,
+        error_message: error_message.clone(),
+        ..PartitionResult::default()
+    };
+    let results = request.topic_partitions.iter().flatten().map(|topic| ReplicaElectionResult {
+        topic: topic.topic.clone(),
+        partition_result: topic.partitions.iter().map(result).collect(),
+        ..ReplicaElectionResult::default()
+    });
+    let replica_election_results = results.collect();
+    ElectLeadersResponse { error_code, replica_election_results, ..Default::default() }.into()
+}
+
+fn alter_reassignments(
+    request: &AlterPartitionReassignmentsRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let response = |partition: &ReassignablePartition| ReassignablePartitionResponse {
+        partition_index: partition.partition_index,
+        error_code,
+        error_message: error_message.clone(),
+        ..ReassignablePartitionResponse::default()
+    };
+    let topics = request.topics.iter().map(|topic| ReassignableTopicResponse {
+        name: topic.name.clone(),
+        partitions: topic.partitions.iter().map(response).collect(),
+        ..ReassignableTopicResponse::default()
+    });
+    let responses = topics.collect();
+    AlterPartitionReassignmentsResponse {
+        error_code,
+        error_message,
+        responses,
+        ..Default::default()
+    }
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_wire::messages::DeleteTopicsRequest;
+    use ottla_wire::messages::elect_leaders_request::TopicPartitions;
+
+    #[test]
+    fn time_that_is_over() {
+        for (timeout_ms, expected) in [(-1, true), (0, false), (1, false)] {
+            let request = DeleteTopicsRequest {
+                topic_names: vec!["t".to_owned()],
+                timeout_ms,
+                ..DeleteTopicsRequest::default()
+            };
+            let request = RequestBody::from(request);
+            assert_eq!(has_no_time(&request), expected, "{timeout_ms}");
+            let Some(ResponseBody::DeleteTopics(response)) =
+                refuse(&request, ErrorCode::RequestTimedOut)
+            else {
+                panic!("a response of the same API");
+            };
+            let answer = &response.responses[0];
+            assert_eq!((answer.error_code, answer.error_message.as_deref()), (7, None));
+        }
+    }
+
+    #[test]
+    fn partitions_are_told_one_by_one() {
+        let request = ElectLeadersRequest {
+            topic_partitions: Some(vec![TopicPartitions {
+                topic: "t".to_owned(),
+                partitions: vec![0, 3],
+                ..TopicPartitions::default()
+            }]),
+            ..ElectLeadersRequest::default()
+        };
+        let refused = refuse(&RequestBody::from(request), ErrorCode::RequestTimedOut);
+        let Some(ResponseBody::ElectLeaders(response)) = refused else {
+            panic!("a response of the same API");
+        };
+        let partitions = &response.replica_election_results[0].partition_result;
+        let codes: Vec<_> =
+            partitions.iter().map(|each| (each.partition_id, each.error_code)).collect();
+        assert_eq!(codes, [(0, 7), (3, 7)]);
+    }
 }

@@ -1,0 +1,205 @@
+//! What a broker refuses of AlterConfigs and IncrementalAlterConfigs before the controller sees it:
+//! resources and keys that are named twice, nulls, unknown types, other brokers.
+
+use std::collections::HashMap;
+
+use ottla_metadata::ResourceType;
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
+use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
+use ottla_wire::messages::{AlterConfigsRequest, IncrementalAlterConfigsRequest};
+
+/// `AlterConfigOp.OpType` of a deletion, which needs no value.
+const DELETE: i8 = 1;
+
+/// A change of a key.
+struct Change<'a> {
+    name: &'a str,
+    lacks_value: bool,
+}
+
+/// Takes the resources that are refused out of a request. The answers come with their places.
+pub(super) fn take_refused(
+    node_id: i32,
+    request: &mut AlterConfigsRequest,
+) -> Vec<(usize, AlterConfigsResourceResponse)> {
+    let resources = std::mem::take(&mut request.resources);
+    let mut times = HashMap::new();
+    for resource in &resources {
+        let key = (resource.resource_type, resource.resource_name.clone());
+        *times.entry(key).or_insert(0) += 1;
+    }
+    let mut refused = Vec::new();
+    for (at, resource) in resources.into_iter().enumerate() {
+        let (kind, name) = (resource.resource_type, &resource.resource_name);
+        let changes = resource
+            .configs
+            .iter()
+            .map(|config| Change { name: &config.name, lacks_value: config.value.is_none() });
+        let is_repeated = times.get(&(kind, name.clone())).is_some_and(|times| *times > 1);
+        let loggers_too = false;
+        match refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect()) {
+            None => request.resources.push(resource),
+            Some(message) => refused.push((
+                at,
+                AlterConfigsResourceResponse {
+                    error_code: ErrorCode::InvalidRequest.code(),
+                    error_message: Some(message),
+                    resource_type: kind,
+                    resource_name: resource.resource_name,
+                    ..AlterConfigsResourceResponse::default()
+                },
+            )),
+        }
+    }
+    refused
+}
+
+/// As [`take_refused`].
+pub(super) fn take_refused_incremental(
+    node_id: i32,
+    request: &mut IncrementalAlterConfigsRequest,
+) -> Vec<(usize, IncrementalResponse)> {
+    let resources = std::mem::take(&mut request.resources);
+    let mut times = HashMap::new();
+    for resource in &resources {
+        let key = (resource.resource_type, resource.resource_name.clone());
+        *times.entry(key).or_insert(0) += 1;
+    }
+    let mut refused = Vec::new();
+    for (at, resource) in resources.into_iter().enumerate() {
+        let (kind, name) = (resource.resource_type, &resource.resource_name);
+        let changes = resource.configs.iter().map(|config| Change {
+            name: &config.name,
+            lacks_value: config.value.is_none() && config.config_operation != DELETE,
+        });
+        let is_repeated = times.get(&(kind, name.clone())).is_some_and(|times| *times > 1);
+        let loggers_too = true;
+        match refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect()) {
+            None => request.resources.push(resource),
+            Some(message) => refused.push((
+                at,
+                IncrementalResponse {
+                    error_code: ErrorCode::InvalidRequest.code(),
+                    error_message: Some(message),
+                    resource_type: kind,
+                    resource_name: resource.resource_name,
+                    ..IncrementalResponse::default()
+                },
+            )),
+        }
+    }
+    refused
+}
+
+/// Why a resource is refused, in the order in which Kafka looks.
+fn refusal(
+    node_id: i32,
+    (kind, name, loggers_too): (i8, &str, bool),
+    is_repeated: bool,
+    changes: Vec<Change<'_>>,
+) -> Option<String> {
+    if is_repeated {
+        return Some("Each resource must appear at most once.".to_owned());
+    }
+    let nulls: Vec<&str> =
+        changes.iter().filter(|change| change.lacks_value).map(|change| change.name).collect();
+    if !nulls.is_empty() {
+        return Some(format!("Null value not supported for : {}", nulls.join(", ")));
+    }
+    let mut names: Vec<&str> = changes.iter().map(|change| change.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < changes.len() {
+        return Some("Error due to duplicate config keys".to_owned());
+    }
+    match ResourceType::from_code(kind) {
+        Some(ResourceType::Broker) if !name.is_empty() => not_this_broker(node_id, name),
+        Some(ResourceType::BrokerLogger) if !loggers_too => {
+            Some(format!("Unknown resource type {kind}"))
+        }
+        None => Some(format!("Unknown resource type {kind}")),
+        Some(_) => None,
+    }
+}
+
+fn not_this_broker(node_id: i32, name: &str) -> Option<String> {
+    match name.parse::<i32>() {
+        Err(_) => Some(format!("Node id must be an integer, but it is: {name}")),
+        Ok(id) if id != node_id => {
+            Some(format!("Unexpected broker id, expected {node_id}, but received {name}"))
+        }
+        Ok(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ottla_wire::messages::incremental_alter_configs_request::{
+        AlterConfigsResource, AlterableConfig,
+    };
+
+    fn resource(
+        kind: i8,
+        name: &str,
+        changes: &[(&str, i8, Option<&str>)],
+    ) -> AlterConfigsResource {
+        AlterConfigsResource {
+            resource_type: kind,
+            resource_name: name.to_owned(),
+            configs: changes
+                .iter()
+                .map(|(name, operation, value)| AlterableConfig {
+                    name: (*name).to_owned(),
+                    config_operation: *operation,
+                    value: value.map(str::to_owned),
+                    ..AlterableConfig::default()
+                })
+                .collect(),
+            ..AlterConfigsResource::default()
+        }
+    }
+
+    #[test]
+    fn refusals_are_kafkas() {
+        let cases = [
+            (resource(2, "t", &[("a", 0, Some("1"))]), None),
+            (resource(2, "t", &[("a", DELETE, None)]), None),
+            (resource(2, "t", &[("a", 0, None)]), Some("Null value not supported for : a")),
+            (
+                resource(2, "t", &[("a", 0, Some("1")), ("a", DELETE, None)]),
+                Some("Error due to duplicate config keys"),
+            ),
+            (resource(4, "1", &[]), None),
+            (resource(4, "", &[]), None),
+            (resource(4, "9", &[]), Some("Unexpected broker id, expected 1, but received 9")),
+            (resource(4, "one", &[]), Some("Node id must be an integer, but it is: one")),
+            (resource(8, "9", &[]), None),
+            (resource(64, "x", &[]), Some("Unknown resource type 64")),
+        ];
+        for (resource, expected) in cases {
+            let mut request = IncrementalAlterConfigsRequest {
+                resources: vec![resource.clone()],
+                ..IncrementalAlterConfigsRequest::default()
+            };
+            let refused = take_refused_incremental(1, &mut request);
+            let message = refused.first().and_then(|(_, answer)| answer.error_message.clone());
+            assert_eq!(message.as_deref(), expected, "{resource:?}");
+            assert_eq!(request.resources.len() + refused.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_resource_named_twice_is_refused_twice() {
+        let (twice, once) = (resource(2, "t", &[]), resource(2, "u", &[]));
+        let mut request = IncrementalAlterConfigsRequest {
+            resources: vec![twice.clone(), once.clone(), twice],
+            ..IncrementalAlterConfigsRequest::default()
+        };
+        let refused = take_refused_incremental(1, &mut request);
+        let places: Vec<usize> = refused.iter().map(|(at, _)| *at).collect();
+        assert_eq!(places, [0, 2]);
+        assert_eq!(request.resources, [once]);
+    }
+}
