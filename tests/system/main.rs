@@ -16,7 +16,7 @@ mod connections;
 mod crash;
 mod damage;
 mod descriptors;
-//mod full_disk;
+mod full_disk;
 mod hostile;
 mod load;
 mod node;

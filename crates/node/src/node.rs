@@ -24,7 +24,7 @@ use ottla_world::{Clock, Disk, Random};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::controller::{self, ControllerHandle, MetadataLog};
+use crate::controller::{self, ControllerHandle};
 use crate::error::StartError;
 use crate::http::HttpServer;
 use crate::network::{Bound, Endpoints, Limits, Network, NetworkOptions, SocketOptions};
@@ -249,9 +249,6 @@ fn start_controller(
     fatal: mpsc::Sender<String>,
 ) -> Result<(ControllerHandle, Arc<MetadataImage>), StartError> {
     let node_id = node_id(config)?;
-    let now_ms = world.clock.now_ms();
-    let directory = &storage.metadata_directory;
-    let log = MetadataLog::open(&world.disk, directory, config, (node_id, now_ms))?;
     let mut server = config.clone();
     // A quorum of one has no follower to show by an idle record that the log is alive.
     server.set_default("metadata.max.idle.interval.ms", "0");
@@ -260,10 +257,18 @@ fn start_controller(
     let is_served = |name: &str| [METADATA_VERSION, TRANSACTION_VERSION].contains(&name);
     settings.bootstrap_features.retain(|(name, _)| is_served(name));
     let failed = move |error: controller::LogError| {
-        tracing::error!(%error, "the metadata log failed: the node can't go on");
+        tracing::error!(%error, "the metadata log is damaged: the node can't go on");
         let _ = fatal.try_send(error.to_string());
     };
-    controller::start(log, settings, Arc::clone(&world.clock), Arc::clone(&world.random), failed)
+    let source = controller::Source {
+        disk: Arc::clone(&world.disk),
+        directory: storage.metadata_directory.clone(),
+        config: config.clone(),
+        node_id,
+        settings,
+        clock: Arc::clone(&world.clock),
+    };
+    controller::start(source, Arc::clone(&world.random), failed)
 }
 
 /// What the broker's parts are built from.

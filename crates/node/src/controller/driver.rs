@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::{ControllerAnswer, ControllerChannel};
-use ottla_controller::{Controller, Request, Response, Settings};
+use ottla_controller::{Controller, Request, Response};
 use ottla_machine::{Answer, Runner, Step, Token};
 use ottla_metadata::{MetadataDelta, MetadataImage, MetadataVersion, Provenance, Replayer};
 use ottla_wire::ErrorCode;
@@ -19,6 +19,7 @@ use ottla_world::{Clock, Random};
 use tokio::sync::oneshot;
 
 use super::metadata_log::{Beginning, LogError, MetadataLog};
+use super::reload::{Source, reload};
 use crate::error::StartError;
 
 /// Requests that may wait for the controller.
@@ -33,7 +34,7 @@ const PARKED_MAX: usize = 100_000;
 /// Takes every new image, in order, with what changed.
 pub type Publish = Box<dyn FnMut(&Arc<MetadataImage>, &MetadataDelta) + Send>;
 
-enum Command {
+pub(super) enum Command {
     Ask {
         request: Request,
         answer: oneshot::Sender<Result<Response, ErrorCode>>,
@@ -53,23 +54,37 @@ pub struct ControllerHandle {
     thread: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Loads the log and starts the controller's thread. `failed` is called if the log fails later.
+/// Loads the log and starts the controller's thread. `failed` is called if the log turns out to be
+/// damaged later.
 ///
 /// # Errors
-/// The log is damaged, or no thread can be started.
+/// The log can't be opened or is damaged, or no thread can be started.
 pub fn start(
-    (log, beginning): (MetadataLog, Beginning),
-    settings: Settings,
-    clock: Arc<dyn Clock>,
+    source: Source,
     random: Arc<dyn Random>,
     failed: impl FnOnce(LogError) + Send + 'static,
 ) -> Result<(ControllerHandle, Arc<MetadataImage>), StartError> {
-    let driver = Driver::load(log, beginning, settings, clock)?;
+    let (log, beginning) = source.open()?;
+    let mut driver = Driver::load(log, beginning, &source)?;
     let image = Arc::new(driver.replayer.image().clone());
     let (queue, commands) = mpsc::sync_channel(QUEUE_MAX);
+    let seeds = Arc::clone(&random);
     let body = move || {
-        if let Err(error) = driver.run(&commands) {
-            failed(error);
+        loop {
+            let Err(error) = driver.run(&commands) else {
+                return driver.close().unwrap_or_else(failed);
+            };
+            tracing::error!(
+                %error,
+                "the metadata log failed: nothing but records can be changed until it can be written; \
+                 hint: look at the disk under metadata.log.dir"
+            );
+            let seed = || [seeds.next_u64(), seeds.next_u64()];
+            driver = match reload(&source, driver.give_up(), &commands, seed) {
+                Ok(Some(driver)) => driver,
+                Ok(None) => return,
+                Err(error) => return failed(error),
+            };
         }
     };
     let thread = std::thread::Builder::new()
@@ -132,7 +147,7 @@ impl ControllerChannel for ControllerHandle {
 }
 
 /// The owner of the machine and its log.
-struct Driver {
+pub(super) struct Driver {
     runner: Runner<Controller>,
     log: MetadataLog,
     replayer: Replayer,
@@ -145,14 +160,21 @@ struct Driver {
     publish: Option<Publish>,
 }
 
+/// What outlives a driver whose log has failed.
+pub(super) struct Heritage {
+    /// What the broker was told last.
+    pub image: MetadataImage,
+    pub publish: Option<Publish>,
+}
+
 impl Driver {
-    fn load(
+    pub(super) fn load(
         mut log: MetadataLog,
         beginning: Beginning,
-        settings: Settings,
-        clock: Arc<dyn Clock>,
+        source: &Source,
     ) -> Result<Self, StartError> {
         let Beginning { image, next_offset } = beginning;
+        let (settings, clock) = (source.settings.clone(), Arc::clone(&source.clock));
         let mut runner = Runner::new(Controller::from_image(settings, image.clone()), PARKED_MAX);
         runner.loaded(next_offset);
         let mut replayer = Replayer::new(image);
@@ -187,15 +209,40 @@ impl Driver {
         })
     }
 
-    fn run(mut self, commands: &Receiver<Command>) -> Result<(), LogError> {
+    /// Goes on in place of a driver that had to give up: tells what has become durable since, and
+    /// leads.
+    pub(super) fn succeed(&mut self, heritage: Heritage, seed: [u64; 2]) -> Result<(), LogError> {
+        let image = Arc::new(self.replayer.image().clone());
+        self.publish = heritage.publish;
+        if let Some(publish) = &mut self.publish {
+            publish(&image, &MetadataDelta::between(heritage.image, (*image).clone()));
+        }
+        let (answer, _) = oneshot::channel();
+        self.carry_out(Command::Ask { request: Request::activate(seed), answer })?;
+        self.commit()
+    }
+
+    /// Refuses what waits: whether it was written nobody knows.
+    pub(super) fn give_up(self) -> Heritage {
+        for answer in self.waiting.into_values() {
+            let _ = answer.send(Err(ErrorCode::KafkaStorageError));
+        }
+        Heritage { image: self.replayer.image().clone(), publish: self.publish }
+    }
+
+    fn close(self) -> Result<(), LogError> {
+        self.log.close(self.clock.now_ms())
+    }
+
+    /// Works until it is told to stop.
+    fn run(&mut self, commands: &Receiver<Command>) -> Result<(), LogError> {
         loop {
             let mut next = self.wait(commands);
             for _ in 0..ROUND_MAX {
                 match next {
                     Next::Command(command) => {
                         if !self.carry_out(command)? {
-                            self.commit()?;
-                            return self.log.close(self.clock.now_ms());
+                            return self.commit();
                         }
                     }
                     Next::Due => {

@@ -1,13 +1,17 @@
 //! The controller in this process: a quorum of one.
 //!
 //! # Layout
+//! - [`bootstrap`]: what a formatted directory asks a new cluster to begin with
 //! - [`driver`]: the thread that owns the controller and its log
+//! - [`reload`]: what follows when the log fails
 //! - [`metadata_log`]: `__cluster_metadata-0` on disk
 //! - `snapshot`: one snapshot as a file; `snapshots`: when they are written and how long kept
 //! - `quorum_state`: the epoch that survives a restart
+pub mod bootstrap;
 pub mod driver;
 pub mod metadata_log;
 mod quorum_state;
+pub mod reload;
 mod snapshot;
 mod snapshots;
 
@@ -16,3 +20,4 @@ mod tests;
 
 pub use driver::{ControllerHandle, Publish, start};
 pub use metadata_log::{LogError, MetadataLog};
+pub use reload::Source;
