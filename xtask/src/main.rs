@@ -3,6 +3,7 @@
 mod bench;
 mod conformance;
 mod differ;
+mod docs;
 mod generate;
 mod nginx;
 mod test;
@@ -30,6 +31,8 @@ enum Verb {
     Differ(differ::Options),
     /// Measure Ottla beside Apache Kafka
     Bench(bench::Options),
+    /// Write the pages that are made from the code
+    Docs,
     /// Check arrows, sizes, names and purity
     Tidy,
     /// Send an access log through the classic commands, with kill -9 on the way
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Conformance(options) => conformance::run(root, &options),
         Verb::Differ(options) => differ::run(root, &options),
         Verb::Bench(options) => bench::run(root, &options),
+        Verb::Docs => docs::run(root),
         Verb::Tidy => tidy::run(root),
         Verb::Nginx => nginx::run(root),
         Verb::Test(options) => test::run(root, &options),

@@ -54,6 +54,8 @@ mod config_tests;
 #[cfg(test)]
 mod data_tests;
 #[cfg(test)]
+mod documentation_tests;
+#[cfg(test)]
 mod lookup_tests;
 #[cfg(test)]
 mod naming_tests;
