@@ -1,10 +1,13 @@
+//! Clients against the real binary: the library's consumer, and the console tools beside what Apache's printed.
 //!
 //! # Layout
 //! - `node`: the process
 //! - `consumer`, `group`: the library
 //! - `console`: `ottla console-producer` and `ottla console-consumer`, by the cases in `tests/golden/cli/console`
+//! - `tools`: what looks after a cluster, by the cases in `tests/golden/cli/cluster`
 
 mod console;
 mod consumer;
 mod group;
 mod node;
+mod tools;
