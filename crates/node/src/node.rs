@@ -256,6 +256,13 @@ fn start_controller(
     // Feature levels promise protocols: those that are not served yet stay at level 0.
     let is_served = |name: &str| [METADATA_VERSION, TRANSACTION_VERSION].contains(&name);
     settings.bootstrap_features.retain(|(name, _)| is_served(name));
+    let asked =
+        controller::bootstrap::feature_levels(world.disk.as_ref(), &storage.metadata_directory)?;
+    for (name, level) in &mut settings.bootstrap_features {
+        if let Some((_, asked)) = asked.iter().rfind(|(asked, _)| asked == name) {
+            *level = *asked;
+        }
+    }
     let failed = move |error: controller::LogError| {
         tracing::error!(%error, "the metadata log is damaged: the node can't go on");
         let _ = fatal.try_send(error.to_string());
