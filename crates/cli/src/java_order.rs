@@ -29,6 +29,12 @@ impl JavaHash for i32 {
     }
 }
 
+impl JavaHash for i64 {
+    fn java_hash(&self) -> i32 {
+        (self ^ (self >> 32)) as i32
+    }
+}
+
 impl JavaHash for TopicPartition {
     fn java_hash(&self) -> i32 {
         let partition = 31i32.wrapping_add(self.partition);

@@ -43,6 +43,7 @@ mod stop;
 mod storage;
 mod topic_filter;
 mod topics;
+mod transactions;
 mod verbs;
 mod zookeeper;
 

@@ -6,7 +6,7 @@ use crate::options::{KAFKA_VERSION, Stop, end};
 use crate::{
     broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
     delete_records, dump_log, get_offsets, groups, log_dirs, start, stop, storage, topics,
-    zookeeper,
+    transactions, zookeeper,
 };
 
 /// One verb.
@@ -65,7 +65,7 @@ const GROUPS: &[(&str, &[Verb])] = &[
         ],
     ),
     (
-        "Look after consumers",
+        "Look after consumers and producers",
         &[
             verb(
                 "consumer-groups",
@@ -73,6 +73,11 @@ const GROUPS: &[(&str, &[Verb])] = &[
                 consumer_groups::run,
             ),
             verb("groups", "list groups of all types", groups::run),
+            verb(
+                "transactions",
+                "list and describe transactions, end those that hang",
+                transactions::run,
+            ),
         ],
     ),
     (
