@@ -9,10 +9,10 @@ use ottla_wire::messages::incremental_alter_configs_request::{
 };
 use socket2::{Domain, Socket, Type};
 
-use crate::client::Client;
 use crate::descriptors::claim;
-use crate::node::Setup;
-use crate::wait::{PATIENCE, until_true};
+use crate::harness::client::Client;
+use crate::harness::node::Setup;
+use crate::harness::wait::{PATIENCE, until_true};
 
 /// A connection from another loopback address.
 fn from(source: Ipv4Addr, address: SocketAddr) -> Client {

@@ -7,11 +7,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use ottla_client::producer::{Producer, ProducerConfig, ProducerRecord};
 
-use crate::client::Client;
-use crate::load::Load;
-use crate::node::Setup;
-use crate::random::Random;
-use crate::wait::until_true;
+use crate::harness::client::Client;
+use crate::harness::load::Load;
+use crate::harness::node::Setup;
+use crate::harness::random::Random;
+use crate::harness::wait::until_true;
 
 /// How often the node is killed; `OTTLA_TEST_ROUNDS` asks for more.
 fn rounds(default: usize) -> usize {

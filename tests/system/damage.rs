@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use crate::client::Client;
-use crate::node::{Node, Setup};
-use crate::random::Random;
+use crate::harness::client::Client;
+use crate::harness::node::{Node, Setup};
+use crate::harness::random::Random;
 
 const COUNT: usize = 400;
 

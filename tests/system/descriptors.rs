@@ -2,9 +2,9 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::client::Client;
-use crate::node::Setup;
-use crate::wait::until_true;
+use crate::harness::client::Client;
+use crate::harness::node::Setup;
+use crate::harness::wait::until_true;
 
 /// Asks for as many descriptors as the system allows, and says how many that are.
 pub fn claim() -> u64 {

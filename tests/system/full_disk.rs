@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::client::Client;
-use crate::node::{Node, Setup};
-use crate::wait::until;
+use crate::harness::client::Client;
+use crate::harness::node::{Node, Setup};
+use crate::harness::wait::until;
 
 /// Kafka's code for a partition whose disk has failed.
 const KAFKA_STORAGE_ERROR: i16 = 56;

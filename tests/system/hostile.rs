@@ -12,10 +12,10 @@ use ottla_wire::messages::{
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, Compression, CompressionType};
 
-use crate::client::{Client, batch, fetch_request, framed, produce_request};
-use crate::node::{Node, Setup};
-use crate::random::Random;
-use crate::wait::until_true;
+use crate::harness::client::{Client, batch, fetch_request, framed, produce_request};
+use crate::harness::node::{Node, Setup};
+use crate::harness::random::Random;
+use crate::harness::wait::until_true;
 
 const MEGABYTE: u64 = 1 << 20;
 

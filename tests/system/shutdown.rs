@@ -3,10 +3,10 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::client::{Client, fetch_request};
-use crate::load::Load;
-use crate::node::Setup;
-use crate::wait::until_true;
+use crate::harness::client::{Client, fetch_request};
+use crate::harness::load::Load;
+use crate::harness::node::Setup;
+use crate::harness::wait::until_true;
 
 /// Kafka's name for the file that a clean shutdown leaves.
 const MARKER: &str = ".kafka_cleanshutdown";

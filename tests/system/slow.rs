@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use ottla_wire::messages::ApiVersionsRequest;
 
-use crate::client::{Client, batch, fetch_request, framed, produce_request};
-use crate::node::Setup;
+use crate::harness::client::{Client, batch, fetch_request, framed, produce_request};
+use crate::harness::node::Setup;
 
 const MEGABYTE: u64 = 1 << 20;
 
@@ -119,7 +119,7 @@ fn answers_that_nobody_takes_are_given_up() {
             client.send(&fetch_request("large", 0, 0), 12).expect("sent");
         }
     }
-    crate::wait::until_true("greedy connections are given up", || {
+    crate::harness::wait::until_true("greedy connections are given up", || {
         assert!(client.is_answered());
         node.descriptors() <= before.1
     });

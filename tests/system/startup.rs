@@ -3,8 +3,8 @@
 use std::fs;
 use std::net::TcpListener;
 
-use crate::client::Client;
-use crate::node::{Ended, Setup};
+use crate::harness::client::Client;
+use crate::harness::node::{Ended, Setup};
 
 /// Every failed start says what, why and what next, and does so once.
 #[track_caller]

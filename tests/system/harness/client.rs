@@ -17,7 +17,7 @@ use ottla_wire::messages::{
 use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
 use ottla_wire::{Message as _, Reader, Records, Writer};
 
-use crate::wait::PATIENCE;
+use crate::harness::wait::PATIENCE;
 
 /// The last versions that name topics rather than give their ids.
 const PRODUCE_VERSION: i16 = 12;

@@ -9,9 +9,9 @@ use ottla_wire::messages::offset_commit_request::{
 use ottla_wire::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use ottla_wire::messages::{OffsetCommitRequest, OffsetFetchRequest};
 
-use crate::client::Client;
-use crate::node::Node;
-use crate::wait::until;
+use crate::harness::client::Client;
+use crate::harness::node::Node;
+use crate::harness::wait::until;
 
 /// Who writes where: one topic, one producer and one group each.
 const TOPICS: [&str; 3] = ["load-a", "load-b", "load-c"];

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::wait::{until, until_true};
+use crate::harness::wait::{until, until_true};
 
 /// How a node is started: the same data, host and port each time.
 pub struct Setup {
