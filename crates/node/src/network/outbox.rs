@@ -103,7 +103,12 @@ impl Outbox {
             count += 1;
         }
         let mut written = loop {
-            match stream.try_write_vectored(&slices[..count]) {
+            // Most often there is one answer in one piece, and the plain call is the cheaper one.
+            let tried = match &slices[..count] {
+                [slice] => stream.try_write(slice),
+                slices => stream.try_write_vectored(slices),
+            };
+            match tried {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => break written,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
