@@ -42,6 +42,12 @@ impl From<ApiError> for Failure {
 impl From<Stop> for Failure {
     /// A value of the command line that turned out to be wrong only now.
     fn from(stop: Stop) -> Self {
-        Self::new("joptsimple.OptionException", stop.err.trim_end())
+        let message = stop.err.trim_end();
+        let class = if message.starts_with("Cannot parse argument") {
+            "joptsimple.OptionArgumentConversionException"
+        } else {
+            "joptsimple.MultipleArgumentsForOptionException"
+        };
+        Self::new(class, message)
     }
 }

@@ -44,7 +44,16 @@ impl JavaHash for TopicPartition {
 
 /// Sorts entries as a `HashMap` gives them that got them one by one in this order. Keys must differ.
 pub(crate) fn sort_as_hash_map<T, K: JavaHash + ?Sized>(entries: &mut [T], key: impl Fn(&T) -> &K) {
-    let mut table = SMALLEST_TABLE;
+    sort_as_sized_hash_map(entries, SMALLEST_TABLE, key);
+}
+
+/// The same for a map that was made for this many entries.
+pub(crate) fn sort_as_sized_hash_map<T, K: JavaHash + ?Sized>(
+    entries: &mut [T],
+    capacity: usize,
+    key: impl Fn(&T) -> &K,
+) {
+    let mut table = capacity.max(1).next_power_of_two();
     // The table doubles when it is more than three quarters full.
     while entries.len() * 4 > table * 3 {
         table *= 2;

@@ -8,7 +8,7 @@
 //! - `options`: command lines and help as Apache's tools have them
 //! - `old_options`: what scripts of older Kafkas still say
 //! - `connect`, `output`, `failure`: reaching a cluster, and saying what came of it
-//! - `topic_filter`, `hash_order`: choosing topics, and the order in which Java lists them
+//! - `topic_filter`, `java_order`: choosing topics, and the order in which Java lists them
 
 // The verbs that use all of this are on their way.
 #![allow(dead_code)]
@@ -27,7 +27,6 @@ mod dump_log;
 mod failure;
 mod get_offsets;
 mod groups;
-mod hash_order;
 mod interrupt;
 mod java_order;
 mod key_values;

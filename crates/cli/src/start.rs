@@ -6,6 +6,7 @@
 mod log_levels;
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -192,10 +193,21 @@ fn greet(node: &Node, took: std::time::Duration) -> Result<()> {
     )?;
     writeln!(out, "  listening on {}{http}", node.listening.join(", "))?;
     writeln!(out, "  data in      {}", directories.join(", "))?;
-    writeln!(out, "  try          bin/kafka-topics.sh --bootstrap-server localhost:9092 --list")?;
+    let address = reachable(node.listening.first().map_or("", String::as_str));
+    writeln!(out, "  try          bin/kafka-topics.sh --bootstrap-server {address} --list")?;
     writeln!(out, "  stop with    Ctrl-C")?;
     out.flush()?;
     Ok(())
+}
+
+/// What a client on this machine is told to connect to: a listener's address, as shown.
+fn reachable(listening: &str) -> String {
+    let address = listening.split_once("://").map_or(listening, |(_, address)| address);
+    let address = address.split(' ').next().unwrap_or_default();
+    match address.rsplit_once(':') {
+        Some(("" | "0.0.0.0" | "[::]", port)) => format!("localhost:{port}"),
+        _ => address.to_owned(),
+    }
 }
 
 /// Starts the same command in the background, with its output in `logs/server.log`.
@@ -218,6 +230,8 @@ fn daemon(arguments: &[String]) -> Result<()> {
         .stdin(std::process::Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log)
+        // Ctrl-C in this terminal is not meant for it.
+        .process_group(0)
         .spawn()
         .context("cannot start in the background")?;
     Ok(())
@@ -241,6 +255,17 @@ mod tests {
         assert_eq!(options.overrides, expected);
         for wrong in [&["--override"][..], &["--override", "k"], &["--nonsense"], &["a", "b"]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn the_greeting_names_an_address_that_answers() {
+        for (listening, address) in [
+            ("PLAINTEXT://localhost:9092", "localhost:9092"),
+            ("PLAINTEXT://0.0.0.0:9092 (advertised as a:1)", "localhost:9092"),
+            ("PLAINTEXT://:9092", "localhost:9092"),
+        ] {
+            assert_eq!(reachable(listening), address);
         }
     }
 

@@ -197,10 +197,15 @@ fn check_keys(
         } else {
             "users"
         };
+        let listed = if about_addresses {
+            unknown.join(", ")
+        } else {
+            // As Scala shows a set.
+            format!("Set({})", unknown.join(", "))
+        };
         Trouble::Mistake(format!(
             "Only {about} configs can be {what} for '{kind}' using --bootstrap-server. Unexpected config \
-             names: {}",
-            unknown.join(",")
+             names: {listed}"
         ))
     };
     let wrong = unknown(&mut added.keys());

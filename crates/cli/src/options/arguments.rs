@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::stop::Stop;
-use super::usage;
+use super::{similar, usage};
 
 /// What an argument does with what follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +288,7 @@ impl Command {
                         joined = value;
                         found
                     }
-                    None => return Err(refuse(&format!("unrecognized arguments: '{argument}'"))),
+                    None => return Err(self.refuse_unknown(above, argument)),
                 },
             };
             let told =
@@ -308,6 +308,17 @@ impl Command {
             return Err(refuse("too few arguments"));
         }
         self.check_required(&given).map_err(|message| refuse(&message))
+    }
+
+    fn refuse_unknown(&self, above: &[&Command], flag: &str) -> Stop {
+        let message = format!("unrecognized arguments: '{flag}'");
+        let mut stop = self.refuse_below(above, &message);
+        let word = flag.trim_start_matches('-');
+        if word.chars().count() >= 2 {
+            let flags = self.arguments.iter().flat_map(|argument| argument.flags.iter().copied());
+            stop.err.push_str(&similar::suggestion(word, flags));
+        }
+        stop
     }
 
     fn descend(
@@ -331,8 +342,12 @@ impl Command {
                 return command.read(&[above, &[self]].concat(), &arguments[1..], parsed);
             }
             Ok(None) => {
-                let names: Vec<String> = names.map(|name| format!("'{name}'")).collect();
-                format!("invalid choice: '{word}' (choose from {})", names.join(", "))
+                let quoted: Vec<String> = names.clone().map(|name| format!("'{name}'")).collect();
+                let message =
+                    format!("invalid choice: '{word}' (choose from {})", quoted.join(", "));
+                let mut stop = self.refuse_below(above, &message);
+                stop.err.push_str(&similar::suggestion(word, names));
+                return Err(stop);
             }
             Err(names) => format!("ambiguous command: {word} could match {names}"),
         };

@@ -1,7 +1,7 @@
 //! Command lines as Apache's tools read them, and help laid out as they print it.
 //!
-//! Two libraries stand behind those tools: joptsimple (`--name value`, `--name=value`, unambiguous
-//! abbreviations) and argparse4j (subcommands, short flags). Each has its twin here.
+//! Two libraries stand behind those tools: joptsimple (`--name value`, `--name=value`) and
+//! argparse4j (subcommands, short flags, abbreviations). Each has its twin here.
 //!
 //! # Layout
 //! - `parser`: declaring options, and reading a command line (joptsimple)
@@ -9,12 +9,14 @@
 //! - `table`: the help of those, in two columns
 //! - `arguments`, `usage`: commands with subcommands, and their help (argparse4j)
 //! - `breaks`: where a line may be broken
+//! - `similar`: names that might be meant
 //! - `stop`: how a tool ends early
 
 mod arguments;
 mod breaks;
 mod parsed;
 mod parser;
+mod similar;
 mod stop;
 mod table;
 mod usage;

@@ -16,7 +16,8 @@ pub(crate) struct Options<'a> {
     sequence: Vec<(usize, Option<String>)>,
     /// Arguments that are no options.
     pub others: Vec<String>,
-    is_empty: bool,
+    /// Nothing was given at all.
+    pub is_empty: bool,
 }
 
 impl<'a> Options<'a> {

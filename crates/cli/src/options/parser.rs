@@ -1,8 +1,8 @@
 //! Declaring options, and reading a command line as joptsimple 5 does for Kafka's tools.
 //!
-//! Any unambiguous beginning of a name will do, after one dash or two; `=` may join name and value.
-//! A value of `--name=` that is empty is taken from the next argument. What is no option is kept
-//! apart. Values are converted only when asked for, so a bad number in an unused option is no error.
+//! Names are never cut short, and may follow one dash or two; `=` may join name and value. The value
+//! of `--name=` is taken from the next argument. What is no option is kept apart. Values are converted
+//! only when asked for, so a bad number in an unused option is no error.
 
 use super::parsed::Options;
 use super::stop::Stop;
@@ -201,21 +201,9 @@ impl Parser {
         Ok(options)
     }
 
-    /// The option of this name, or the only one that begins so.
-    pub(super) fn find(&self, name: &str) -> Option<usize> {
-        let mut begun = Vec::new();
-        for (at, spec) in self.specs.iter().enumerate() {
-            if spec.names.contains(&name) {
-                return Some(at);
-            }
-            if spec.names.iter().any(|known| !name.is_empty() && known.starts_with(name)) {
-                begun.push(at);
-            }
-        }
-        match begun.as_slice() {
-            [only] => Some(*only),
-            _ => None,
-        }
+    /// The option of this name.
+    fn find(&self, name: &str) -> Option<usize> {
+        self.specs.iter().position(|spec| spec.names.contains(&name))
     }
 
     fn take(

@@ -43,7 +43,7 @@ fn release(name: &str, with_unstable: bool) -> Result<MetadataVersion, Stop> {
                 == Some(&short)
         })
     };
-    let found = MetadataVersion::from_name(&short).or_else(|| levels().filter(of_release).last());
+    let found = MetadataVersion::from_name(&short).or_else(|| levels().rfind(of_release));
     found.ok_or_else(|| {
         let mut names: Vec<&str> = levels().filter_map(MetadataVersion::name).collect();
         if with_unstable {
@@ -56,8 +56,20 @@ fn release(name: &str, with_unstable: bool) -> Result<MetadataVersion, Stop> {
     })
 }
 
+/// The level of every feature that a release brings along, `metadata.version` first.
+pub(crate) fn levels_of_release(name: &str) -> Result<Vec<(&'static str, i16)>, Stop> {
+    let version = release(name, true)?;
+    let mut levels = vec![(METADATA_VERSION, version.0)];
+    levels.extend(
+        FEATURES
+            .iter()
+            .map(|(feature, highest, since)| (*feature, default_level(*highest, *since, version))),
+    );
+    Ok(levels)
+}
+
 /// `version-mapping`.
-pub(super) fn print_mapping(name: Option<&str>) -> Result<(), Stop> {
+pub(crate) fn print_mapping(name: Option<&str>) -> Result<(), Stop> {
     let version = match name {
         None => MetadataVersion::LATEST,
         Some(name) => release(name, true)?,
@@ -71,7 +83,7 @@ pub(super) fn print_mapping(name: Option<&str>) -> Result<(), Stop> {
 }
 
 /// `feature-dependencies`.
-pub(super) fn print_dependencies(wanted: &[String]) -> Result<(), Stop> {
+pub(crate) fn print_dependencies(wanted: &[String]) -> Result<(), Stop> {
     for setting in wanted {
         let Some((feature, level)) = setting.split_once('=') else {
             return Err(Stop::refused(format!(

@@ -11,16 +11,13 @@ use super::checkpoint;
 use super::directories::{directories, metadata_directory, random_id};
 use super::features::FeatureLevels;
 use super::voters::{Quorum, listener_name};
-use crate::hash_order;
+use crate::java_order::sort_as_hash_map;
 use crate::options::{Arguments, Stop};
 use crate::output;
 
 const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
 const METADATA_LOG: &str = "__cluster_metadata-0";
 const FIRST_SNAPSHOT: &str = "00000000000000000000-0000000000.checkpoint";
-
-/// How many buckets Java's map of directories begins with.
-const BUCKETS: usize = 16;
 
 /// Runs the subcommand.
 pub(super) fn format(arguments: &Arguments, config: &ServerConfig) -> Result<(), Stop> {
@@ -74,7 +71,7 @@ impl Format {
     fn sort(&self, paths: Vec<PathBuf>) -> Result<(Vec<PathBuf>, Vec<PathBuf>), Stop> {
         let mut named: Vec<String> =
             paths.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        hash_order::sort(&mut named, BUCKETS, |name| name);
+        sort_as_hash_map(&mut named, |name| name);
         let (mut formatted, mut new) = (Vec::new(), Vec::new());
         for path in named.into_iter().map(PathBuf::from) {
             let properties = MetaProperties::read(&RealDisk, &path)

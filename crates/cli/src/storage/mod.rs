@@ -14,7 +14,7 @@
 mod checkpoint;
 mod declared;
 mod directories;
-mod features;
+pub(crate) mod features;
 mod format;
 mod info;
 mod verb;

@@ -135,6 +135,9 @@ fn filters(parser: &mut Parser) {
 
 /// Refuses what makes no sense together.
 pub(super) fn check(options: &Options<'_>) -> Result<(), Stop> {
+    if options.is_empty {
+        return Err(options.usage("Create, delete, describe, or change a topic."));
+    }
     options.help_or_version("This tool helps to create, delete, describe, or change a topic.")?;
     if ACTIONS.iter().filter(|action| options.has(action)).count() != 1 {
         return Err(options.usage(

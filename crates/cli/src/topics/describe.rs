@@ -11,15 +11,12 @@ use ottla_wire::Uuid;
 
 use super::select::{ensure_found, matching};
 use crate::failure::Failure;
-use crate::hash_order;
+use crate::java_order::{sort_as_hash_map, sort_as_sized_hash_map};
 use crate::options::Options;
 use crate::output;
 
 /// Partitions in a page of a description.
 const PAGE_SIZE: i32 = 2000;
-
-/// Begins how many buckets Java's map of a topic's configuration has.
-const CONFIG_BUCKETS: usize = 16;
 
 /// Runs `--describe`.
 pub(super) async fn describe(admin: &Admin, options: &Options<'_>) -> Result<(), Failure> {
@@ -30,7 +27,7 @@ pub(super) async fn describe(admin: &Admin, options: &Options<'_>) -> Result<(),
         described.push(outcome?);
     }
     let capacity = described.len();
-    hash_order::sort(&mut described, capacity, |topic: &TopicDescription| &topic.name);
+    sort_as_sized_hash_map(&mut described, capacity, |topic: &TopicDescription| &topic.name);
     let live = admin.describe_cluster(DescribeClusterOptions::default()).await?;
     let live: BTreeSet<i32> = live.nodes.iter().map(|known| known.node.id).collect();
     for topic in described {
@@ -70,7 +67,7 @@ async fn configs(admin: &Admin, topic: &str) -> Result<Vec<ConfigEntry>, Failure
     for (_, outcome) in results {
         entries.extend(outcome?);
     }
-    hash_order::sort(&mut entries, CONFIG_BUCKETS, |entry: &ConfigEntry| &entry.name);
+    sort_as_hash_map(&mut entries, |entry: &ConfigEntry| &entry.name);
     Ok(entries)
 }
 
