@@ -21,6 +21,8 @@ pub mod request;
 mod state;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trial;
