@@ -61,7 +61,7 @@ fn stalled_requests_do_not_keep_others_out_of_memory() {
     let mut client = Client::to(node.address);
     client.create_topic("served", 1, &[]);
     // Some have only announced a request, some have begun to send it.
-    let stalled: Vec<Client> = (0..40)
+    let stalled: Vec<Client> = (0..16)
         .map(|number| {
             let mut stalled = Client::to(node.address);
             stalled.stream.write_all(&(4u32 << 20).to_be_bytes()).expect("sent");

@@ -22,13 +22,12 @@ use ottla_metadata::version::{METADATA_VERSION, TRANSACTION_VERSION};
 use ottla_wire::Uuid;
 use ottla_world::{Clock, Disk, Random};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use crate::controller::{self, ControllerHandle};
 use crate::error::StartError;
 use crate::http::HttpServer;
 use crate::network::{Bound, Endpoints, Limits, Network, NetworkOptions, SocketOptions};
-use crate::registration::{Identity, Registration};
+use crate::registration::{Heartbeats, Identity, Registration};
 use crate::storage::{Storage, random_id};
 use crate::upkeep::Upkeep;
 use crate::vitals::NodeVitals;
@@ -60,7 +59,7 @@ pub struct Node {
     registration: Arc<Registration>,
     network: Network,
     upkeep: Upkeep,
-    heartbeats: JoinHandle<()>,
+    heartbeats: Heartbeats,
     http_server: Option<HttpServer>,
     ready: Arc<AtomicBool>,
     fatal: mpsc::Receiver<String>,
@@ -116,9 +115,8 @@ impl Node {
         let ready = Arc::new(AtomicBool::new(true));
         let http_server = serve_http(&config, &broker, &limits, &ready).await?;
         let upkeep = Upkeep::start(Arc::clone(&partitions), Arc::clone(&world.clock), &config)?;
-        let beats = Arc::clone(&registration);
         let interval = millis(config.whole("broker.heartbeat.interval.ms"));
-        let heartbeats = tokio::spawn(async move { beats.keep(interval).await });
+        let heartbeats = Heartbeats::start(Arc::clone(&registration), interval)?;
         Ok(Self {
             listening,
             directories,
@@ -151,7 +149,8 @@ impl Node {
     /// Stops in order: finishes what was accepted, flushes, leaves the clean-shutdown marker.
     pub async fn stop(self) {
         self.ready.store(false, Ordering::Release);
-        self.heartbeats.abort();
+        let heartbeats = self.heartbeats;
+        let _ = tokio::task::spawn_blocking(move || heartbeats.stop()).await;
         if self.controlled_shutdown {
             self.registration.leave(FINISH_PATIENCE).await;
         }

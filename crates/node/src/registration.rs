@@ -1,6 +1,8 @@
 //! The broker's place in the cluster: registered at the start, kept by heartbeats, given up in order.
 
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::ControllerChannel;
@@ -12,6 +14,7 @@ use ottla_wire::messages::{
 };
 use ottla_wire::{ErrorCode, Uuid};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use crate::error::StartError;
 use crate::network::Endpoint;
@@ -114,16 +117,6 @@ impl Registration {
         }
     }
 
-    /// Sends heartbeats for ever.
-    pub async fn keep(&self, interval: Duration) {
-        loop {
-            tokio::time::sleep(interval).await;
-            if let Err(code) = self.beat(false).await {
-                tracing::warn!(code = code.name(), "the controller did not take a heartbeat");
-            }
-        }
-    }
-
     /// Controlled shutdown: hands over leaderships; returns when the controller agrees or after
     /// `patience`.
     pub async fn leave(&self, patience: Duration) {
@@ -159,6 +152,44 @@ impl Registration {
                 Err(ErrorCode::from_code(response.error_code))
             }
             _ => Err(ErrorCode::UnknownServerError),
+        }
+    }
+}
+
+/// Sends heartbeats until it is stopped. On a thread of its own: requests that keep the runtime busy
+/// must not cost the broker its place.
+pub struct Heartbeats {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Heartbeats {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn start(registration: Arc<Registration>, interval: Duration) -> Result<Self, StartError> {
+        let runtime = Handle::current();
+        let (stop, stopped) = mpsc::channel();
+        let body = move || {
+            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                if let Err(code) = runtime.block_on(registration.beat(false)) {
+                    tracing::warn!(code = code.name(), "the controller did not take a heartbeat");
+                }
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("heartbeats".to_owned())
+            .spawn(body)
+            .map_err(|error| StartError::new("cannot start the thread of heartbeats", error))?;
+        Ok(Self { stop, thread })
+    }
+
+    /// Ends the thread; blocks until its last heartbeat is answered.
+    pub fn stop(self) {
+        drop(self.stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread of heartbeats panicked");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use ottla_wire::api::Request;
@@ -238,11 +239,17 @@ pub fn framed<R: Request>(request: &R, version: i16, correlation_id: i32) -> Byt
     writer.into_bytes()
 }
 
+/// Now, as records have it: older ones are soon deleted.
+pub fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    i64::try_from(since.as_millis()).expect("before the year 292278994")
+}
+
 /// A batch of values.
 pub fn batch(values: &[&[u8]]) -> Bytes {
     let mut builder = BatchBuilder::new(BatchOptions::default());
     for value in values {
-        builder.append(1_700_000_000_000, None, Some(value), &[]).expect("a good record");
+        builder.append(now_ms(), None, Some(value), &[]).expect("a good record");
     }
     builder.build().expect("a batch").freeze()
 }

@@ -178,10 +178,6 @@ impl Node {
         until_true(text, || self.output().contains(text));
     }
 
-    pub fn is_alive(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
-    }
-
     /// A line of `/proc/PID/status`, in kilobytes.
     fn status_kilobytes(&self, name: &str) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());

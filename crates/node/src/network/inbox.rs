@@ -25,7 +25,7 @@ const RESERVE_BYTES_MAX: usize = 1 << 20;
 
 /// While others wait for room in memory, a request that holds room has to arrive at this pace.
 const PACE_BYTES: usize = 16 * 1024;
-const PACE: Duration = Duration::from_secs(1);
+const PACE: Duration = Duration::from_secs(3);
 
 /// What waiting for bytes led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
