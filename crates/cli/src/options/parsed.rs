@@ -54,7 +54,7 @@ impl<'a> Options<'a> {
         let specs = || self.parser.specs.iter().zip(&self.given);
         let missing: Vec<&str> = specs()
             .filter(|(spec, given)| spec.is_required && given.is_none())
-            .flat_map(|(spec, _)| spec.names.iter().copied())
+            .map(|(spec, _)| spec.name)
             .collect();
         if !missing.is_empty() {
             let missing = missing.join(", ");
@@ -74,7 +74,7 @@ impl<'a> Options<'a> {
     }
 
     fn index(&self, name: &str) -> usize {
-        let declared = self.parser.specs.iter().position(|spec| spec.names.contains(&name));
+        let declared = self.parser.specs.iter().position(|spec| spec.name == name);
         declared.unwrap_or_else(|| panic!("option {name} is not declared"))
     }
 
@@ -91,7 +91,7 @@ impl<'a> Options<'a> {
     pub(crate) fn in_order(&self, names: &[&str]) -> Vec<(&'static str, Option<&str>)> {
         let wanted: Vec<usize> = names.iter().map(|name| self.index(name)).collect();
         let given = self.sequence.iter().filter(|(at, _)| wanted.contains(at));
-        given.map(|(at, value)| (self.parser.specs[*at].names[0], value.as_deref())).collect()
+        given.map(|(at, value)| (self.parser.specs[*at].name, value.as_deref())).collect()
     }
 
     /// All values of an option, in order; its defaults if the command line does not have it.
@@ -107,7 +107,7 @@ impl<'a> Options<'a> {
             [value] => Ok(Some(value)),
             _ => Err(Stop::refused(format!(
                 "Found multiple arguments for option {}, but you asked for only one",
-                self.spec(name).in_words()
+                self.spec(name).name
             ))),
         }
     }
@@ -117,7 +117,7 @@ impl<'a> Options<'a> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let parsed = text.strip_prefix('+').unwrap_or(text).parse();
         parsed.map(Some).map_err(|_| {
-            let option = self.spec(name).in_words();
+            let option = self.spec(name).name;
             Stop::refused(format!("Cannot parse argument '{text}' of option {option}"))
         })
     }

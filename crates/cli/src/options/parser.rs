@@ -17,11 +17,10 @@ pub(super) enum Takes {
     PerhapsValue,
 }
 
-/// One option: its names and what the help says of it.
+/// One option: its name and what the help says of it.
 #[derive(Clone, Debug)]
 pub(crate) struct OptionSpec {
-    /// One-letter names first, each group in order of the alphabet.
-    pub(super) names: Vec<&'static str>,
+    pub(super) name: &'static str,
     pub(super) description: String,
     pub(super) takes: Takes,
     pub(super) value_type: &'static str,
@@ -57,13 +56,6 @@ impl OptionSpec {
         self
     }
 
-    /// Another name for the option.
-    pub(crate) fn or(&mut self, name: &'static str) -> &mut Self {
-        self.names.push(name);
-        self.names.sort_by_key(|name| (name.len() > 1, *name));
-        self
-    }
-
     /// A command line without it is refused, except for one that asks for help.
     pub(crate) fn required(&mut self) -> &mut Self {
         self.is_required = true;
@@ -76,17 +68,9 @@ impl OptionSpec {
         self
     }
 
-    /// `[topic]`: how joptsimple shows an option in a message.
+    /// `[topic]`: how joptsimple shows an option in some of its messages.
     pub(super) fn in_brackets(&self) -> String {
-        format!("[{}]", self.names.join(", "))
-    }
-
-    /// `topic`, or `[t, topic]` when it has several names.
-    pub(super) fn in_words(&self) -> String {
-        match self.names.as_slice() {
-            [name] => (*name).to_owned(),
-            _ => self.in_brackets(),
-        }
+        format!("[{}]", self.name)
     }
 }
 
@@ -150,7 +134,7 @@ impl Parser {
     ) -> &mut OptionSpec {
         let at = self.specs.len();
         self.specs.push(OptionSpec {
-            names: vec![name],
+            name,
             description,
             takes,
             value_type: "String",
@@ -203,7 +187,7 @@ impl Parser {
 
     /// The option of this name.
     fn find(&self, name: &str) -> Option<usize> {
-        self.specs.iter().position(|spec| spec.names.contains(&name))
+        self.specs.iter().position(|spec| spec.name == name)
     }
 
     fn take(
@@ -220,8 +204,8 @@ impl Parser {
             Takes::Value => match rest.next() {
                 Some(value) => options.add(at, Some(value)),
                 None => {
-                    let names = spec.in_words();
-                    return Err(Stop::refused(format!("Option {names} requires an argument")));
+                    let name = spec.name;
+                    return Err(Stop::refused(format!("Option {name} requires an argument")));
                 }
             },
             Takes::PerhapsValue => match rest.as_slice().first() {

@@ -12,7 +12,7 @@ const INDENT: &str = "  ";
 
 pub(super) fn render(specs: &[OptionSpec]) -> String {
     let mut sorted: Vec<&OptionSpec> = specs.iter().collect();
-    sorted.sort_by_key(|spec| spec.names[0]);
+    sorted.sort_by_key(|spec| spec.name);
     let any_required = specs.iter().any(|spec| spec.is_required);
     let header = if any_required { "Option (* = required)" } else { "Option" };
     let mut rows = vec![
@@ -50,13 +50,9 @@ fn widths(rows: &[(String, String)]) -> (usize, usize) {
 }
 
 fn left(spec: &OptionSpec) -> String {
-    let names: Vec<String> = spec
-        .names
-        .iter()
-        .map(|name| format!("{}{name}", if name.len() > 1 { "--" } else { "-" }))
-        .collect();
     let mark = if spec.is_required { "* " } else { "" };
-    let mut text = format!("{mark}{}", names.join(", "));
+    let dashes = if spec.name.len() > 1 { "--" } else { "-" };
+    let mut text = format!("{mark}{dashes}{}", spec.name);
     let (open, close) = match spec.takes {
         Takes::Nothing => return text,
         Takes::Value => ('<', '>'),
