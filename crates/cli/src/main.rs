@@ -25,6 +25,7 @@ mod consumer_groups;
 mod delete_records;
 mod dump_log;
 mod failure;
+mod features;
 mod get_offsets;
 mod groups;
 mod interrupt;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use crate::options::{KAFKA_VERSION, Stop, end};
 use crate::{
     broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
-    delete_records, dump_log, get_offsets, groups, log_dirs, start, stop, storage, topics,
-    transactions, zookeeper,
+    delete_records, dump_log, features, get_offsets, groups, log_dirs, start, stop, storage,
+    topics, transactions, zookeeper,
 };
 
 /// One verb.
@@ -56,6 +56,7 @@ const GROUPS: &[(&str, &[Verb])] = &[
             verb("get-offsets", "print offsets of partitions", get_offsets::run),
             verb("delete-records", "delete records before an offset", delete_records::run),
             verb("cluster", "print the cluster's id and brokers, forget a broker", cluster::run),
+            verb("features", "show and move the feature levels of a cluster", features::run),
             verb("log-dirs", "print what lies in the log directories of brokers", log_dirs::run),
             verb(
                 "broker-api-versions",

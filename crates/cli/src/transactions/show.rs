@@ -2,9 +2,10 @@
 
 use ottla_client::TopicPartition;
 use ottla_client::admin::{Admin, TransactionsFilter};
+use ottla_wire::ErrorCode;
 
 use super::table::table;
-use super::{because, now_ms};
+use super::{because, failed, now_ms};
 use crate::java_order::sort_as_hash_map;
 use crate::options::{Arguments, Stop};
 use crate::output;
@@ -37,9 +38,17 @@ pub(super) async fn describe(admin: &Admin, arguments: &Arguments) -> Result<(),
     let described = admin.describe_transactions(std::slice::from_ref(&id)).await;
     let described = described.and_then(|results| {
         let result = results.into_iter().next().map(|(_, result)| result);
-        Ok(result.unwrap_or_else(|| Err(ottla_wire::ErrorCode::UnknownServerError.into()))?)
+        Ok(result.unwrap_or_else(|| Err(ErrorCode::UnknownServerError.into()))?)
     });
-    let found = described.map_err(because(what))?;
+    let found = described.map_err(|error| match error.code() {
+        Some(ErrorCode::TransactionalIdNotFound) => failed(
+            &what,
+            &format!(
+                "DescribeTransactions request for transactionalId `{id}` failed because the ID could not be found"
+            ),
+        ),
+        _ => because(what.as_str())(error),
+    })?;
     let none = || "None".to_owned();
     let start = found.start_time_ms.map_or_else(none, |start| start.to_string());
     let duration = found.start_time_ms.map_or_else(none, |start| (now_ms() - start).to_string());

@@ -64,7 +64,13 @@ fn they_print_what_apaches_print() {
 fn command(node: &Node, line: &str, folder: &Path) -> Command {
     let words: Vec<&str> = line.split_whitespace().collect();
     let mut command = Command::new(env!("CARGO_BIN_EXE_ottla"));
-    command.args(&words).current_dir(folder).env_remove("OTTLA_LOG");
+    command.current_dir(folder).env_remove("OTTLA_LOG");
+    if matches!(words[0], "features" | "transactions") {
+        // Their commands come behind what all of them share.
+        command.args([words[0], "--bootstrap-server", &node.address]).args(&words[1..]);
+        return command;
+    }
+    command.args(&words);
     let asks_nobody = words.iter().any(|word| matches!(*word, "--help" | "bogus"));
     if words[0] != "dump-log" && words.len() > 1 && !asks_nobody {
         command.args(["--bootstrap-server", &node.address]);

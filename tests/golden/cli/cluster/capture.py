@@ -20,6 +20,8 @@ TOOLS = {
     "log-dirs": "LogDirsCommand",
     "broker-api-versions": "BrokerApiVersionsCommand",
     "dump-log": "DumpLogSegments",
+    "features": "FeatureCommand",
+    "transactions": "TransactionsCommand",
 }
 # Stack traces, and what Java's client logs.
 NOISE = re.compile(r"\s+at |\s+\.\.\. |Caused by: | at \[Source|\[[^]]*\] (WARN|INFO|ERROR) ")
@@ -33,6 +35,8 @@ def unescape(text):
 def command(words, server, classpath):
     verb, options = words[0], words[1:]
     java = ["java", "-Dfile.encoding=UTF-8", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", classpath]
+    if verb in ("features", "transactions"):
+        return java + ["org.apache.kafka.tools." + TOOLS[verb], "--bootstrap-server", server] + options
     connects = verb != "dump-log" and options and not {"--help", "bogus"} & set(options)
     return java + ["org.apache.kafka.tools." + TOOLS[verb]] + options + (["--bootstrap-server", server] if connects else [])
 
