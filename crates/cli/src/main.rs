@@ -22,6 +22,7 @@ mod connect;
 mod console_consumer;
 mod console_producer;
 mod consumer_groups;
+mod consumer_perf_test;
 mod delete_records;
 mod dump_log;
 mod failure;
@@ -37,6 +38,7 @@ mod moment;
 mod old_options;
 mod options;
 mod output;
+mod producer_perf_test;
 mod re2;
 mod start;
 mod stop;
@@ -45,6 +47,9 @@ mod topic_filter;
 mod topics;
 mod transactions;
 mod verbs;
+mod verifiable_consumer;
+mod verifiable_events;
+mod verifiable_producer;
 mod zookeeper;
 
 fn main() -> ExitCode {

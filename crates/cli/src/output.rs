@@ -81,7 +81,7 @@ impl Display for Moment {
 }
 
 /// Year, month and day for days since 1970, counted in eras of 400 years that begin in March.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;

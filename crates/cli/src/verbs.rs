@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use crate::options::{KAFKA_VERSION, Stop, end};
 use crate::{
     broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
-    delete_records, dump_log, features, get_offsets, groups, log_dirs, start, stop, storage,
-    topics, transactions, zookeeper,
+    consumer_perf_test, delete_records, dump_log, features, get_offsets, groups, log_dirs,
+    producer_perf_test, start, stop, storage, topics, transactions, verifiable_consumer,
+    verifiable_producer, zookeeper,
 };
 
 /// One verb.
@@ -45,6 +46,26 @@ const GROUPS: &[(&str, &[Verb])] = &[
                 "console-consumer",
                 "print the records of topics to standard output",
                 console_consumer::run,
+            ),
+            verb(
+                "producer-perf-test",
+                "measure how fast records are written",
+                producer_perf_test::run,
+            ),
+            verb(
+                "consumer-perf-test",
+                "measure how fast records are read",
+                consumer_perf_test::run,
+            ),
+            verb(
+                "verifiable-producer",
+                "write numbers, tell of each what became of it",
+                verifiable_producer::run,
+            ),
+            verb(
+                "verifiable-consumer",
+                "read as a group's member, tell of all that happens",
+                verifiable_consumer::run,
             ),
         ],
     ),
