@@ -3,6 +3,7 @@
 //! Each part has one owner and its own small lock; nothing here holds a lock while it awaits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
@@ -20,7 +21,7 @@ use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
 use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log_levels::Logging;
-use crate::metrics::PartitionMetrics;
+use crate::metrics::{self, PartitionMetrics};
 use crate::partition::Partition;
 use crate::partitions::Partitions;
 use crate::reply::Outcome;
@@ -169,14 +170,22 @@ impl Broker {
         self.settings().value(name)
     }
 
+    /// The time by which phases of requests are measured.
+    #[must_use]
+    pub fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
     /// Writes every metric in the OpenMetrics text format, without its end mark.
-    pub fn write_metrics(&self, text: &mut String) {
+    pub async fn write_metrics(&self, text: &mut String) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(self.metrics()));
         if prometheus_client::encoding::text::encode_registry(text, &registry).is_err() {
             tracing::error!("metrics can't be written");
         }
         self.requests.write(text);
+        metrics::text::cleaner(text, &self.cleaner.report());
+        metrics::text::groups(text, &self.groups.look().await, &self.partitions);
     }
 
     /// The cluster's metadata as this broker knows it now.

@@ -1,12 +1,17 @@
-//! How many requests of each API came, how long they took, how many ended the connection.
+//! How many requests of each API came, how long each phase of them took, how many ended the connection.
 //!
-//! Plain counters in one array: an answer costs a few relaxed additions.
+//! Kafka's phases: *queue* until a request's turn came, *local* while the broker worked on it, *remote*
+//! while it waited for others (a long poll, a commit), *throttle* while it was held back, *response queue*
+//! and *send* on its way out. Plain counters in one array: a phase costs a few relaxed additions.
 
 use std::fmt::Write as _;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ottla_wire::ApiKey;
+use ottla_world::Clock;
 
 use crate::reply::Outcome;
 
@@ -14,42 +19,166 @@ use crate::reply::Outcome;
 const BUCKETS_US: [u64; 12] =
     [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000];
 
+/// A phase of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Total,
+    Queue,
+    Local,
+    Remote,
+    Throttle,
+    ResponseQueue,
+    Send,
+}
+
+impl Phase {
+    const ALL: [Self; 7] = [
+        Self::Total,
+        Self::Queue,
+        Self::Local,
+        Self::Remote,
+        Self::Throttle,
+        Self::ResponseQueue,
+        Self::Send,
+    ];
+
+    /// The metric's name, after Kafka's `RequestMetrics`.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Total => "kafka_network_request_total_time_seconds",
+            Self::Queue => "kafka_network_request_queue_time_seconds",
+            Self::Local => "kafka_network_request_local_time_seconds",
+            Self::Remote => "kafka_network_request_remote_time_seconds",
+            Self::Throttle => "kafka_network_request_throttle_time_seconds",
+            Self::ResponseQueue => "kafka_network_response_queue_time_seconds",
+            Self::Send => "kafka_network_response_send_time_seconds",
+        }
+    }
+
+    const fn help(self) -> &'static str {
+        match self {
+            Self::Total => "Time from a request's turn to its answer, waiting included.",
+            Self::Queue => "Time from a request's arrival to its turn.",
+            Self::Local => "Time the broker worked on a request.",
+            Self::Remote => "Time a request waited for records, members or replicas.",
+            Self::Throttle => "Time a request was held back for a quota.",
+            Self::ResponseQueue => "Time from an answer to its turn to be sent.",
+            Self::Send => "Time an answer took to be sent.",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Histogram {
+    count: AtomicU64,
+    total_us: AtomicU64,
+    buckets: [AtomicU64; BUCKETS_US.len()],
+}
+
+impl Histogram {
+    fn add(&self, took: Duration) {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.total_us.fetch_add(took_us, Ordering::Relaxed);
+        if let Some(at) = BUCKETS_US.iter().position(|bound| took_us <= *bound) {
+            self.buckets[at].fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn write(&self, text: &mut String, name: &str, api: ApiKey) {
+        let mut below = 0;
+        for (bound, bucket) in BUCKETS_US.iter().zip(&self.buckets) {
+            below += bucket.load(Ordering::Relaxed);
+            let bound = *bound as f64 / 1e6;
+            let _ = writeln!(text, "{name}_bucket{{request=\"{api}\",le=\"{bound}\"}} {below}");
+        }
+        let count = self.count.load(Ordering::Relaxed);
+        let total = self.total_us.load(Ordering::Relaxed) as f64 / 1e6;
+        let _ = writeln!(text, "{name}_bucket{{request=\"{api}\",le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "{name}_count{{request=\"{api}\"}} {count}");
+        let _ = writeln!(text, "{name}_sum{{request=\"{api}\"}} {total}");
+    }
+}
+
 #[derive(Debug, Default)]
 struct Meter {
     count: AtomicU64,
     closed: AtomicU64,
-    total_us: AtomicU64,
     response_bytes: AtomicU64,
-    buckets: [AtomicU64; BUCKETS_US.len()],
+    phases: [Histogram; Phase::ALL.len()],
 }
 
 /// The counters of every API.
 #[derive(Debug)]
 pub struct RequestMetrics {
     meters: Vec<Meter>,
+    /// Requests that are being answered.
+    at_work: AtomicU64,
 }
 
 impl Default for RequestMetrics {
     fn default() -> Self {
         let most = ApiKey::ALL.iter().map(|api| api.number()).max().unwrap_or(0);
         let count = usize::try_from(most).unwrap_or(0) + 1;
-        Self { meters: std::iter::repeat_with(Meter::default).take(count).collect() }
+        let meters = std::iter::repeat_with(Meter::default).take(count).collect();
+        Self { meters, at_work: AtomicU64::new(0) }
+    }
+}
+
+/// Counts a request as being answered, until it is dropped.
+struct AtWork<'a>(&'a AtomicU64);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl RequestMetrics {
-    /// Counts one answer.
-    pub(crate) fn answered(&self, api: ApiKey, took: Duration, outcome: &Outcome) {
+    /// Has a request answered, and notes how long it was worked on and how long it waited.
+    pub(crate) async fn timed(
+        &self,
+        api: ApiKey,
+        clock: &dyn Clock,
+        answer: impl Future<Output = Outcome>,
+    ) -> Outcome {
+        self.at_work.fetch_add(1, Ordering::Relaxed);
+        let _at_work = AtWork(&self.at_work);
+        let begun = clock.monotonic();
+        let mut answer = pin!(answer);
+        let mut local = Duration::ZERO;
+        let mut polled = begun;
+        let outcome = std::future::poll_fn(|context| {
+            let woken = if local.is_zero() { begun } else { clock.monotonic() };
+            let state = answer.as_mut().poll(context);
+            polled = clock.monotonic();
+            local += polled.saturating_sub(woken).max(Duration::from_nanos(1));
+            state
+        })
+        .await;
+        let total = polled.saturating_sub(begun);
+        self.add(api.number(), Phase::Total, total);
+        self.add(api.number(), Phase::Local, local.min(total));
+        self.add(api.number(), Phase::Remote, total.saturating_sub(local));
+        // There are no quotas: nobody is held back.
+        self.add(api.number(), Phase::Throttle, Duration::ZERO);
+        self.answered(api, &outcome);
+        outcome
+    }
+
+    /// Notes a phase of a request, by its API's number. Unknown numbers are nobody's.
+    pub fn add(&self, api: i16, phase: Phase, took: Duration) {
+        if let Some(meter) = usize::try_from(api).ok().and_then(|at| self.meters.get(at)) {
+            meter.phases[phase as usize].add(took);
+        }
+    }
+
+    fn answered(&self, api: ApiKey, outcome: &Outcome) {
         let Some(meter) = usize::try_from(api.number()).ok().and_then(|at| self.meters.get(at))
         else {
             return;
         };
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         meter.count.fetch_add(1, Ordering::Relaxed);
-        meter.total_us.fetch_add(took_us, Ordering::Relaxed);
-        if let Some(at) = BUCKETS_US.iter().position(|bound| took_us <= *bound) {
-            meter.buckets[at].fetch_add(1, Ordering::Relaxed);
-        }
         match outcome {
             Outcome::Reply { size, .. } => {
                 meter.response_bytes.fetch_add(u64::from(*size), Ordering::Relaxed);
@@ -63,9 +192,9 @@ impl RequestMetrics {
 
     /// Writes the counters in the OpenMetrics text format, APIs without requests left out.
     pub fn write(&self, text: &mut String) {
-        let seen: Vec<(&ApiKey, &Meter)> = ApiKey::ALL
+        let seen: Vec<(ApiKey, &Meter)> = ApiKey::ALL
             .iter()
-            .filter_map(|api| Some((api, self.meters.get(usize::try_from(api.number()).ok()?)?)))
+            .filter_map(|api| Some((*api, self.meters.get(usize::try_from(api.number()).ok()?)?)))
             .filter(|(_, meter)| meter.count.load(Ordering::Relaxed) > 0)
             .collect();
         let mut counter = |name: &str, help: &str, value: fn(&Meter) -> u64| {
@@ -85,24 +214,59 @@ impl RequestMetrics {
         counter("kafka_network_response_bytes", "Bytes of responses.", |meter| {
             meter.response_bytes.load(Ordering::Relaxed)
         });
-        let name = "kafka_network_request_total_time_seconds";
+        let name = "kafka_network_requestchannel_requestqueuesize";
         let _ = writeln!(
             text,
-            "# HELP {name} Time from a request's arrival to its answer, waiting included.\n\
-             # TYPE {name} histogram"
+            "# HELP {name} Requests that are being answered.\n# TYPE {name} gauge\n{name} {}",
+            self.at_work.load(Ordering::Relaxed)
         );
-        for (api, meter) in &seen {
-            let mut below = 0;
-            for (bound, bucket) in BUCKETS_US.iter().zip(&meter.buckets) {
-                below += bucket.load(Ordering::Relaxed);
-                let bound = *bound as f64 / 1e6;
-                let _ = writeln!(text, "{name}_bucket{{request=\"{api}\",le=\"{bound}\"}} {below}");
+        for phase in Phase::ALL {
+            let name = phase.name();
+            let _ = writeln!(text, "# HELP {name} {}\n# TYPE {name} histogram", phase.help());
+            for (api, meter) in &seen {
+                meter.phases[phase as usize].write(text, name, *api);
             }
-            let count = meter.count.load(Ordering::Relaxed);
-            let total = meter.total_us.load(Ordering::Relaxed) as f64 / 1e6;
-            let _ = writeln!(text, "{name}_bucket{{request=\"{api}\",le=\"+Inf\"}} {count}");
-            let _ = writeln!(text, "{name}_count{{request=\"{api}\"}} {count}");
-            let _ = writeln!(text, "{name}_sum{{request=\"{api}\"}} {total}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla_world::memory::ManualClock;
+
+    use super::*;
+
+    fn value(text: &str, line: &str) -> f64 {
+        let found = text.lines().find_map(|each| each.strip_prefix(line));
+        let found = found.unwrap_or_else(|| panic!("{line} is not in\n{text}"));
+        found.trim().parse().expect("a number")
+    }
+
+    #[tokio::test]
+    async fn work_and_waiting_are_told_apart() {
+        let metrics = RequestMetrics::default();
+        let clock = ManualClock::new(0);
+        let answer = async {
+            clock.advance(Duration::from_millis(3));
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_millis(4));
+            Outcome::Silent
+        };
+        let passing = async { clock.advance(Duration::from_millis(20)) };
+        tokio::join!(metrics.timed(ApiKey::Fetch, &clock, answer), passing);
+        metrics.add(1, Phase::Send, Duration::from_millis(2));
+        metrics.add(-1, Phase::Send, Duration::from_millis(2));
+        let mut text = String::new();
+        metrics.write(&mut text);
+        for (phase, seconds) in
+            [("total", 0.027), ("local", 0.007), ("remote", 0.02), ("throttle", 0.0)]
+        {
+            let line =
+                format!("kafka_network_request_{phase}_time_seconds_sum{{request=\"Fetch\"}}");
+            assert!((value(&text, &line) - seconds).abs() < 0.0001, "{phase}: {text}");
+        }
+        let sent = "kafka_network_response_send_time_seconds_sum{request=\"Fetch\"}";
+        assert!((value(&text, sent) - 0.002).abs() < 0.0001);
+        assert!(value(&text, "kafka_network_requestchannel_requestqueuesize ").abs() < 0.1);
     }
 }

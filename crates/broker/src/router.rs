@@ -46,11 +46,8 @@ pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame:
         let version = caller.version;
         return Outcome::Close(format!("version {version} of {api} is not served"));
     }
-    let begun = broker.clock.monotonic();
-    let outcome = call.route(&mut reader).await.unwrap_or_else(Outcome::Close);
-    let took = broker.clock.monotonic().saturating_sub(begun);
-    broker.requests.answered(api, took, &outcome);
-    outcome
+    let answer = async { call.route(&mut reader).await.unwrap_or_else(Outcome::Close) };
+    broker.requests.timed(api, broker.clock.as_ref(), answer).await
 }
 
 /// One request on its way to its handler.

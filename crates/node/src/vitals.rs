@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use ottla_broker::Broker;
 
-use crate::http::Vitals;
+use crate::http::{Metrics, Vitals};
 use crate::network::Limits;
 
 /// A view of the node's parts.
@@ -17,17 +17,8 @@ pub(crate) struct NodeVitals {
 }
 
 impl Vitals for NodeVitals {
-    fn metrics(&self) -> String {
-        let mut text = String::new();
-        self.broker.write_metrics(&mut text);
-        let _ = writeln!(
-            text,
-            "# HELP kafka_server_connections Open connections.\n\
-             # TYPE kafka_server_connections gauge\nkafka_server_connections {}",
-            self.limits.count()
-        );
-        text.push_str("# EOF\n");
-        text
+    fn metrics(&self) -> Metrics<'_> {
+        Box::pin(self.text())
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -36,5 +27,20 @@ impl Vitals for NodeVitals {
         } else {
             Err("the broker does not serve: it starts or stops".to_owned())
         }
+    }
+}
+
+impl NodeVitals {
+    async fn text(&self) -> String {
+        let mut text = String::new();
+        self.broker.write_metrics(&mut text).await;
+        let _ = writeln!(
+            text,
+            "# HELP kafka_server_connections Open connections.\n\
+             # TYPE kafka_server_connections gauge\nkafka_server_connections {}",
+            self.limits.count()
+        );
+        text.push_str("# EOF\n");
+        text
     }
 }

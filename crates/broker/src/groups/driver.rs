@@ -2,11 +2,11 @@
 //!
 //! After a failed append the machine is dropped and loaded again from the log: nothing is undone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ottla_coordinator::{Config, GroupCoordinator, Record, Request, Response};
+use ottla_coordinator::{Config, GroupCoordinator, Record, Request, Response, State};
 use ottla_log::Verification;
 use ottla_machine::{Answer, NotTaken, Runner, Step, Token};
 use ottla_wire::ErrorCode;
@@ -25,9 +25,26 @@ const PARKED_MAX: usize = 100_000;
 /// How long a coordinator rests before it loads again after a failure.
 const RELOAD_PAUSE: Duration = Duration::from_millis(500);
 
+/// What a coordinator is told.
+#[derive(Debug)]
+pub(super) enum Command {
+    Ask(Box<Question>),
+    /// Somebody wants to know how things are.
+    Look(oneshot::Sender<Look>),
+}
+
+/// A coordinator's groups and offsets, for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// How many groups are in each state.
+    pub groups: BTreeMap<State, usize>,
+    /// Group, topic, partition and committed offset.
+    pub offsets: Vec<(String, String, i32, i64)>,
+}
+
 /// A request and where its answer goes.
 #[derive(Debug)]
-pub(super) struct Command {
+pub(super) struct Question {
     pub request: Request,
     /// What a transaction's commit has to show to the log.
     pub verification: Verification,
@@ -155,7 +172,11 @@ impl Driver {
                 () = waiter.woken(), if committing.is_some() => None,
                 command = commands.recv() => match command {
                     None => return Stop::Closed,
-                    Some(command) => self.decide(runner, command),
+                    Some(Command::Ask(question)) => self.decide(runner, *question),
+                    Some(Command::Look(answer)) => {
+                        let _ = answer.send(look(runner.machine()));
+                        None
+                    }
                 },
                 () = tick => {
                     let step = runner.tick(self.clock.now_ms());
@@ -179,11 +200,11 @@ impl Driver {
     fn decide(
         &mut self,
         runner: &mut Runner<GroupCoordinator>,
-        command: Command,
+        question: Question,
     ) -> Option<Decided> {
         let token = Token(self.next_token);
         self.next_token += 1;
-        let Command { request, verification, answer } = command;
+        let Question { request, verification, answer } = question;
         let now = self.clock.now_ms();
         if let Err(code) = records::admits(&self.partition, &request.body, verification, now) {
             let _ = answer.send(Err(code));
@@ -290,5 +311,20 @@ impl Driver {
 }
 
 fn refuse(command: Command, code: ErrorCode) {
-    let _ = command.answer.send(Err(code));
+    match command {
+        Command::Ask(question) => {
+            let _ = question.answer.send(Err(code));
+        }
+        Command::Look(answer) => {
+            let _ = answer.send(Look::default());
+        }
+    }
+}
+
+fn look(machine: &GroupCoordinator) -> Look {
+    let offsets = machine.committed_offsets().map(|committed| {
+        let (group, topic) = (committed.group_id.to_owned(), committed.topic.to_owned());
+        (group, topic, committed.partition, committed.offset)
+    });
+    Look { groups: machine.groups_by_state(), offsets: offsets.collect() }
 }

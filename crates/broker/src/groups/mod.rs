@@ -27,7 +27,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-use self::driver::{Command, Driver};
+pub use self::driver::Look;
+use self::driver::{Command, Driver, Question};
 pub use self::terms::LogTerms;
 use crate::partition::Partition;
 
@@ -156,6 +157,22 @@ impl GroupCoordinators {
         answers
     }
 
+    /// How the coordinators' groups and offsets are. Those that are loading tell nothing.
+    pub async fn look(&self) -> Vec<Look> {
+        let queues: Vec<_> =
+            self.tasks.lock().by_partition.values().map(|task| task.queue.clone()).collect();
+        let mut looks = Vec::with_capacity(queues.len());
+        for queue in queues {
+            let (answer, answered) = oneshot::channel();
+            if queue.try_send(Command::Look(answer)).is_ok()
+                && let Ok(look) = answered.await
+            {
+                looks.push(look);
+            }
+        }
+        looks
+    }
+
     /// Tells every coordinator, without waiting, that topics are gone.
     pub fn topics_deleted(self: &Arc<Self>, topics: Vec<ottla_coordinator::DeletedTopic>) {
         let coordinators = Arc::clone(self);
@@ -183,7 +200,7 @@ async fn send_verified(
     verification: Verification,
 ) -> Result<Response, ErrorCode> {
     let (answer, answered) = oneshot::channel();
-    let command = Command { request, verification, answer };
+    let command = Command::Ask(Box::new(Question { request, verification, answer }));
     match queue.try_send(command) {
         Ok(()) => answered.await.unwrap_or(Err(ErrorCode::NotCoordinator)),
         // A full queue is a coordinator that can't keep up; clients back off and come again.

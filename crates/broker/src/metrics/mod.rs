@@ -18,6 +18,8 @@ use crate::partition::Usage;
 use crate::partition::counters::Counts;
 use crate::partitions::Partitions;
 
+pub(crate) mod text;
+
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,11 @@
 //! What a scrape shows.
 
 use ottla_log::{AppendOrigin, Verification};
+use ottla_wire::codec::Message as _;
+use ottla_wire::messages::OffsetCommitRequest;
+use ottla_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
@@ -57,4 +62,67 @@ async fn a_scrape_adds_up_and_never_goes_back() {
     let text = scrape(&fixture);
     assert!(text.contains("kafka_server_brokertopicmetrics_messagesin_total{} 3\n"), "{text}");
     assert!(!text.contains("topic=\"a\""), "{text}");
+}
+
+#[tokio::test]
+async fn the_page_tells_of_requests_groups_and_the_cleaner() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &[]);
+    fixture.create("__consumer_offsets", 1, &[]);
+    let append = Append {
+        origin: AppendOrigin::Client,
+        required_acks: 1,
+        now_ms: START_MS,
+        transaction_version: 0,
+        verification: ottla_log::Verification::NotRequired,
+    };
+    fixture.partition("a", 0).append(batch(&["x", "y", "z"]), append).expect("appended");
+    // An offset commit of group "g" for a-0 at 1, version 8, as it comes over the wire.
+    let request = OffsetCommitRequest {
+        group_id: "g".to_owned(),
+        generation_id_or_member_epoch: -1,
+        topics: vec![OffsetCommitRequestTopic {
+            name: "a".to_owned(),
+            partitions: vec![OffsetCommitRequestPartition {
+                committed_offset: 1,
+                ..OffsetCommitRequestPartition::default()
+            }],
+            ..OffsetCommitRequestTopic::default()
+        }],
+        ..OffsetCommitRequest::default()
+    };
+    let mut frame = bytes::BytesMut::new();
+    frame.extend_from_slice(&[0, 8, 0, 8, 0, 0, 0, 1, 0, 4, b't', b'e', b's', b't', 0]);
+    frame.extend_from_slice(&request.encode_to_bytes(8).expect("a small request"));
+    let connection = crate::partitions::fixture::caller(8).connection;
+    loop {
+        let outcome = fixture.broker.handle(&connection, frame.clone().freeze()).await;
+        assert!(matches!(outcome, crate::Outcome::Reply { .. }), "{outcome:?}");
+        let mut page = String::new();
+        fixture.broker.write_metrics(&mut page).await;
+        // The coordinator loads first.
+        if !page.contains("kafka_consumergroup_lag{") {
+            tokio::task::yield_now().await;
+            continue;
+        }
+        for line in [
+            "kafka_consumergroup_current_offset{group=\"g\",topic=\"a\",partition=\"0\"} 1",
+            "kafka_consumergroup_lag{group=\"g\",topic=\"a\",partition=\"0\"} 2",
+            "kafka_coordinator_group_groupmetadatamanager_numgroups 1",
+            "kafka_coordinator_group_groupmetadatamanager_numgroupsempty 1",
+            "kafka_coordinator_group_groupmetadatamanager_numgroupsstable 0",
+            "kafka_coordinator_group_groupmetadatamanager_numoffsets 1",
+            "kafka_network_requestchannel_requestqueuesize 0",
+            "kafka_log_logcleanermanager_uncleanable_partitions_count{logDirectory=\"/data\"} 0",
+            "kafka_log_logcleaner_deadthreadcount 0",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
+        }
+        for phase in ["request_total", "request_local", "request_remote", "request_throttle"] {
+            let line =
+                format!("kafka_network_{phase}_time_seconds_count{{request=\"OffsetCommit\"}}");
+            assert!(page.contains(&line), "{line} is not in\n{page}");
+        }
+        return;
+    }
 }

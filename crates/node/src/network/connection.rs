@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use ottla_broker::request_metrics::Phase;
 use ottla_broker::{Broker, Connection, Outcome};
 use ottla_wire::ApiKey;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::budget::{Budget, Share};
+use super::departures::Departures;
 use super::inbox::{Inbox, Next, READ_BYTES, poll_once};
 use super::outbox::Outbox;
 
@@ -59,7 +61,9 @@ pub(super) async fn serve(
     connection: Arc<Connection>,
     terms: Terms,
 ) -> End {
-    match run(&mut stream, &broker, &connection, terms).await {
+    let departures = Departures::new(Arc::clone(&broker));
+    let outbox = Outbox::new(terms.idle, departures);
+    match run(&mut stream, &broker, &connection, terms, outbox).await {
         Ok(end) => end,
         Err(error) => match error.kind() {
             io::ErrorKind::ConnectionReset
@@ -77,9 +81,10 @@ async fn run(
     broker: &Broker,
     connection: &Arc<Connection>,
     terms: Terms,
+    mut outbox: Outbox,
 ) -> io::Result<End> {
     let mut inbox = Inbox::new(terms.idle, terms.stopping.clone());
-    let mut outbox = Outbox::new(terms.idle);
+    let mut arrived = broker.monotonic();
     loop {
         while let Some(length) = inbox.frame_length() {
             let length = match usize::try_from(length) {
@@ -101,13 +106,17 @@ async fn run(
                 return Ok(end(next, length));
             }
             let frame = inbox.take(length);
-            let wait = Wait { api: frame.first_chunk().copied(), share, terms: &terms };
+            let api = frame.first_chunk().copied();
+            let number = api.map_or(-1, i16::from_be_bytes);
+            let queued = broker.monotonic().saturating_sub(arrived);
+            broker.requests.add(number, Phase::Queue, queued);
+            let wait = Wait { api, share, terms: &terms };
             let handling = pin!(broker.handle(connection, frame));
             let Some(outcome) = wait.answer(handling, &mut outbox, stream).await? else {
                 return Ok(End::Closed);
             };
             match outcome {
-                Outcome::Reply { size, pieces } => outbox.push(size, pieces),
+                Outcome::Reply { size, pieces } => outbox.push(number, size, pieces),
                 Outcome::Silent => {}
                 Outcome::Close(reason) => {
                     outbox.write(stream).await?;
@@ -123,7 +132,7 @@ async fn run(
             return Ok(End::Closed);
         }
         match inbox.read(stream).await? {
-            Next::Bytes => {}
+            Next::Bytes => arrived = broker.monotonic(),
             next => return Ok(end(next, 0)),
         }
     }

@@ -6,11 +6,12 @@
 //! - [`limits`]: how many connections there may be
 //! - `connection`: one connection: frames in, answers out, in order
 //! - `inbox`: requests on their way in
-//! - `outbox`: answers on their way out
+//! - `outbox`: answers on their way out; `departures`: how long that took
 //! - `descriptors`: how many of them connections may have
 //! - `budget`: the bound on requests in memory
 mod budget;
 mod connection;
+mod departures;
 mod descriptors;
 pub mod endpoint;
 mod inbox;

@@ -9,6 +9,8 @@ use ottla_broker::Piece;
 use ottla_log::FileSlice;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
+
+use super::departures::Departures;
 use tokio::time::timeout;
 
 /// Slices smaller than this are read into the write buffer: a second system call costs more.
@@ -29,6 +31,7 @@ pub(super) struct Outbox {
     len: usize,
     /// How long the peer may take nothing.
     patience: Duration,
+    departures: Departures,
 }
 
 #[derive(Debug)]
@@ -39,8 +42,8 @@ enum Waiting {
 
 impl Outbox {
     /// Empty. A peer that takes nothing for as long as `patience` is given up.
-    pub(super) fn new(patience: Duration) -> Self {
-        Self { queue: VecDeque::new(), tail: BytesMut::new(), len: 0, patience }
+    pub(super) fn new(patience: Duration, departures: Departures) -> Self {
+        Self { queue: VecDeque::new(), tail: BytesMut::new(), len: 0, patience, departures }
     }
 
     /// Bytes that wait.
@@ -48,8 +51,9 @@ impl Outbox {
         self.len
     }
 
-    /// Adds one answer, its length prefix first.
-    pub(super) fn push(&mut self, size: u32, pieces: Vec<Piece>) {
+    /// Adds one answer to a request of an API, its length prefix first.
+    pub(super) fn push(&mut self, api: i16, size: u32, pieces: Vec<Piece>) {
+        self.departures.ready(api);
         self.tail.reserve(4 + (size as usize).min(COPY_BYTES_MAX));
         self.tail.put_u32(size);
         self.len += 4 + size as usize;
@@ -74,6 +78,7 @@ impl Outbox {
     /// The connection has ended, or the peer takes nothing (`TimedOut`).
     pub(super) async fn write(&mut self, stream: &TcpStream) -> io::Result<()> {
         self.end_tail();
+        let begun = self.departures.begin();
         while let Some(waiting) = self.queue.front() {
             match waiting {
                 Waiting::Bytes(_) => self.write_bytes(stream).await?,
@@ -85,6 +90,7 @@ impl Outbox {
             }
         }
         self.len = 0;
+        self.departures.done(begun);
         Ok(())
     }
 

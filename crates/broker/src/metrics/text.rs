@@ -1,0 +1,111 @@
+//! Metrics that are gathered when somebody looks: the cleaner's, and those of groups.
+
+use std::collections::BTreeMap;
+use std::fmt::{Display, Write as _};
+
+use crate::cleaner::Report;
+use crate::groups::Look;
+use crate::partitions::Partitions;
+
+fn family(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+fn gauge(text: &mut String, name: &str, help: &str, value: impl Display) {
+    family(text, name, help);
+    let _ = writeln!(text, "{name} {value}");
+}
+
+/// A label's value as the format wants it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// Writes what the log cleaner did and has to do.
+pub(crate) fn cleaner(text: &mut String, report: &Report) {
+    const CLEANER: &str = "kafka_log_logcleaner_";
+    const KEEPER: &str = "kafka_log_logcleanermanager_";
+    let mut one = |name: String, help: &str, value: i64| gauge(text, &name, help, value);
+    one(
+        format!("{CLEANER}max_buffer_utilization_percent"),
+        "The fullest map of keys in the cleaner threads' last runs",
+        report.buffer_utilization_percent,
+    );
+    one(
+        format!("{CLEANER}cleaner_recopy_percent"),
+        "Bytes written for a hundred read in the cleaner threads' last runs",
+        report.recopy_percent,
+    );
+    one(
+        format!("{CLEANER}max_clean_time_secs"),
+        "The longest of the cleaner threads' last runs",
+        report.clean_time_secs,
+    );
+    one(
+        format!("{CLEANER}max_compaction_delay_secs"),
+        "By how much max.compaction.lag.ms is missed",
+        report.compaction_delay_secs,
+    );
+    let dead = i64::try_from(report.dead_threads).unwrap_or(i64::MAX);
+    one(format!("{CLEANER}deadthreadcount"), "Cleaner threads that have died", dead);
+    one(
+        format!("{KEEPER}max_dirty_percent"),
+        "The largest share of a log that is not cleaned",
+        report.dirty_percent,
+    );
+    one(
+        format!("{KEEPER}time_since_last_run_ms"),
+        "Time since the cleaner last looked at the logs",
+        report.since_last_run_ms,
+    );
+    let name = format!("{KEEPER}uncleanable_partitions_count");
+    family(text, &name, "Logs that can't be cleaned");
+    for (path, uncleanable) in &report.uncleanable {
+        let path = escaped(path);
+        let _ = writeln!(text, "{name}{{logDirectory=\"{path}\"}} {}", uncleanable.partitions);
+    }
+    let name = format!("{KEEPER}uncleanable_bytes");
+    family(text, &name, "Bytes of logs that can't be cleaned");
+    for (path, uncleanable) in &report.uncleanable {
+        let path = escaped(path);
+        let _ = writeln!(text, "{name}{{logDirectory=\"{path}\"}} {}", uncleanable.bytes);
+    }
+}
+
+/// Writes how many groups there are and how far behind each is.
+pub(crate) fn groups(text: &mut String, looks: &[Look], partitions: &Partitions) {
+    const PREFIX: &str = "kafka_coordinator_group_groupmetadatamanager_";
+    let mut states: BTreeMap<&str, usize> =
+        ["Empty", "PreparingRebalance", "CompletingRebalance", "Stable"]
+            .into_iter()
+            .map(|state| (state, 0))
+            .collect();
+    for (state, count) in looks.iter().flat_map(|look| &look.groups) {
+        *states.entry(state.name()).or_default() += count;
+    }
+    gauge(text, &format!("{PREFIX}numgroups"), "Groups", states.values().sum::<usize>());
+    for (state, count) in states {
+        let name = format!("{PREFIX}numgroups{}", state.to_lowercase());
+        gauge(text, &name, &format!("Groups in state {state}"), count);
+    }
+    let offsets: usize = looks.iter().map(|look| look.offsets.len()).sum();
+    gauge(text, &format!("{PREFIX}numoffsets"), "Committed offsets", offsets);
+    let all = || looks.iter().flat_map(|look| &look.offsets);
+    let labels = |group: &str, topic: &str, partition: i32| {
+        let (group, topic) = (escaped(group), escaped(topic));
+        format!("group=\"{group}\",topic=\"{topic}\",partition=\"{partition}\"")
+    };
+    let name = "kafka_consumergroup_current_offset";
+    family(text, name, "Offset that a group has committed");
+    for (group, topic, partition, offset) in all() {
+        let _ = writeln!(text, "{name}{{{}}} {offset}", labels(group, topic, *partition));
+    }
+    let name = "kafka_consumergroup_lag";
+    family(text, name, "Records between a group's committed offset and the end of the partition");
+    for (group, topic, partition, offset) in all() {
+        let hosted = partitions.get(topic, *partition);
+        let Some(Ok(offsets)) = hosted.map(|hosted| hosted.log_offsets()) else { continue };
+        let lag = (offsets.high_watermark - offset).max(0);
+        let _ = writeln!(text, "{name}{{{}}} {lag}", labels(group, topic, *partition));
+    }
+}
