@@ -82,6 +82,11 @@ impl Retry {
                 last: Some(Box::new(error)),
             });
         }
+        // One that is only starting is not worth a word; one that is not there is, now and then.
+        let is_unreachable = matches!(error, Error::Connect { .. } | Error::ConnectTimeout { .. });
+        if is_unreachable && self.failures >= 4 && self.failures.is_power_of_two() {
+            tracing::warn!(operation = %self.operation, "{error}; trying again");
+        }
         tracing::debug!(operation = %self.operation, %error, ?pause, "trying again");
         tokio::time::sleep(pause).await;
         Ok(())
