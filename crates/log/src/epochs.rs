@@ -38,6 +38,8 @@ pub(crate) struct LeaderEpochs {
     entries: Vec<EpochStart>,
     /// The file may not have reached the disk yet.
     unsynced: bool,
+    /// The newest epoch has no records yet and is not in the file.
+    unwritten: bool,
 }
 
 impl LeaderEpochs {
@@ -49,13 +51,13 @@ impl LeaderEpochs {
             let (leader_epoch, start_offset) = (epoch.parse().ok()?, offset.parse().ok()?);
             Some(EpochStart { leader_epoch, start_offset })
         })?;
-        Ok(LeaderEpochs { disk, path, entries, unsynced: false })
+        Ok(LeaderEpochs { disk, path, entries, unsynced: false, unwritten: false })
     }
 
     /// No epochs, whatever the file says.
     pub(crate) fn empty(disk: Arc<dyn Disk>, directory: &Path) -> LeaderEpochs {
         let path = directory.join(FILE_NAME);
-        LeaderEpochs { disk, path, entries: Vec::new(), unsynced: true }
+        LeaderEpochs { disk, path, entries: Vec::new(), unsynced: true, unwritten: false }
     }
 
     pub(crate) fn latest(&self) -> Option<EpochStart> {
@@ -69,11 +71,18 @@ impl LeaderEpochs {
     /// Notes that `leader_epoch` starts at `start_offset`. Entries that this contradicts go: they
     /// were written by a leader whose records did not last.
     pub(crate) fn assign(&mut self, leader_epoch: i32, start_offset: i64) -> Result<()> {
+        self.announce(leader_epoch, start_offset);
+        self.write_announced()
+    }
+
+    /// Notes an epoch that has no records yet. It goes into the file with its first records, or
+    /// before the next sync: a node that starts with thousands of logs writes none of their files.
+    pub(crate) fn announce(&mut self, leader_epoch: i32, start_offset: i64) {
         if let Some(latest) = self.latest()
             && latest.leader_epoch == leader_epoch
             && latest.start_offset <= start_offset
         {
-            return Ok(());
+            return;
         }
         let contradicted = |entry: &EpochStart| {
             entry.leader_epoch >= leader_epoch || entry.start_offset >= start_offset
@@ -82,7 +91,12 @@ impl LeaderEpochs {
             self.entries.pop();
         }
         self.entries.push(EpochStart { leader_epoch, start_offset });
-        self.write()
+        self.unwritten = true;
+    }
+
+    /// Writes the file if it lacks an announced epoch.
+    pub(crate) fn write_announced(&mut self) -> Result<()> {
+        if self.unwritten { self.write() } else { Ok(()) }
     }
 
     /// Where `leader_epoch` ends in a log that ends at `log_end`.
@@ -149,6 +163,7 @@ impl LeaderEpochs {
             .map(|entry| format!("{} {}", entry.leader_epoch, entry.start_offset));
         write_lines(self.disk.as_ref(), &self.path, lines, Durability::Rebuildable)?;
         self.unsynced = true;
+        self.unwritten = false;
         Ok(())
     }
 }
@@ -169,6 +184,19 @@ mod tests {
 
     fn pairs(epochs: &LeaderEpochs) -> Vec<(i32, i64)> {
         epochs.entries.iter().map(|entry| (entry.leader_epoch, entry.start_offset)).collect()
+    }
+
+    #[test]
+    fn an_announced_epoch_is_written_with_its_first_records() {
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new(1));
+        let mut epochs = LeaderEpochs::empty(Arc::clone(&disk), Path::new("/"));
+        epochs.assign(1, 0).unwrap();
+        epochs.announce(2, 10);
+        epochs.announce(3, 10);
+        let in_file = || pairs(&LeaderEpochs::open(Arc::clone(&disk), Path::new("/")).unwrap());
+        assert_eq!((pairs(&epochs), in_file()), (vec![(1, 0), (3, 10)], vec![(1, 0)]));
+        epochs.assign(3, 10).unwrap();
+        assert_eq!(in_file(), [(1, 0), (3, 10)]);
     }
 
     #[test]

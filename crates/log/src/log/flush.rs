@@ -127,6 +127,7 @@ impl Log {
             }
         }
         let mut unsynced = std::mem::take(&mut self.unsynced);
+        self.epochs.write_announced()?;
         if self.epochs.take_unsynced() {
             unsynced.paths.push(self.epochs.path().to_owned());
             unsynced.names = true;

@@ -169,8 +169,9 @@ impl Log {
 
     /// Notes that `leader_epoch` starts at the log end (becoming leader).
     pub fn assign_epoch_start(&mut self, leader_epoch: i32) -> Result<()> {
-        let log_end = self.log_end;
-        self.change(|log| log.assign_epoch(leader_epoch, log_end))
+        self.require_online()?;
+        self.epochs.announce(leader_epoch, self.log_end);
+        Ok(())
     }
 
     pub(super) fn assign_epoch(&mut self, leader_epoch: i32, start_offset: i64) -> Result<()> {
