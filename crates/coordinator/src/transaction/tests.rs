@@ -1,11 +1,14 @@
 //! The steps of one transactional id, one after the other.
 
+use bytes::Bytes;
+use ottla_machine::Runner;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::ListTransactionsRequest;
+use ottla_wire::records::Batches;
 
 use super::request::InitProducerId;
 use super::trial::{TIMEOUT_MS, Trial, named, topic};
-use super::{Body, Config, ProducerEpoch, Record, Response};
+use super::{Body, Config, ProducerEpoch, Record, Response, TransactionCoordinator};
 
 const ID: &str = "payments";
 
@@ -377,4 +380,33 @@ fn what_does_not_exist_is_not_described() {
             assert_eq!(described.transaction_timeout_ms, TIMEOUT_MS);
         }
     }
+}
+
+/// What Kafka 4.3.1 wrote while a Java producer committed, aborted, committed with offsets, and was fenced within its
+/// last transaction by another one, which committed.
+const KAFKA_LOG: &[u8] = include_bytes!("../../../../tests/golden/transactions/kafka-4.3.1.log");
+
+#[test]
+fn the_log_of_kafka_is_read_and_written_byte_for_byte() {
+    let mut runner = Runner::new(TransactionCoordinator::new(Config::default()), 10);
+    let mut records = 0;
+    for batch in Batches::new(Bytes::from_static(KAFKA_LOG)) {
+        let batch = batch.expect("a whole batch");
+        for record in batch.records(1 << 20).expect("records").iter() {
+            let record = record.expect("a record");
+            let (key, value) = (record.key.expect("a key"), record.value);
+            let decoded = Record::decode(key.clone(), value.clone()).expect("it is understood");
+            let encoded = decoded.encode().expect("it is written");
+            assert_eq!(encoded, (key, value), "offset {}", record.offset);
+            runner.replay(record.offset, &decoded);
+            records += 1;
+        }
+    }
+    assert_eq!(records, 19);
+    let machine = runner.machine();
+    let transaction = machine.find("scene").expect("its transactional id");
+    assert_eq!(transaction.state.name(), "CompleteCommit");
+    let rerecorded =
+        super::state::Transaction::from_record(transaction.recorded_at, &transaction.to_record());
+    assert_eq!(rerecorded, *transaction);
 }
