@@ -10,9 +10,6 @@
 //! - `connect`, `output`, `failure`: reaching a cluster, and saying what came of it
 //! - `topic_filter`, `java_order`: choosing topics, and the order in which Java lists them
 
-// The verbs that use all of this are on their way.
-#![allow(dead_code)]
-
 use std::process::ExitCode;
 
 mod broker_api_versions;
