@@ -170,4 +170,73 @@ mod tests {
         assert_eq!(found.log.segment_ms, 3_600_000);
         assert_eq!(found.log.retention_ms, 604_800_000);
     }
+
+    /// Every key that a partition goes by, with another value than its default.
+    const OTHERS: [(&str, &str); 22] = [
+        ("cleanup.policy", "compact"),
+        ("compression.type", "gzip"),
+        ("delete.retention.ms", "7"),
+        ("file.delete.delay.ms", "7"),
+        ("flush.messages", "7"),
+        ("flush.ms", "7"),
+        ("index.interval.bytes", "7"),
+        ("max.compaction.lag.ms", "7"),
+        ("max.message.bytes", "7"),
+        ("message.timestamp.after.max.ms", "7"),
+        ("message.timestamp.before.max.ms", "7"),
+        ("message.timestamp.type", "LogAppendTime"),
+        ("min.cleanable.dirty.ratio", "0.7"),
+        ("min.compaction.lag.ms", "7"),
+        ("min.insync.replicas", "7"),
+        ("preallocate", "true"),
+        ("retention.bytes", "7"),
+        ("retention.ms", "7"),
+        ("segment.bytes", "1048577"),
+        ("segment.index.bytes", "70"),
+        ("segment.jitter.ms", "7"),
+        ("segment.ms", "7"),
+    ];
+
+    /// Levels that need a codec (see above), and keys of the controller, of several nodes, of tiers.
+    const ELSEWHERE: [&str; 11] = [
+        "compression.gzip.level",
+        "compression.lz4.level",
+        "compression.zstd.level",
+        "follower.replication.throttled.replicas",
+        "leader.replication.throttled.replicas",
+        "local.retention.bytes",
+        "local.retention.ms",
+        "remote.log.copy.disable",
+        "remote.log.delete.on.disable",
+        "remote.storage.enable",
+        "unclean.leader.election.enable",
+    ];
+
+    #[test]
+    fn every_key_counts_from_wherever_it_is_set() {
+        let none = Values::new();
+        for (name, value) in OTHERS {
+            let changed = settings(&[(name, value)], &[]);
+            assert_ne!(changed, TopicSettings::default(), "{name}");
+            let entry = topic::find(name).expect("a topic key");
+            let same = entry.synonyms.iter().filter(|each| each.unit == topic::Unit::Same);
+            for synonym in same {
+                let set = values(&[(synonym.name, value)]);
+                let layers = [
+                    Layers { broker: Some(&set), cluster: None, file: &none },
+                    Layers { broker: None, cluster: Some(&set), file: &none },
+                    Layers { broker: None, cluster: None, file: &set },
+                ];
+                for layers in layers {
+                    let found = InForce { own: None, layers }.settings();
+                    assert_eq!(found, changed, "{}", synonym.name);
+                }
+            }
+        }
+        let known = OTHERS.iter().map(|(name, _)| *name).chain(ELSEWHERE);
+        let mut known: Vec<&str> = known.collect();
+        known.sort_unstable();
+        let all: Vec<&str> = topic::TOPIC_KEYS.iter().map(|entry| entry.key.name).collect();
+        assert_eq!(known, all, "a key that nobody looks at");
+    }
 }

@@ -229,7 +229,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Kind::Long,
         Some("-2"),
         (Rule::AtLeast(-2), Update::ClusterWide),
-        Effect::Full,
+        Effect::None("there is no tiered storage yet"),
         "How many bytes of a tiered partition stay on local disk.",
     ),
     key(
@@ -237,7 +237,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Kind::Long,
         Some("-2"),
         (Rule::AtLeast(-2), Update::ClusterWide),
-        Effect::Full,
+        Effect::None("there is no tiered storage yet"),
         "How long segments of a tiered partition stay on local disk.",
     ),
     key(

@@ -122,7 +122,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Kind::String,
         Some("PLAINTEXT"),
         (Rule::OneOf(&["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]), Update::ReadOnly),
-        Effect::Full,
+        Effect::None("this version has one node, which talks to no other"),
         "The security protocol between brokers, when inter.broker.listener.name is not set.",
     ),
     key(

@@ -66,7 +66,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Kind::List,
         Some(""),
         (Rule::Any, Update::ReadOnly),
-        Effect::Full,
+        Effect::None("the quorum is this node alone"),
         "Endpoints by which the metadata quorum is found.",
     ),
     key(
@@ -106,7 +106,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Kind::Int,
         Some("60000"),
         (Rule::Any, Update::ReadOnly),
-        Effect::Full,
+        Effect::None("the controller is in the same process"),
         "How long a starting broker tries to register with the controller.",
     ),
     key(
@@ -234,7 +234,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Kind::Long,
         Some("30000"),
         (Rule::Any, Update::ReadOnly),
-        Effect::Full,
+        Effect::None("this version has one node, which nobody follows"),
         "How long a follower may lag before it leaves the in-sync set.",
     ),
     key(
