@@ -157,6 +157,8 @@ pub(crate) struct Command {
     pub(super) arguments: Vec<Argument>,
     pub(super) groups: Vec<Group>,
     pub(super) subcommands: Vec<Command>,
+    /// The title of the subcommands in the help, and what stands for them in the usage.
+    pub(super) subcommands_titled: Option<(&'static str, &'static str)>,
     pub(super) shows_defaults: bool,
     /// Title and description of the arguments that the help shows apart.
     pub(super) section: (&'static str, &'static str),
@@ -175,6 +177,7 @@ impl Command {
             arguments: vec![help],
             groups: Vec::new(),
             subcommands: Vec::new(),
+            subcommands_titled: None,
             shows_defaults: false,
             section: ("", ""),
             help_code: 0,
@@ -237,6 +240,12 @@ impl Command {
         self
     }
 
+    /// Lists the subcommands at the end of the help, under a title; `placeholder` stands for them in the usage.
+    pub(crate) fn titled(mut self, title: &'static str, placeholder: &'static str) -> Self {
+        self.subcommands_titled = Some((title, placeholder));
+        self
+    }
+
     /// Adds a subcommand.
     pub(crate) fn subcommand(mut self, command: Command) -> Self {
         self.subcommands.push(command);
@@ -274,8 +283,13 @@ impl Command {
         while let Some(argument) = arguments.get(at) {
             at += 1;
             if !looks_like_a_flag(argument) {
-                self.check_required(&given).map_err(|message| refuse(&message))?;
-                return self.descend(above, &arguments[at - 1..], parsed);
+                // Help of a subcommand is given before anything is missed, but what is missing here is told
+                // before what is wrong there.
+                let below = self.descend(above, &arguments[at - 1..], parsed);
+                if !below.as_ref().is_err_and(|stop| !stop.out.is_empty()) {
+                    self.check_required(&given).map_err(|message| refuse(&message))?;
+                }
+                return below;
             }
             let (flag, mut joined) = match argument.split_once('=') {
                 Some((flag, value)) => (flag, Some(value.to_owned())),

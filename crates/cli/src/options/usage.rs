@@ -60,12 +60,8 @@ pub(super) fn help(above: &[&Command], command: &Command) -> String {
     if !command.description.is_empty() {
         text.push_str(&format!("\n{}\n", wrap(&command.description, 0, 0)));
     }
-    if !command.subcommands.is_empty() {
-        text.push_str("\npositional arguments:\n");
-        text.push_str(&entry(&choice(command), ""));
-        for subcommand in &command.subcommands {
-            text.push_str(&entry(&format!("  {}", subcommand.name), &subcommand.help));
-        }
+    if command.subcommands_titled.is_none() {
+        text.push_str(&subcommands(command, "positional arguments"));
     }
     text.push_str("\noptional arguments:\n");
     let apart = |argument: &&Argument| {
@@ -90,6 +86,20 @@ pub(super) fn help(above: &[&Command], command: &Command) -> String {
         for argument in command.arguments.iter().filter(|argument| argument.is_apart) {
             text.push_str(&described(command, argument));
         }
+    }
+    if let Some((title, _)) = command.subcommands_titled {
+        text.push_str(&subcommands(command, title));
+    }
+    text
+}
+
+fn subcommands(command: &Command, title: &str) -> String {
+    if command.subcommands.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{title}:\n{}", entry(&choice(command), ""));
+    for subcommand in &command.subcommands {
+        text.push_str(&entry(&format!("  {}", subcommand.name), &subcommand.help));
     }
     text
 }
@@ -166,6 +176,9 @@ fn value(argument: &Argument) -> String {
 }
 
 fn choice(command: &Command) -> String {
+    if let Some((_, placeholder)) = command.subcommands_titled {
+        return placeholder.to_owned();
+    }
     let names: Vec<&str> = command.subcommands.iter().map(|command| command.name).collect();
     format!("{{{}}}", names.join(","))
 }

@@ -6,6 +6,7 @@ use crate::options::{Argument, Command};
 pub(super) fn command() -> Command {
     Command::new("kafka-transactions.sh")
         .help_code(1)
+        .titled("commands", "COMMAND")
         .description("This tool is used to analyze the transactional state of producers in the cluster. It can be used to detect and recover from hanging transactions.")
         .argument(
             Argument::new(
