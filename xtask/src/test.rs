@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 use crate::conformance::{self, Against, Suite};
+use crate::differ;
 use crate::nginx;
 
 /// Options of `cargo xtask test`.
@@ -48,6 +49,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         tally.notes.push("conformance: left out on request".to_owned());
     } else {
         tally.conformance(root, options.strict)?;
+        tally.differ(root)?;
     }
     println!();
     for note in &tally.notes {
@@ -108,6 +110,15 @@ impl Tally {
         self.passed += passed;
         self.failed += failed;
         self.notes.push(format!("tests: {passed} passed, {failed} failed"));
+        Ok(())
+    }
+
+    fn differ(&mut self, root: &Path) -> Result<()> {
+        println!("== differ: the same requests to Apache Kafka and to Ottla");
+        let outcome = differ::judge(root)?;
+        self.passed += outcome.passed;
+        self.failed += outcome.failed;
+        self.notes.push(format!("differ: {} passed, {} failed", outcome.passed, outcome.failed));
         Ok(())
     }
 

@@ -30,7 +30,7 @@ const NAMING: [&str; 20] = [
 ];
 
 /// Lists that Kafka fills from a hash table: their order says nothing.
-const UNORDERED: [(ApiKey, &str); 16] = [
+const UNORDERED: [(ApiKey, &str); 17] = [
     (ApiKey::Produce, "partitionResponses"),
     (ApiKey::Metadata, "topics"),
     (ApiKey::ListOffsets, "topics"),
@@ -46,6 +46,7 @@ const UNORDERED: [(ApiKey, &str); 16] = [
     (ApiKey::DescribeConfigs, "configs"),
     (ApiKey::ElectLeaders, "replicaElectionResults"),
     (ApiKey::ApiVersions, "supportedFeatures"),
+    (ApiKey::ApiVersions, "finalizedFeatures"),
     (ApiKey::JoinGroup, "members"),
 ];
 

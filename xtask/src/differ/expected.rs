@@ -11,24 +11,74 @@ use std::path::Path;
 const EXPECTED: &[(&str, &str, &str, &str)] = &[
     ("ApiVersions", "*", "apiKeys[*]: kafka * | ottla absent", NOT_BUILT),
     ("ApiVersions", "*", "apiKeys[18].maxVersion: kafka 4 | ottla 5", NEWER),
+    ("ApiVersions", "*", "apiKeys[28].maxVersion: kafka 5 | ottla 6", NEWER),
     ("ApiVersions", "*", "apiKeys[42].maxVersion: kafka 2 | ottla 3", NEWER),
     ("ApiVersions", "*", "finalizedFeatures[*]: kafka * | ottla absent", FEATURES),
-    ("DescribeConfigs", "*", "*[min.insync.replicas].configSource: kafka 3 | ottla 5", FEATURES),
-    ("DescribeConfigs", "*", "*[4 ].configs[min.insync.replicas]: kafka *", FEATURES),
+    ("UpdateFeatures", "features / kraft.version to 1", "error*", ONE_CONTROLLER),
+    (
+        "UpdateFeatures",
+        "features / \"metadata.version\" to 7, type 4",
+        "errorMessage: *",
+        DOWNGRADES,
+    ),
     ("CreateTopics", "*", "*[min.insync.replicas].configSource: kafka 3 | ottla 5", FEATURES),
+    ("DescribeConfigs", "*", "*[min.insync.replicas].configSource: kafka 3 | ottla 5", FEATURES),
+    ("DescribeConfigs", "*", "*[min.insync.replicas].synonyms[*", FEATURES),
+    ("DescribeConfigs", "*", "*[4 ].configs[min.insync.replicas]: kafka *", FEATURES),
+    ("IncrementalAlterConfigs", "*min.insync.replicas*", "responses[4 1].error*", FEATURES),
+    ("DescribeConfigs", "*", "*.documentation: kafka *", DOCUMENTATION),
+    ("DescribeConfigs", "*", "results[4 1].configs[*]: kafka {* | ottla absent", ABSENT_KEYS),
+    ("DescribeConfigs", "*", "results[4 1].configs[ottla.*]: kafka absent *", OWN_KEYS),
+    ("DescribeConfigs", "*", "results[4 1].configs[*.interval.ms]: kafka absent *", OWN_KEYS),
+    ("DescribeConfigs", "*", "*[log.initial.task.delay.ms]: kafka absent *", OWN_KEYS),
+    ("DescribeConfigs", "*", "*[unstable.api.versions.enable]: kafka absent *", OWN_KEYS),
+    ("DescribeConfigs", "*", "results[4 1].configs[*listener*].readOnly: *", LISTENERS),
+    ("IncrementalAlterConfigs", "*\"listeners\"*", "responses[4 *].errorMessage: *", LISTENERS),
+    ("DescribeConfigs", "*", "results[*].configs[*.ms].synonyms[log.*", UNITS),
+    ("DescribeConfigs", "*", "results[4 1].configs[broker.id].*", BROKER_ID),
+    ("IncrementalAlterConfigs", "*threads*", "responses[4 *].error*", THREADS),
+    ("IncrementalAlterConfigs", "*metric.reporters*", "responses[4 *].error*", ABSENT_CHECKS),
+    ("IncrementalAlterConfigs", "*client_id=[*", "responses[16 *", ABSENT_CHECKS),
+    ("IncrementalAlterConfigs", "* of \"some-group\", type 32", "responses[32 *", ABSENT_CHECKS),
+    ("CreateTopics", "* / internal.segment.bytes=*", "topics[config-value].*", OWN_KEYS),
     ("DescribeLogDirs", "*", "*topics[codec-*].partitionSize: *", COMPRESSED),
+    ("Fetch", "* / what was produced to corrupt", "*.records[0].offset: kafka 37 *", DELTAS),
+    ("Metadata", "* / neither id nor name", "*", FAILS_INSIDE),
+    ("DescribeTopicPartitions", "* / an empty name", "topics*", FAILS_INSIDE),
     ("Produce", "* / null records", "answer: kafka \"no answer\" | ottla *", FAILS_INSIDE),
     ("Produce", "* / a length far too long", "*errorCode: kafka -1 *", FAILS_INSIDE),
     ("Fetch", "limits of a fetch / -*", "responses[limits]*", FAILS_INSIDE),
-    ("FindCoordinator", "coordinators / key * of type 1", "coordinators[*", TRANSACTIONS),
+    (
+        "IncrementalAlterConfigs",
+        "*\"retention.ms\", 4,*",
+        "responses[2 alter].error*",
+        FAILS_INSIDE,
+    ),
+    (
+        "IncrementalAlterConfigs",
+        "*\"retention.ms\", -1,*",
+        "responses[2 alter].error*",
+        FAILS_INSIDE,
+    ),
 ];
 
+const ABSENT_CHECKS: &str = "checks of configurations that concern parts not built yet";
+const ABSENT_KEYS: &str = "keys of Kafka that concern parts not built yet";
+const BROKER_ID: &str = "`broker.id` of a node that was given a `node.id`";
 const COMPRESSED: &str = "sizes of what the broker compressed";
+const DELTAS: &str = "a batch whose records do not count from 0";
+const DOCUMENTATION: &str = "documentation of configurations";
+const DOWNGRADES: &str = "why a `metadata.version` can't go down";
 const FAILS_INSIDE: &str = "requests at which Kafka fails inside";
-const TRANSACTIONS: &str = "the coordinator of a transaction";
-const NOT_BUILT: &str = "APIs of parts that are not built yet";
-const NEWER: &str = "API versions that Kafka 4.4 added";
 const FEATURES: &str = "feature levels of a new cluster";
+const LISTENERS: &str =
+    "`listeners`, `advertised.listeners`, `listener.security.protocol.map` at run time";
+const NEWER: &str = "API versions that Kafka 4.4 added";
+const NOT_BUILT: &str = "APIs of parts that are not built yet";
+const ONE_CONTROLLER: &str = "raising `kraft.version`";
+const OWN_KEYS: &str = "keys that one of the two does not show";
+const THREADS: &str = "thread and queue sizes (`num.io.threads` and the like)";
+const UNITS: &str = "synonyms of keys that come in several units";
 
 /// One entry of the list.
 #[derive(Clone, Debug)]

@@ -58,6 +58,11 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// Every case, against the release build.
+pub fn judge(root: &Path) -> Result<Outcome> {
+    compare(root, &Options { only: None, binary: None, verbose: false })
+}
+
 /// Asks the cases of both servers.
 fn compare(root: &Path, options: &Options) -> Result<Outcome> {
     let expected = expected::read(root)?;

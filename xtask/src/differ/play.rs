@@ -16,7 +16,7 @@ const SETTLE: Duration = Duration::from_secs(1);
 const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Requests that change nothing.
-const READING: [ApiKey; 15] = [
+const READING: [ApiKey; 16] = [
     ApiKey::ListOffsets,
     ApiKey::Metadata,
     ApiKey::OffsetFetch,
@@ -32,6 +32,8 @@ const READING: [ApiKey; 15] = [
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
     ApiKey::ApiVersions,
+    // It renews a session, and may find out only now that somebody has joined.
+    ApiKey::Heartbeat,
 ];
 
 /// A run over cases.

@@ -92,7 +92,7 @@ async fn groups_and_subscriptions_show_what_is_set_and_what_would_hold() {
         (CLIENT_METRICS, "", "Client metrics subscription name must not be empty"),
         (LOGGER, "", "Broker id must not be empty"),
         (LOGGER, "7", "Unexpected broker id, expected 1 but received 7"),
-        (99, "", "Unsupported resource type: UNKNOWN"),
+        (99, "", ErrorCode::InvalidRequest.message()),
     ] {
         let result = describe(&fixture, kind, name);
         assert_eq!(result.error_code, ErrorCode::InvalidRequest.code());

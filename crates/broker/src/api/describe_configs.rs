@@ -34,7 +34,9 @@ pub(crate) fn describe_configs(
         };
         match configs(broker, resource, form) {
             Ok(mut configs) => {
-                if let Some(wanted) = &resource.configuration_keys {
+                // No keys are all keys, as null is.
+                let wanted = resource.configuration_keys.as_ref();
+                if let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) {
                     configs.retain(|config| wanted.contains(&config.name));
                 }
                 result.configs = configs;
@@ -75,7 +77,7 @@ fn configs(
         Some(ResourceType::Group) => group_configs(broker, name, form),
         Some(ResourceType::ClientMetrics) => client_metrics_configs(broker, name, form),
         Some(ResourceType::BrokerLogger) => logger_configs(broker, name),
-        None => Err((ErrorCode::InvalidRequest, "Unsupported resource type: UNKNOWN".to_owned())),
+        None => Err((ErrorCode::InvalidRequest, ErrorCode::InvalidRequest.message().to_owned())),
     }
 }
 
@@ -105,13 +107,19 @@ fn topic_configs(
     let image = broker.image();
     if image.topics.by_name(name).is_none() {
         let code = ErrorCode::UnknownTopicOrPartition;
-        return Err((code, code.message().to_owned()));
+        return Err((code, String::new()));
     }
     let settings = broker.settings();
     let own: Option<&Values> = image.configs.topic(name).map(AsRef::as_ref);
     let entry = |entry: &ottla_metadata::config::topic::TopicKey| {
         let layers = resolve::topic(entry, own, settings.layers());
-        describe(&entry.key, layers, false, form)
+        let mut result = describe(&entry.key, layers, false, form);
+        if entry.synonyms.len() != 1 {
+            // The default of a key that the server does not have, or has in several units of time, is
+            // nobody's synonym.
+            result.synonyms.retain(|synonym| synonym.source != resolve::Source::Default.code());
+        }
+        result
     };
     Ok(TOPIC_KEYS.iter().map(entry).collect())
 }

@@ -64,13 +64,25 @@ pub(super) fn require_own(node_id: i32, name: &str) -> Result<(), Refusal> {
     }
 }
 
+/// As [`require_own`], in the words that go with a change.
+fn require_own_to_alter(node_id: i32, name: &str) -> Result<(), Refusal> {
+    let refuse = |message: String| Err((ErrorCode::InvalidRequest, message));
+    match name.parse::<i32>() {
+        Err(_) => refuse(format!("Node id must be an integer, but it is: {name}")),
+        Ok(id) if id != node_id => {
+            refuse(format!("Unexpected node id. Expected {node_id}, but received {name}"))
+        }
+        Ok(_) => Ok(()),
+    }
+}
+
 /// All changes of a resource, or none.
 fn alter_one(
     broker: &Broker,
     resource: &AlterConfigsResource,
     validate_only: bool,
 ) -> Result<(), Refusal> {
-    require_own(broker.node_id, &resource.resource_name)?;
+    require_own_to_alter(broker.node_id, &resource.resource_name)?;
     let changes: Vec<Change<'_>> = resource
         .configs
         .iter()

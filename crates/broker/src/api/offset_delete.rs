@@ -63,10 +63,14 @@ pub(super) fn take_unknown(
     unknown
 }
 
+/// What is unknown comes first, and takes in what is known of the same topic.
 fn merge(response: &mut OffsetDeleteResponse, unknown: Vec<OffsetDeleteResponseTopic>) {
-    for topic in unknown {
-        match response.topics.iter_mut().find(|known| known.name == topic.name) {
-            Some(known) => known.partitions.extend(topic.partitions),
+    let strangers = unknown.len();
+    let known = std::mem::replace(&mut response.topics, unknown);
+    for topic in known {
+        let mut others = response.topics[..strangers].iter_mut();
+        match others.find(|other| other.name == topic.name) {
+            Some(other) => other.partitions.extend(topic.partitions),
             None => response.topics.push(topic),
         }
     }

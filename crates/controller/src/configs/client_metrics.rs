@@ -1,7 +1,6 @@
 //! Subscriptions to client metrics (KIP-714).
 
 use ottla_metadata::config::Values;
-use ottla_metadata::config::key::Kind;
 use ottla_wire::ErrorCode;
 
 use crate::refusal::Refusal;
@@ -18,15 +17,6 @@ const SELECTORS: [&str; 6] = [
     "client_source_address",
     "client_source_port",
 ];
-
-/// The type of a key.
-pub(super) fn kind(name: &str) -> Option<Kind> {
-    match name {
-        "metrics" | "match" => Some(Kind::List),
-        "interval.ms" => Some(Kind::Int),
-        _ => None,
-    }
-}
 
 /// Refuses a subscription that clients could not follow.
 pub(super) fn validate(subscription: &str, values: &Values) -> Result<(), Refusal> {

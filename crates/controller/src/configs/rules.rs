@@ -45,8 +45,8 @@ pub(crate) fn is_list(kind: ResourceType, name: &str) -> bool {
     let found = match kind {
         ResourceType::Topic => topic::find(name).map(|entry| entry.key.kind),
         ResourceType::Broker => broker::find(name).map(|entry| entry.key.kind),
-        ResourceType::ClientMetrics => super::client_metrics::kind(name),
-        ResourceType::BrokerLogger | ResourceType::Group => None,
+        // Kafka's controller does not know the types of the others' keys.
+        ResourceType::BrokerLogger | ResourceType::ClientMetrics | ResourceType::Group => None,
     };
     found == Some(Kind::List)
 }

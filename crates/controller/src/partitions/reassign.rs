@@ -54,7 +54,8 @@ impl Controller {
         }
         let response = AlterPartitionReassignmentsResponse {
             allow_replication_factor_change: allow_factor_change,
-            error_message: Some(String::new()),
+            // Kafka answers a request for nothing before it thinks of a message.
+            error_message: request.topics.is_empty().then(String::new),
             responses,
             ..Default::default()
         };

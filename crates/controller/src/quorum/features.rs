@@ -197,10 +197,10 @@ fn upgrade_of(update: &FeatureUpdateKey, version: i16) -> Direction {
 
 fn reason_against(range: Option<(i16, i16)>, level: i16, who: &str) -> Result<(), String> {
     match range {
-        // Level zero is the absence of the feature, which everybody knows.
+        // Level zero is the absence of a feature, which everybody knows who does not know the feature.
         None if level == 0 => Ok(()),
         None => Err(format!("{who} does not support this feature.")),
-        Some((min, max)) if level != 0 && !(min..=max).contains(&level) => {
+        Some((min, max)) if !(min..=max).contains(&level) => {
             Err(format!("{who} only supports versions {min}-{max}"))
         }
         Some(_) => Ok(()),

@@ -109,6 +109,12 @@ fn features_move_as_far_as_everybody_can_follow() {
         ),
         (
             "metadata.version",
+            0,
+            1,
+            "Invalid update version 0 for feature metadata.version. Local controller 1 only supports versions 7-30",
+        ),
+        (
+            "metadata.version",
             29,
             1,
             "Invalid update version 29 for feature metadata.version. Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",

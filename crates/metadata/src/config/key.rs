@@ -104,6 +104,10 @@ pub struct Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Some of Kafka's reasons are whole sentences.
+        if self.reason.starts_with("Configuration ") {
+            return formatter.write_str(&self.reason);
+        }
         let value = self.value.as_deref().unwrap_or("null");
         write!(formatter, "Invalid value {value} for configuration {}", self.key)?;
         if self.reason.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.reason) }
@@ -123,11 +127,28 @@ impl Key {
     /// [`Invalid`] with Kafka's words for what is wrong.
     pub fn validate(&self, value: &str) -> Result<(), Invalid> {
         let refuse = |reason: String| {
-            Err(Invalid { key: self.name.to_owned(), value: Some(value.trim().to_owned()), reason })
+            Err(Invalid {
+                key: self.name.to_owned(),
+                value: Some(self.blamed(value.trim())),
+                reason,
+            })
         };
         match self.reason_against(value.trim()) {
             None => Ok(()),
             Some(reason) => refuse(reason),
+        }
+    }
+
+    /// What a refusal shows of a value: of a list the item that is wrong, or the list as Java prints it.
+    fn blamed(&self, value: &str) -> String {
+        let items: Vec<&str> = list_items(value).collect();
+        match self.rule {
+            Rule::ListOf { items: choices, .. } => {
+                let wrong = items.iter().find(|item| !choices.contains(item));
+                wrong.map_or_else(|| value.to_owned(), |item| (*item).to_owned())
+            }
+            Rule::ThrottledReplicas => format!("[{}]", items.join(", ")),
+            _ => value.to_owned(),
         }
     }
 
@@ -195,13 +216,13 @@ impl Key {
                 if items.is_empty() && !empty {
                     return Some(format!("Configuration '{}' must not be empty.", self.name));
                 }
-                if let Some(_unknown) = items.iter().find(|item| !choices.contains(item)) {
-                    return Some(format!("String must be one of: {}", choices.join(", ")));
+                if items.iter().any(|item| item.is_empty()) {
+                    let name = self.name;
+                    return Some(format!("Configuration '{name}' values must not be empty."));
                 }
-                let repeated = (1..items.len()).any(|at| items[..at].contains(&items[at]));
-                repeated.then(|| {
-                    format!("Configuration '{}' values must not be duplicated.", self.name)
-                })
+                // An item may come twice: Kafka drops the second one before it looks.
+                let is_unknown = items.iter().any(|item| !choices.contains(item));
+                is_unknown.then(|| format!("String must be one of: {}", choices.join(", ")))
             }
             Rule::ThrottledReplicas => {
                 let all = items.len() == 1 && (items[0] == "*" || items[0].is_empty());
@@ -249,8 +270,8 @@ mod tests {
             (key(Kind::String, Rule::OneOf(&["a", "b"])), "c", "String must be one of: a, b"),
             (
                 key(Kind::List, Rule::ListOf { items: &["compact", "delete"], empty: true }),
-                "delete,delete",
-                "Configuration 'k' values must not be duplicated.",
+                "nope",
+                "String must be one of: compact, delete",
             ),
         ];
         for (key, value, reason) in cases {
@@ -261,6 +282,30 @@ mod tests {
                 format!("Invalid value {value} for configuration k: {reason}")
             );
         }
+    }
+
+    #[test]
+    fn lists_name_what_is_wrong_with_them() {
+        let policy = Rule::ListOf { items: &["compact", "delete"], empty: true };
+        for (rule, value, message) in [
+            (
+                policy,
+                "delete,nope",
+                "Invalid value nope for configuration k: String must be one of: compact, delete",
+            ),
+            (policy, "delete,", "Configuration 'k' values must not be empty."),
+            (
+                Rule::ThrottledReplicas,
+                "0:1,x",
+                "Invalid value [0:1, x] for configuration k: k must be the literal '*' or a list \
+                 of replicas in the following format: \
+                 [partitionId]:[brokerId],[partitionId]:[brokerId],...",
+            ),
+        ] {
+            let invalid = key(Kind::List, rule).validate(value).expect_err(value);
+            assert_eq!(invalid.to_string(), message);
+        }
+        assert_eq!(key(Kind::List, policy).validate("delete,delete"), Ok(()));
     }
 
     #[test]

@@ -137,7 +137,7 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
         "flush.ms",
         Kind::Long,
         MAX,
-        Rule::AtLeast(1),
+        Rule::AtLeast(0),
         &[same("log.flush.interval.ms"), same("log.flush.scheduler.interval.ms")],
         "After how long an unflushed record is forced to disk.",
     ),

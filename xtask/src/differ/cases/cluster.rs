@@ -168,7 +168,6 @@ fn features() -> Case {
         ("metadata.version", 99, 1),
         ("metadata.version", 7, 0),
         ("metadata.version", 7, 4),
-        ("kraft.version", 1, 1),
         ("kraft.version", 9, 1),
         ("group.version", 9, 1),
         ("transaction.version", 9, 1),
@@ -189,6 +188,16 @@ fn features() -> Case {
             }
         });
     }
+    case.ask(2, "kraft.version to 1", |_| UpdateFeaturesRequest {
+        timeout_ms: 5_000,
+        feature_updates: vec![FeatureUpdateKey {
+            feature: text("kraft.version"),
+            max_version_level: 1,
+            ..Default::default()
+        }],
+        validate_only: true,
+        ..Default::default()
+    });
     case.ask(2, "a feature twice", |_| {
         let update = FeatureUpdateKey {
             feature: text("metadata.version"),

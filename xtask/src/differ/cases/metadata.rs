@@ -141,7 +141,7 @@ fn partitions() -> Case {
     case.topic("parts-b", 2, &[]);
     case.topic("parts-c", 1, &[]);
     let all: &'static [&str] = &["parts-c", "parts-a", "parts-b"];
-    let asks: [(&str, &'static [&str], i32, Option<(&str, i32)>); 21] = [
+    let asks: [(&str, &'static [&str], i32, Option<(&str, i32)>); 22] = [
         ("three topics", all, 2_000, None),
         ("a limit within a topic", all, 2, None),
         ("a limit at the end of a topic", all, 3, None),
@@ -163,7 +163,8 @@ fn partitions() -> Case {
             9,
             Some(("no-such-topic", 0)),
         ),
-        ("unknown names", &["no-such-topic", "parts-a", "a/b", ""], 2_000, None),
+        ("unknown names", &["no-such-topic", "parts-a", "a/b"], 2_000, None),
+        ("an empty name", &["parts-a", ""], 2_000, None),
         ("unknown names and a limit", &["no-such-topic", "parts-a", "zz"], 1, None),
         ("a name twice", &["parts-a", "parts-a"], 2_000, None),
         ("of the whole cluster, from an unknown topic", &[], 1, Some(("parts-aa", 0))),
