@@ -6,7 +6,6 @@ mod configs;
 mod create_topics;
 mod every_api;
 mod fetch;
-mod group_offsets;
 mod groups;
 mod lookups;
 mod metadata;
@@ -27,7 +26,6 @@ pub fn all() -> Vec<Case> {
         cluster::cases(),
         configs::cases(),
         groups::cases(),
-        group_offsets::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }

@@ -1,7 +1,7 @@
 //! Membership of classic groups: join, sync, heartbeat, leave, and all that goes wrong.
 
-use super::terms::{some, text};
 use crate::differ::book::{Case, Step};
+use crate::differ::cases::terms::{some, text};
 use crate::differ::known::Known;
 use bytes::Bytes;
 use ottla_wire::ApiKey;

@@ -1,8 +1,8 @@
 //! OffsetCommit, OffsetFetch and OffsetDelete.
 
-use super::groups::alone;
-use super::terms::{some, text};
+use super::membership::alone;
 use crate::differ::book::{Case, unknown_id};
+use crate::differ::cases::terms::{some, text};
 use crate::differ::known::Known;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,

@@ -1,0 +1,11 @@
+//! Groups: who is in them, and how far they have read.
+
+mod membership;
+mod offsets;
+
+use crate::differ::book::Case;
+
+/// Every case about groups, in the order in which they are asked.
+pub fn cases() -> Vec<Case> {
+    [membership::cases(), offsets::cases()].into_iter().flatten().collect()
+}
