@@ -1,13 +1,21 @@
 //! Fakes for tests: a disk in memory with fsync semantics and faults, a clock moved by hand, random
 //! numbers from a seed.
+//!
+//! # Layout
+//! - `disk`: the disk; `names`: its directories; `contents`: its files
+//! - `faults`: what goes wrong, and when the machine stops
+mod contents;
 mod disk;
+mod faults;
+mod names;
 #[cfg(test)]
 mod tests;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-pub use disk::{Faults, MemoryDisk};
+pub use disk::MemoryDisk;
+pub use faults::Faults;
 
 use crate::{Clock, Random};
 

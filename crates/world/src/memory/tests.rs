@@ -87,7 +87,8 @@ fn a_full_disk_refuses_what_does_not_fit() {
     disk.set_faults(Faults { capacity_bytes: 10, ..Faults::default() });
     let file = disk.open(Path::new("/file"), OpenMode::Create).unwrap();
     file.write_at(&[IoSlice::new(&[1; 10])], 0).unwrap();
-    let refused = file.write_at(&[IoSlice::new(&[1; 10])], 5).unwrap_err();
+    assert_eq!(file.write_at(&[IoSlice::new(&[1; 10])], 5).unwrap(), 5, "what fits is written");
+    let refused = file.write_at(&[IoSlice::new(&[1; 10])], 10).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::StorageFull);
     assert_eq!(disk.space(Path::new("/")).unwrap().free_bytes, 0);
 }
@@ -101,6 +102,134 @@ fn short_reads_and_writes_are_finished_by_the_helpers() {
         write(&disk, "/file", &long, false);
         assert_eq!(contents(&disk, "/file").unwrap(), long, "seed {seed}");
     }
+}
+
+#[test]
+fn a_killed_process_loses_nothing_but_its_handles() {
+    let disk = MemoryDisk::new(1);
+    write(&disk, "/file", b"written", false);
+    let file = disk.open(Path::new("/file"), OpenMode::Write).unwrap();
+    disk.kill();
+    assert!(file.len().is_err());
+    assert_eq!(contents(&disk, "/file").as_deref(), Some(&b"written"[..]));
+}
+
+#[test]
+fn the_machine_stops_in_the_middle_of_an_operation() {
+    let (mut lengths, mut renamed) = (std::collections::BTreeSet::new(), 0);
+    for seed in 0..200 {
+        let disk = MemoryDisk::new(seed);
+        write(&disk, "/file", b"", true);
+        let before = disk.operations();
+        write(&disk, "/other", b"12", true);
+        assert_eq!(disk.operations() - before, 3, "created, written, synced");
+        let file = disk.open(Path::new("/file"), OpenMode::Write).unwrap();
+        disk.stop_after(seed % 2);
+        let written = file.write_at(&[IoSlice::new(b"four")], 0);
+        assert_eq!(written.is_ok(), seed % 2 == 1, "seed {seed}");
+        assert!(disk.rename(Path::new("/file"), Path::new("/renamed")).is_err(), "seed {seed}");
+        assert!(disk.is_stopped() && file.len().is_err(), "seed {seed}");
+        disk.kill();
+        renamed += u64::from(disk.exists(Path::new("/renamed")).unwrap());
+        if let Some(found) = contents(&disk, "/file") {
+            lengths.insert(found.len());
+        }
+    }
+    assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert!((20..80).contains(&renamed), "of a hundred renames some happened: {renamed}");
+}
+
+#[test]
+fn a_sync_that_fails_forgets_what_it_should_have_kept() {
+    let mut lost = 0;
+    for seed in 0..100 {
+        let disk = MemoryDisk::new(seed);
+        write(&disk, "/file", b"", true);
+        disk.sync_dir(Path::new("/")).unwrap();
+        let file = disk.open(Path::new("/file"), OpenMode::Write).unwrap();
+        write(&disk, "/file", b"bytes", false);
+        disk.set_faults(Faults { sync_error_one_in: 1, ..Faults::default() });
+        assert!(file.sync_data().is_err());
+        disk.set_faults(Faults::default());
+        file.sync_data().expect("the next one has nothing to do");
+        disk.crash();
+        lost += u32::from(contents(&disk, "/file").unwrap() != b"bytes");
+    }
+    assert!((20..100).contains(&lost), "{lost}");
+}
+
+#[test]
+fn one_directory_of_several_fails() {
+    let disk = MemoryDisk::new(1);
+    for directory in ["/one", "/two"] {
+        disk.create_dir_all(Path::new(directory)).unwrap();
+        write(&disk, &format!("{directory}/file"), b"x", true);
+    }
+    let all = Faults {
+        write_error_one_in: 1,
+        read_error_one_in: 1,
+        sync_error_one_in: 1,
+        name_error_one_in: 1,
+        ..Faults::default()
+    };
+    disk.set_faults_under(Path::new("/two"), all);
+    write(&disk, "/one/file", b"y", true);
+    let file = disk.open(Path::new("/two/file"), OpenMode::Write).unwrap();
+    assert!(file.read_at(&mut [0], 0).is_err() && file.set_len(0).is_err());
+    assert!(file.sync_all().is_err() && disk.sync_dir(Path::new("/two")).is_err());
+    assert!(disk.remove_file(Path::new("/two/file")).is_err());
+    assert!(disk.open(Path::new("/two/new"), OpenMode::Create).is_err());
+}
+
+/// A later change of the same name never outlives an earlier one, and others come in any order.
+#[test]
+fn names_are_lost_in_any_order() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..300 {
+        let disk = MemoryDisk::new(seed);
+        write(&disk, "/a", b"", true);
+        write(&disk, "/b", b"", true);
+        disk.rename(Path::new("/a"), Path::new("/c")).unwrap();
+        disk.crash();
+        let entries = disk.read_dir(Path::new("/")).unwrap();
+        seen.insert(entries.into_iter().map(|entry| entry.name).collect::<String>());
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["", "a", "ab", "b", "bc", "c"]);
+}
+
+#[test]
+fn a_journal_of_names_loses_the_latest_first() {
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..300 {
+        let disk = MemoryDisk::new(seed).with_names_in_order();
+        for name in ["/a", "/b", "/c"] {
+            write(&disk, name, b"", true);
+        }
+        disk.crash();
+        let entries = disk.read_dir(Path::new("/")).unwrap();
+        seen.insert(entries.into_iter().map(|entry| entry.name).collect::<String>());
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["", "a", "ab", "abc"]);
+}
+
+#[test]
+fn sizes_and_pages_part() {
+    let (mut ahead, mut behind, mut mixed) = (0, 0, 0);
+    for seed in 0..400 {
+        let disk = MemoryDisk::new(seed);
+        write(&disk, "/file", &[1; 8192], true);
+        disk.sync_dir(Path::new("/")).unwrap();
+        let file = disk.open(Path::new("/file"), OpenMode::Write).unwrap();
+        write_all_at(file.as_ref(), &mut [IoSlice::new(&[2; 8192])], 0).unwrap();
+        write_all_at(file.as_ref(), &mut [IoSlice::new(&[3; 4096])], 8192).unwrap();
+        disk.crash();
+        let found = contents(&disk, "/file").unwrap();
+        ahead += u32::from(found.len() == 12_288 && found[8192..].contains(&0));
+        behind += u32::from(found.len() == 8192 && found.contains(&2));
+        mixed += u32::from(found.contains(&1) && found.contains(&2));
+        assert!(found[..8192].iter().all(|byte| [1, 2].contains(byte)), "seed {seed}");
+    }
+    assert!(ahead > 0 && behind > 0 && mixed > 0, "{ahead} {behind} {mixed}");
 }
 
 /// The two disks answer alike.
