@@ -1,9 +1,9 @@
 //! Runs one machine over one log.
 //!
-//! The driver's side of the bargain: after every [`Step`] that holds records it appends them as one
-//! batch and calls [`Runner::appended`] before it submits anything else; when the log's committed
-//! offset moves it calls [`Runner::committed`]. If an append fails, or leadership is lost, it drops
-//! the runner and loads a new one from the log: nothing is ever undone.
+//! The driver's side of the bargain: it appends the records of every [`Step`], in order and each
+//! step's as a whole, then calls [`Runner::appended`]; it may gather several steps first. When the
+//! log's committed offset moves it calls [`Runner::committed`]. If an append fails, or leadership is
+//! lost, it drops the runner and loads a new one from the log: nothing is ever undone.
 
 use std::collections::VecDeque;
 
@@ -39,9 +39,10 @@ pub struct Runner<M: Machine> {
     written: Offset,
     /// Everything below is committed.
     committed: Offset,
-    /// Answers that tell of records handed out in a step and not yet reported as appended.
+    /// How many records were handed out in steps and not yet reported as appended.
+    handed_out: usize,
+    /// Answers that may tell of those records.
     unwritten: Vec<Answer<M::Response>>,
-    appending: bool,
     /// Answers in log order, each with the offset that must be committed before it may leave.
     parked: VecDeque<(Offset, Answer<M::Response>)>,
     parked_max: usize,
@@ -55,8 +56,8 @@ impl<M: Machine> Runner<M> {
             machine,
             written: 0,
             committed: 0,
+            handed_out: 0,
             unwritten: Vec::new(),
-            appending: false,
             parked: VecDeque::new(),
             parked_max,
         }
@@ -104,7 +105,7 @@ impl<M: Machine> Runner<M> {
         now: Millis,
         admit: impl FnOnce(&[M::Record]) -> Result<(), E>,
     ) -> Result<Step<M>, NotTaken<E>> {
-        if self.parked.len() >= self.parked_max {
+        if self.parked.len() + self.unwritten.len() >= self.parked_max {
             return Err(NotTaken::Busy);
         }
         let decision = self.machine.decide(token, request, now);
@@ -128,11 +129,11 @@ impl<M: Machine> Runner<M> {
         self.take(decision)
     }
 
-    /// The records of the last step are in the log, which now ends at `end`.
+    /// All records that were handed out are in the log, which now ends at `end`.
     pub fn appended(&mut self, end: Offset) {
-        assert!(self.appending, "nothing was handed out to append");
-        assert!(end > self.written, "an append moves the log's end");
-        self.appending = false;
+        assert!(self.handed_out > 0, "nothing was handed out to append");
+        assert!(end >= self.next_offset(), "records were handed out and not appended");
+        self.handed_out = 0;
         self.written = end;
         self.parked.extend(self.unwritten.drain(..).map(|answer| (end, answer)));
     }
@@ -160,23 +161,28 @@ impl<M: Machine> Runner<M> {
     }
 
     fn take(&mut self, decision: Decision<M>) -> Step<M> {
-        assert!(!self.appending, "the last step's records were not reported as appended");
         let Decision { records, touches, answers } = decision;
-        for (offset, record) in (self.written..).zip(&records) {
+        for (offset, record) in (self.next_offset()..).zip(&records) {
             self.machine.apply(offset, record);
         }
         for touch in touches {
             self.machine.touch(touch);
         }
-        if records.is_empty() {
-            // A read parks too: it may tell of records that are not committed yet.
-            let written = self.written;
-            self.parked.extend(answers.into_iter().map(|answer| (written, answer)));
-            return Step { records, replies: self.committed(self.committed) };
+        self.handed_out += records.len();
+        if self.handed_out > 0 {
+            self.unwritten.extend(answers);
+            return Step { records, replies: Vec::new() };
         }
-        self.appending = true;
-        self.unwritten = answers;
-        Step { records, replies: Vec::new() }
+        // A read parks too: it may tell of records that are not committed yet.
+        let written = self.written;
+        self.parked.extend(answers.into_iter().map(|answer| (written, answer)));
+        Step { records, replies: self.committed(self.committed) }
+    }
+
+    /// Where the next record will be.
+    fn next_offset(&self) -> Offset {
+        let handed_out = Offset::try_from(self.handed_out);
+        self.written + handed_out.expect("as many records fit no memory")
     }
 }
 
@@ -320,11 +326,25 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "not reported as appended")]
+    #[should_panic(expected = "handed out and not appended")]
     fn a_driver_that_forgets_an_append_is_a_bug() {
         let mut runner = Runner::new(Counter::default(), 10);
         runner.submit(Token(1), Ask::Add(5), 0).expect("not busy");
-        runner.tick(0);
+        runner.submit(Token(2), Ask::Add(6), 0).expect("not busy");
+        runner.appended(1);
+    }
+
+    #[test]
+    fn steps_can_be_gathered_and_a_read_among_them_waits_with_them() {
+        let mut runner = Runner::new(Counter::default(), 3);
+        for (number, ask) in [(1, Ask::Add(5)), (2, Ask::Read), (3, Ask::Add(6))] {
+            let step = runner.submit(Token(number), ask, 0).expect("not busy");
+            assert_eq!(told(step.replies), []);
+        }
+        assert_eq!(runner.submit(Token(4), Ask::Read, 0).map(|_| ()), Err(Busy));
+        assert_eq!(told(runner.committed(9)), [], "nothing is written yet");
+        runner.appended(2);
+        assert_eq!(told(runner.committed(2)), [(1, 5), (2, 5), (3, 11)]);
     }
 
     #[test]
