@@ -131,7 +131,7 @@ impl Machine for GroupCoordinator {
             }
             Record::GroupMetadata { key, value: None } => self.remove_group(&key.group),
             // Written by a newer version, for a group that this one knows nothing about.
-            Record::Unknown { .. } => {}
+            Record::Consumer(_) | Record::Unknown { .. } => {}
         }
     }
 

@@ -1,7 +1,6 @@
-//! Pure. Decides consumer groups, their offsets, and transactions.
+//! Pure. Decides groups and their offsets.
 //!
-//! One [`GroupCoordinator`] per partition of `__consumer_offsets`, one [`transaction::TransactionCoordinator`] per
-//! partition of `__transaction_state`; they never see the log, the network or a clock.
+//! One [`GroupCoordinator`] per partition of `__consumer_offsets`; it never sees the log, the network or a clock.
 //!
 //! # Layout
 //! - [`coordinator`]: the machine: requests in, decisions out, records applied
@@ -10,19 +9,18 @@
 //! - [`config`]: Kafka's configuration keys that concern groups
 //! - `group`: the classic protocol: join, sync, heartbeat, leave, expire, describe
 //! - `offsets`: committed offsets: commit, fetch, delete, expire
-//! - [`transaction`]: transactional ids, their producers and transactions
 pub mod config;
 pub mod coordinator;
 mod group;
 mod offsets;
 pub mod record;
 pub mod request;
-pub mod transaction;
 
 pub use config::Config;
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
 pub use group::State;
-pub use record::{Record, RecordError};
+pub use ottla_transaction as transaction;
+pub use record::{ConsumerRecord, Record, RecordError};
 pub use request::{Body, Caller, DeletedTopic, EndedTransaction, Request, Response};
 
 /// The partition of `__consumer_offsets` that holds `group_id`, out of `partitions`; with a transactional id, that of

@@ -3,8 +3,12 @@
 //! A key begins with its type, a value with its version. A record without a value removes what its key names. Types
 //! that this version doesn't know are kept as they are and change nothing: a newer broker may have written them.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use ottla_wire::codec::{DecodeError, EncodeError, Message};
+mod consumer;
+
+use bytes::Bytes;
+use ottla_wire::codec::{
+    EncodeError, Message, NumberedError, decode_numbered, encode_numbered, split_number,
+};
 use ottla_wire::messages::{
     GroupMetadataKey, GroupMetadataValue, OffsetCommitKey, OffsetCommitValue,
 };
@@ -12,6 +16,7 @@ use ottla_wire::records::EndTransactionMarker;
 
 use crate::request::EndedTransaction;
 use crate::transaction::ProducerEpoch;
+pub use consumer::{ConsumerRecord, Entry};
 
 /// Key type of commits from before Kafka 0.9; their keys and values read like today's.
 const LEGACY_OFFSET_COMMIT: i16 = 0;
@@ -40,6 +45,8 @@ pub enum Record {
     },
     /// A control record: a transaction has ended.
     EndTransaction(EndedTransaction),
+    /// Something about a group of the consumer protocol.
+    Consumer(ConsumerRecord),
     /// Something of another kind of group.
     Unknown { key: Bytes, value: Option<Bytes> },
 }
@@ -48,16 +55,10 @@ pub enum Record {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
-    #[error("a key of {length} bytes has no type")]
-    KeyTooShort { length: usize },
-    #[error("a value of {length} bytes has no version")]
-    ValueTooShort { length: usize },
-    #[error("key of type {key_type} is malformed")]
-    Key { key_type: i16, source: DecodeError },
-    #[error("value of version {version} for a key of type {key_type} is malformed")]
-    Value { key_type: i16, version: i16, source: DecodeError },
-    #[error("no transaction is in state {status}")]
-    TransactionStatus { status: i8 },
+    #[error("the key is malformed")]
+    Key(#[source] NumberedError),
+    #[error("the value for a key of type {key_type} is malformed")]
+    Value { key_type: i16, source: NumberedError },
 }
 
 impl Record {
@@ -66,9 +67,7 @@ impl Record {
     /// # Errors
     /// When the type is known and the rest is malformed.
     pub fn decode(key: Bytes, value: Option<Bytes>) -> Result<Self, RecordError> {
-        let Some((key_type, key_body)) = split_number(&key) else {
-            return Err(RecordError::KeyTooShort { length: key.len() });
-        };
+        let (key_type, key_body) = split_number(&key).map_err(RecordError::Key)?;
         match key_type {
             LEGACY_OFFSET_COMMIT | OFFSET_COMMIT => Ok(Self::OffsetCommit {
                 key: decode_key(key_type, &key_body)?,
@@ -78,9 +77,12 @@ impl Record {
                 key: decode_key(key_type, &key_body)?,
                 value: decode_value(key_type, value.as_ref())?,
             }),
-            _ => Ok(Self::Unknown {
-                key: Bytes::copy_from_slice(&key),
-                value: value.map(|value| Bytes::copy_from_slice(&value)),
+            _ => Ok(match ConsumerRecord::decode(key_type, &key_body, value.as_ref())? {
+                Some(record) => Self::Consumer(record),
+                None => Self::Unknown {
+                    key: Bytes::copy_from_slice(&key),
+                    value: value.map(|value| Bytes::copy_from_slice(&value)),
+                },
             }),
         }
     }
@@ -93,10 +95,14 @@ impl Record {
         match self {
             Self::OffsetCommit { key, value } => {
                 let value = value.as_ref().map(|value| match value.expire_timestamp {
-                    -1 => encode(OFFSET_VERSION, OFFSET_VERSION, value),
-                    _ => encode(OFFSET_VERSION_WITH_EXPIRY, OFFSET_VERSION_WITH_EXPIRY, value),
+                    -1 => encode_numbered(OFFSET_VERSION, OFFSET_VERSION, value),
+                    _ => encode_numbered(
+                        OFFSET_VERSION_WITH_EXPIRY,
+                        OFFSET_VERSION_WITH_EXPIRY,
+                        value,
+                    ),
                 });
-                Ok((encode(OFFSET_COMMIT, KEY_VERSION, key)?, value.transpose()?))
+                Ok((encode_numbered(OFFSET_COMMIT, KEY_VERSION, key)?, value.transpose()?))
             }
             Self::TransactionalOffset { key, value, .. } => {
                 Self::OffsetCommit { key: key.clone(), value: value.clone() }.encode()
@@ -107,9 +113,12 @@ impl Record {
                 Ok((key, Some(marker.value())))
             }
             Self::GroupMetadata { key, value } => {
-                let value = value.as_ref().map(|value| encode(GROUP_VERSION, GROUP_VERSION, value));
-                Ok((encode(GROUP_METADATA, KEY_VERSION, key)?, value.transpose()?))
+                let value = value
+                    .as_ref()
+                    .map(|value| encode_numbered(GROUP_VERSION, GROUP_VERSION, value));
+                Ok((encode_numbered(GROUP_METADATA, KEY_VERSION, key)?, value.transpose()?))
             }
+            Self::Consumer(record) => record.encode(),
             Self::Unknown { key, value } => Ok((key.clone(), value.clone())),
         }
     }
@@ -120,6 +129,18 @@ impl Record {
         match self {
             Self::OffsetCommit { key, value } => Self::TransactionalOffset { producer, key, value },
             other => other,
+        }
+    }
+
+    /// Whether the record only removes something.
+    #[must_use]
+    pub fn is_tombstone(&self) -> bool {
+        match self {
+            Self::OffsetCommit { value, .. } => value.is_none(),
+            Self::GroupMetadata { value, .. } => value.is_none(),
+            Self::Consumer(record) => record.is_tombstone(),
+            Self::Unknown { value, .. } => value.is_none(),
+            Self::TransactionalOffset { .. } | Self::EndTransaction(_) => false,
         }
     }
 
@@ -162,37 +183,17 @@ fn group_key(group_id: &str) -> GroupMetadataKey {
     GroupMetadataKey { group: group_id.to_owned() }
 }
 
-pub(crate) fn split_number(bytes: &Bytes) -> Option<(i16, Bytes)> {
-    let (number, _) = bytes.split_first_chunk::<2>()?;
-    Some((i16::from_be_bytes(*number), bytes.slice(2..)))
+fn decode_key<M: Message>(key_type: i16, body: &Bytes) -> Result<M, RecordError> {
+    M::decode_exact(body, KEY_VERSION)
+        .map_err(|source| RecordError::Key(NumberedError::Message { number: key_type, source }))
 }
 
-pub(crate) fn decode_key<M: Message>(key_type: i16, body: &Bytes) -> Result<M, RecordError> {
-    M::decode_exact(body, KEY_VERSION).map_err(|source| RecordError::Key { key_type, source })
-}
-
-pub(crate) fn decode_value<M: Message>(
+fn decode_value<M: Message>(
     key_type: i16,
     value: Option<&Bytes>,
 ) -> Result<Option<M>, RecordError> {
-    let Some(value) = value else { return Ok(None) };
-    let Some((version, body)) = split_number(value) else {
-        return Err(RecordError::ValueTooShort { length: value.len() });
-    };
-    let decoded = M::decode_exact(&body, version);
-    decoded.map(Some).map_err(|source| RecordError::Value { key_type, version, source })
-}
-
-pub(crate) fn encode<M: Message>(
-    prefix: i16,
-    version: i16,
-    message: &M,
-) -> Result<Bytes, EncodeError> {
-    let body = message.encode_to_bytes(version)?;
-    let mut bytes = BytesMut::with_capacity(2 + body.len());
-    bytes.put_i16(prefix);
-    bytes.put_slice(&body);
-    Ok(bytes.freeze())
+    let decoded = value.map(decode_numbered).transpose();
+    decoded.map_err(|source| RecordError::Value { key_type, source })
 }
 
 #[cfg(test)]

@@ -4,11 +4,19 @@
 
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.coordinator.common.runtime.CoordinatorRecord;
+import org.apache.kafka.coordinator.group.GroupCoordinatorRecordHelpers;
 import org.apache.kafka.coordinator.group.GroupCoordinatorRecordSerde;
 import org.apache.kafka.coordinator.group.generated.*;
+import org.apache.kafka.coordinator.group.modern.MemberState;
+import org.apache.kafka.coordinator.group.modern.consumer.ConsumerGroupMember;
+import org.apache.kafka.coordinator.group.modern.consumer.ResolvedRegularExpression;
 import org.apache.kafka.server.common.ApiMessageAndVersion;
 
 public class Capture {
@@ -38,6 +46,31 @@ public class Capture {
         print("consumer-group", CoordinatorRecord.record(
             new ConsumerGroupMetadataKey().setGroupId("new"),
             new ApiMessageAndVersion(new ConsumerGroupMetadataValue().setEpoch(5), (short) 0)));
+        print("consumer-group-hash", GroupCoordinatorRecordHelpers.newConsumerGroupEpochRecord("new", 6, -1234567890123456789L));
+        print("consumer-partition-metadata-tombstone",
+            GroupCoordinatorRecordHelpers.newConsumerGroupSubscriptionMetadataTombstoneRecord("new"));
+        ConsumerGroupMember member = new ConsumerGroupMember.Builder("m-1")
+            .setInstanceId("instance").setRackId("rack").setClientId("client").setClientHost("/127.0.0.1")
+            .setRebalanceTimeoutMs(300000).setServerAssignorName("range")
+            .setSubscribedTopicNames(List.of("orders", "bills")).setSubscribedTopicRegex("a.*")
+            .setMemberEpoch(7).setPreviousMemberEpoch(6).setState(MemberState.UNREVOKED_PARTITIONS)
+            .setAssignedPartitions(Map.of(new Uuid(1, 2), new TreeMap<>(Map.of(3, 5, 4, 6))))
+            .setPartitionsPendingRevocation(Map.of(new Uuid(1, 3), Map.of(0, 5)))
+            .build();
+        print("consumer-member", GroupCoordinatorRecordHelpers.newConsumerGroupMemberSubscriptionRecord("new", member));
+        print("consumer-member-classic", GroupCoordinatorRecordHelpers.newConsumerGroupMemberSubscriptionRecord("new",
+            new ConsumerGroupMember.Builder("m-2").setClassicMemberMetadata(
+                new ConsumerGroupMemberMetadataValue.ClassicMemberMetadata().setSessionTimeoutMs(45000)
+                    .setSupportedProtocols(List.of(new ConsumerGroupMemberMetadataValue.ClassicProtocol()
+                        .setName("range").setMetadata(new byte[] {9, 8})))).build()));
+        print("consumer-target-metadata",
+            GroupCoordinatorRecordHelpers.newConsumerGroupTargetAssignmentMetadataRecord("new", 7, 1700000000000L));
+        print("consumer-target-member", GroupCoordinatorRecordHelpers.newConsumerGroupTargetAssignmentRecord(
+            "new", "m-1", Map.of(new Uuid(1, 2), new TreeSet<>(List.of(3, 4)))));
+        print("consumer-current-member", GroupCoordinatorRecordHelpers.newConsumerGroupCurrentAssignmentRecord("new", member));
+        print("consumer-regular-expression", GroupCoordinatorRecordHelpers.newConsumerGroupRegularExpressionRecord("new", "a.*",
+            new ResolvedRegularExpression(Set.of("ab", "aa"), 12L, 1700000000000L)));
+        print("share-group", GroupCoordinatorRecordHelpers.newShareGroupEpochRecord("new", 5, 6));
     }
 
     private static GroupMetadataValue.MemberMetadata member(String id, String instance, int rebalance, byte[] assignment) {

@@ -4,7 +4,7 @@ use super::Finding;
 use super::source::Tree;
 
 /// A crate and the crates it may depend on; `cli` may name them all.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("wire", &[]),
     ("world", &[]),
     ("machine", &[]),
@@ -12,8 +12,9 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("raft", &["wire"]),
     ("metadata", &["wire"]),
     ("controller", &["wire", "metadata", "machine"]),
-    ("coordinator", &["wire", "metadata", "machine"]),
-    ("broker", &["wire", "world", "log", "machine", "metadata", "coordinator"]),
+    ("transaction", &["wire", "machine"]),
+    ("coordinator", &["wire", "metadata", "machine", "transaction"]),
+    ("broker", &["wire", "world", "log", "machine", "metadata", "coordinator", "transaction"]),
     (
         "node",
         &[
@@ -23,6 +24,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
             "machine",
             "metadata",
             "coordinator",
+            "transaction",
             "broker",
             "raft",
             "controller",

@@ -3,7 +3,8 @@
 use super::Finding;
 use super::source::{File, Tree};
 
-const PURE: [&str; 6] = ["wire", "machine", "metadata", "controller", "coordinator", "raft"];
+const PURE: [&str; 7] =
+    ["wire", "machine", "metadata", "controller", "coordinator", "transaction", "raft"];
 const PROMISE: &str = "//! Pure.";
 const IMPURE: [&str; 10] = [
     "std::fs",

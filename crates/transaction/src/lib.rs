@@ -30,7 +30,7 @@ mod trial;
 pub use config::Config;
 pub use coordinator::TransactionCoordinator;
 pub use markers::Markers;
-pub use record::Record;
+pub use record::{Record, RecordError};
 pub use request::{Body, Partitions, Producer, ProducerEpoch, Request, Response};
 pub use state::State;
 

@@ -7,10 +7,10 @@ use ottla_wire::ErrorCode;
 
 use super::partition::{Partition, Tag};
 use super::producer::{Open, ProducerClient};
-use crate::transaction::request::{InitProducerId, Partitions};
-use crate::transaction::state::{NO_EPOCH, State, Transaction};
-use crate::transaction::trial::{Crash, Trial, named, topic};
-use crate::transaction::{Body, Config, Markers, ProducerEpoch, Response, TransactionCoordinator};
+use crate::request::{InitProducerId, Partitions};
+use crate::state::{NO_EPOCH, State, Transaction};
+use crate::trial::{Crash, Trial, named, topic};
+use crate::{Body, Config, Markers, ProducerEpoch, Response, TransactionCoordinator};
 
 const PARTITIONS: usize = 4;
 const TIMEOUT_MS: i32 = 20_000;

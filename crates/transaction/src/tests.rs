@@ -384,7 +384,7 @@ fn what_does_not_exist_is_not_described() {
 
 /// What Kafka 4.3.1 wrote while a Java producer committed, aborted, committed with offsets, and was fenced within its
 /// last transaction by another one, which committed.
-const KAFKA_LOG: &[u8] = include_bytes!("../../../../tests/golden/transactions/kafka-4.3.1.log");
+const KAFKA_LOG: &[u8] = include_bytes!("../../../tests/golden/transactions/kafka-4.3.1.log");
 
 #[test]
 fn the_log_of_kafka_is_read_and_written_byte_for_byte() {

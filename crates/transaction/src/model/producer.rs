@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use ottla_machine::Millis;
 
 use super::partition::Tag;
-use crate::transaction::ProducerEpoch;
+use crate::ProducerEpoch;
 
 /// The transaction that a producer is in.
 #[derive(Clone, Debug)]

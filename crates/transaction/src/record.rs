@@ -4,11 +4,12 @@
 //! versions that this one doesn't know are kept as they are and change nothing.
 
 use bytes::Bytes;
-use ottla_wire::codec::EncodeError;
+use ottla_wire::codec::{
+    EncodeError, NumberedError, decode_numbered, encode_numbered, split_number,
+};
 use ottla_wire::messages::{TransactionLogKey, TransactionLogValue};
 
 use super::State;
-use crate::record::{RecordError, decode_key, decode_value, encode, split_number};
 
 const KEY_VERSION: i16 = 0;
 /// What is written at `transaction.version` 0: no tagged fields.
@@ -30,21 +31,33 @@ pub enum Record {
     Unknown { key: Bytes, value: Option<Bytes> },
 }
 
+/// A record that can't be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    #[error("the key is malformed")]
+    Key(#[source] NumberedError),
+    #[error("the value is malformed")]
+    Value(#[source] NumberedError),
+    #[error("no transaction is in state {status}")]
+    TransactionStatus { status: i8 },
+}
+
 impl Record {
     /// Reads a record.
     ///
     /// # Errors
     /// When the key's version is known and the rest is malformed.
     pub fn decode(key: Bytes, value: Option<Bytes>) -> Result<Self, RecordError> {
-        let Some((key_version, key_body)) = split_number(&key) else {
-            return Err(RecordError::KeyTooShort { length: key.len() });
-        };
+        let (key_version, _) = split_number(&key).map_err(RecordError::Key)?;
         if key_version != KEY_VERSION {
             let copy = |bytes: Bytes| Bytes::copy_from_slice(&bytes);
             return Ok(Self::Unknown { key: copy(key), value: value.map(copy) });
         }
-        let value_version = value.as_ref().and_then(split_number).map(|(version, _)| version);
-        let value: Option<TransactionLogValue> = decode_value(key_version, value.as_ref())?;
+        let value_version = value.as_ref().map(split_number).transpose();
+        let value_version = value_version.map_err(RecordError::Value)?.map(|(version, _)| version);
+        let value = value.as_ref().map(decode_numbered::<TransactionLogValue>).transpose();
+        let value = value.map_err(RecordError::Value)?;
         let status = value.as_ref().map(|value| value.transaction_status);
         if let Some(status) = status
             && !State::from_id(status).is_some_and(State::is_recorded)
@@ -52,7 +65,7 @@ impl Record {
             return Err(RecordError::TransactionStatus { status });
         }
         Ok(Self::Transaction {
-            key: decode_key(key_version, &key_body)?,
+            key: decode_numbered(&key).map_err(RecordError::Key)?,
             value,
             value_version: value_version.unwrap_or(VALUE_VERSION),
         })
@@ -65,9 +78,10 @@ impl Record {
     pub fn encode(&self) -> Result<(Bytes, Option<Bytes>), EncodeError> {
         match self {
             Self::Transaction { key, value, value_version } => {
-                let value =
-                    value.as_ref().map(|value| encode(*value_version, *value_version, value));
-                Ok((encode(KEY_VERSION, KEY_VERSION, key)?, value.transpose()?))
+                let value = value
+                    .as_ref()
+                    .map(|value| encode_numbered(*value_version, *value_version, value));
+                Ok((encode_numbered(KEY_VERSION, KEY_VERSION, key)?, value.transpose()?))
             }
             Self::Unknown { key, value } => Ok((key.clone(), value.clone())),
         }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_wire::ErrorCode;
 
-use crate::transaction::{Markers, ProducerEpoch};
+use crate::{Markers, ProducerEpoch};
 
 /// One transaction of one producer, as the model counts them.
 pub(super) type Tag = u64;
