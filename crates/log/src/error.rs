@@ -1,8 +1,12 @@
 //! What can go wrong. Faults are [`Error`]; what a client did wrong is a [`Refusal`].
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::append::Refusal;
+
+/// Too many open files, of this process or of the system.
+const EMFILE: i32 = 24;
+const ENFILE: i32 = 23;
 
 /// Result of what can only fail by a fault.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -50,6 +54,37 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether this tells of a broken disk: then nothing else in the log directory can be relied on. Too
+    /// little room or too few descriptors will pass, and a file with wrong contents spoils its log alone.
+    pub fn blames_disk(&self) -> bool {
+        let Error::Io { source, .. } = self else { return false };
+        let out_of_descriptors = [EMFILE, ENFILE].map(Some).contains(&source.raw_os_error());
+        !out_of_descriptors
+            && !matches!(
+                source.kind(),
+                ErrorKind::StorageFull
+                    | ErrorKind::QuotaExceeded
+                    | ErrorKind::FileTooLarge
+                    | ErrorKind::OutOfMemory
+                    | ErrorKind::Interrupted
+                    | ErrorKind::InvalidInput
+                    | ErrorKind::InvalidFilename
+                    | ErrorKind::UnexpectedEof
+                    | ErrorKind::WriteZero
+                    | ErrorKind::AlreadyExists
+            )
+            && !self.blames_name()
+    }
+
+    /// Whether something is missing or in the way: of the file alone, or of the directory that holds it.
+    pub fn blames_name(&self) -> bool {
+        let Error::Io { source, .. } = self else { return false };
+        matches!(
+            source.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory
+        )
+    }
+
     /// For `map_err`: an IO error with its place.
     pub(crate) fn io<'a>(
         operation: &'static str,
@@ -92,4 +127,36 @@ pub enum ReadError {
     /// The log failed.
     #[error(transparent)]
     Fault(#[from] Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_some_errors_blame_the_disk() {
+        let error = |source| Error::Io { operation: "write", path: PathBuf::from("/d"), source };
+        for (code, blames_disk) in [
+            (5, true),    // EIO
+            (30, true),   // EROFS
+            (13, true),   // EACCES
+            (6, true),    // ENXIO
+            (19, true),   // ENODEV
+            (116, true),  // ESTALE
+            (117, true),  // EUCLEAN
+            (28, false),  // ENOSPC
+            (122, false), // EDQUOT
+            (27, false),  // EFBIG
+            (EMFILE, false),
+            (ENFILE, false),
+            (2, false),  // ENOENT
+            (20, false), // ENOTDIR
+            (21, false), // EISDIR
+        ] {
+            let error = error(io::Error::from_raw_os_error(code));
+            assert_eq!(error.blames_disk(), blames_disk, "{code}");
+            assert_eq!(error.blames_name(), [2, 20, 21].contains(&code), "{code}");
+        }
+        assert!(!Error::corrupt(Path::new("/d"), "wrong").blames_disk());
+    }
 }

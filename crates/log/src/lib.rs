@@ -7,7 +7,7 @@
 //! # Layout
 //! - [`log`]: one partition: append, read, roll, truncate, recover, retain
 //! - [`append`]: checking records before they are appended
-//! - `segment`: one file of records and its indexes
+//! - `segment`: one file of records and its indexes; [`descriptors`]: how many files are open
 //! - [`producers`]: what idempotent and transactional producers wrote last
 //! - [`epochs`]: where each leader epoch starts
 //! - [`directory`]: a folder of logs: lock, checkpoints, loading
@@ -19,6 +19,7 @@ pub mod append;
 pub mod checkpoint;
 pub mod cleaner;
 pub mod config;
+pub mod descriptors;
 pub mod directory;
 pub mod epochs;
 pub mod error;
@@ -32,12 +33,13 @@ pub use cleaner::{
     Cleaned, CleanerMemory, CleanerStats, Compaction, CompactionNeed, FullSpeed, Pace,
 };
 pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
+pub use descriptors::Descriptors;
 pub use directory::{LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition};
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};
 pub use log::{
     AbortedTransaction, Appended, FileSlice, FlushedTo, Isolation, LeaderAppend, Log, LogRead,
-    Offsets, OpenLog, PendingFlush, ReadOptions, TimestampOffset,
+    Offsets, OpenLog, PendingFlush, ReadOptions, RecoveryWatch, TimestampOffset, UnopenedLog,
 };
 pub use names::TopicPartition;
 pub use ottla_wire::records::TimestampType;

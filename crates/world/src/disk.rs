@@ -176,6 +176,30 @@ pub fn write_all_at(
     Ok(())
 }
 
+/// Writes at least the first `needed` bytes of `slices`; returns how many were written. What comes
+/// after them is welcome where the disk has room for it.
+pub fn write_needed_at(
+    file: &dyn File,
+    mut slices: &mut [IoSlice<'_>],
+    needed: usize,
+    offset: u64,
+) -> io::Result<usize> {
+    let mut written = 0;
+    IoSlice::advance_slices(&mut slices, 0);
+    while written < needed {
+        match file.write_at(slices, offset + written as u64) {
+            Ok(0) => return Err(io::Error::from(ErrorKind::WriteZero)),
+            Ok(count) => {
+                written += count;
+                IoSlice::advance_slices(&mut slices, count);
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
+}
+
 /// Everything a file holds, refused above `len_max` bytes.
 pub fn read_file(disk: &dyn Disk, path: &Path, len_max: u64) -> io::Result<Vec<u8>> {
     let file = disk.open(path, OpenMode::Read)?;

@@ -1,6 +1,5 @@
 //! Segments into fewer and smaller ones.
 use std::collections::HashMap;
-use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,12 +13,12 @@ use super::transactions::CleanedTransactions;
 use super::{CleanerMemory, Pace};
 use crate::append::transaction_marker;
 use crate::config::LogConfig;
+use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::names::{CLEANED_SUFFIX, SWAP_SUFFIX};
 use crate::producers::LastBatch;
 use crate::segment::{
-    AbortedRange, AppendedBatch, DECOMPRESSED_BYTES_MAX, LazyFile, Located, Scan, Segment,
-    SegmentPlace,
+    AbortedRange, AppendedBatch, DECOMPRESSED_BYTES_MAX, Home, LazyFile, Located, Scan, Segment,
 };
 
 /// A closed segment, as a run reads it.
@@ -38,6 +37,7 @@ pub(crate) struct Source {
 pub struct Compaction {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) directory: PathBuf,
+    pub(crate) descriptors: Arc<Descriptors>,
     pub(crate) config: Arc<LogConfig>,
     /// Closed segments from the start of the log on.
     pub(crate) sources: Vec<Source>,
@@ -239,24 +239,24 @@ impl Compaction {
     ) -> Result<u64> {
         let (first, last) =
             (group.first().expect("never empty"), group.last().expect("never empty"));
-        let place = SegmentPlace {
-            disk: &self.disk,
-            directory: &self.directory,
-            base_offset: first.base_offset,
+        let home = Arc::new(Home {
+            disk: Arc::clone(&self.disk),
+            descriptors: Arc::clone(&self.descriptors),
+            directory: self.directory.clone(),
             suffix: CLEANED_SUFFIX,
-        };
+        });
         let config = LogConfig { preallocate: false, ..(*self.config).clone() };
-        let mut cleaned = Segment::create(&place, &config, now_ms)?;
+        let mut cleaned = Segment::create(&home, first.base_offset, &config, now_ms)?;
         for source in group {
             self.copy(source, &mut cleaned, filter, budget)?;
         }
         cleaned.seal()?;
         let modified_ms = last.records.modified_ms()?;
         for file in cleaned.files_to_sync(true)? {
-            file.handle()?.sync_all().map_err(Error::io("sync", file.path()))?;
+            file.handle()?.sync_all().map_err(file.name().fault("sync"))?;
         }
         let records = cleaned.records().path();
-        self.disk.set_modified(records, modified_ms).map_err(Error::io("date", records))?;
+        self.disk.set_modified(&records, modified_ms).map_err(Error::io("date", &records))?;
         cleaned.release();
         let suffixes = [CLEANED_SUFFIX, SWAP_SUFFIX];
         rename_all(self.disk.as_ref(), &self.directory, first.base_offset, suffixes)?;
@@ -306,9 +306,10 @@ fn append(cleaned: &mut Segment, header: &BatchHeader, bytes: &[u8], interval: u
         max_timestamp: header.max_timestamp,
         bytes: bytes.len() as u64,
     };
-    cleaned.append(&mut [IoSlice::new(bytes)], &[batch], interval)
+    // Written in one go, and sealed at its end: as if no time passed.
+    cleaned.append([bytes, &[]], &[batch], interval, 0)
 }
 
 fn damaged(source: &Source, located: &Located, error: impl std::fmt::Display) -> Error {
-    Error::corrupt(source.records.path(), format!("batch at {}: {error}", located.position))
+    Error::corrupt(&source.records.path(), format!("batch at {}: {error}", located.position))
 }

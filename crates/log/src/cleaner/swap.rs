@@ -5,12 +5,13 @@
 //! and `.swap` is dropped from its name.
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
 
 use ottla_world::Disk;
 
 use crate::error::{Error, Result};
 use crate::names::{FileKind, SWAP_SUFFIX, with_suffix};
-use crate::segment::{LazyFile, Scan};
+use crate::segment::{Home, LazyFile, Scan};
 
 /// Renames a segment's files from one suffix to another, the records last; those that are not there
 /// are passed over. Makes the names durable before and after the records' turn.
@@ -55,11 +56,14 @@ pub(crate) fn discard(
 /// Finishes what a crash interrupted. Records that are named `.swap` are complete and take the place
 /// of the segments they cover; other files of that name are what a completed swap, or one that
 /// never began, left: the former get their names, the latter go with the orphans.
-pub(crate) fn complete_swap(
-    disk: &std::sync::Arc<dyn Disk>,
-    directory: &Path,
-    names: &[String],
-) -> Result<()> {
+pub(crate) fn complete_swap(home: &Home, names: &[String]) -> Result<()> {
+    let Home { disk, directory, .. } = home;
+    let swapping = Arc::new(Home {
+        disk: Arc::clone(disk),
+        descriptors: Arc::clone(&home.descriptors),
+        directory: directory.clone(),
+        suffix: SWAP_SUFFIX,
+    });
     let parsed = |suffix: &str| -> Vec<(i64, FileKind)> {
         names.iter().filter_map(|name| FileKind::parse(name.strip_suffix(suffix)?)).collect()
     };
@@ -67,8 +71,7 @@ pub(crate) fn complete_swap(
         parsed("").into_iter().filter(is_records).map(|(base, _)| base).collect();
     let swapped = parsed(SWAP_SUFFIX);
     for (base_offset, _) in swapped.iter().copied().filter(is_records) {
-        let path = with_suffix(&FileKind::Records.path(directory, base_offset), SWAP_SUFFIX);
-        let end = end_of(LazyFile::new(disk.clone(), path), base_offset)?;
+        let end = end_of(LazyFile::new(&swapping, base_offset, FileKind::Records), base_offset)?;
         tracing::info!(directory = %directory.display(), base_offset, end, "finishing a compaction");
         for replaced in segments.iter().filter(|base| (base_offset..end).contains(*base)) {
             for kind in FileKind::SEGMENT {

@@ -80,6 +80,7 @@ impl LogDirectory {
                 log_start_offset: offset_of(&log_starts, partition),
                 clean: self.clean_shutdown.is_some(),
                 now_ms: options.now_ms,
+                descriptors: Arc::clone(&self.descriptors),
             };
             let mut log = Log::open(Arc::clone(&self.disk), opened)?;
             log.update_high_watermark(offset_of(&self.high_watermarks, partition))?;

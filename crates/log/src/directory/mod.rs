@@ -22,6 +22,7 @@ pub use properties::MetaProperties;
 
 use crate::checkpoint::{read_offsets, write_offsets};
 use crate::config::LogConfig;
+use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::log::{Log, OpenLog};
 use crate::names::TopicPartition;
@@ -50,6 +51,7 @@ pub struct LogDirectory {
     high_watermarks: OffsetsByPartition,
     /// Broker epoch that the clean-shutdown marker told, taken when the folder was opened.
     clean_shutdown: Option<i64>,
+    descriptors: Arc<Descriptors>,
     #[expect(dead_code, reason = "held, not used")]
     lock: Box<dyn Lock>,
 }
@@ -85,10 +87,16 @@ impl LogDirectory {
             path: path.to_owned(),
             high_watermarks,
             clean_shutdown: None,
+            descriptors: Arc::default(),
             lock,
         };
         directory.clean_shutdown = directory.take_clean_shutdown()?;
         Ok(directory)
+    }
+
+    /// Has its logs share the files that may be open with those of others.
+    pub fn share_descriptors(&mut self, descriptors: &Arc<Descriptors>) {
+        self.descriptors = Arc::clone(descriptors);
     }
 
     /// The folder.
@@ -135,7 +143,9 @@ impl LogDirectory {
         now_ms: i64,
     ) -> Result<Log> {
         let directory = self.path.join(partition.to_string());
-        let mut log = Log::open(Arc::clone(&self.disk), OpenLog::new(directory, config, now_ms))?;
+        let mut options = OpenLog::new(directory, config, now_ms);
+        options.descriptors = Arc::clone(&self.descriptors);
+        let mut log = Log::open(Arc::clone(&self.disk), options)?;
         if let Some(topic_id) = topic_id {
             log.assign_topic_id(topic_id)?;
         }

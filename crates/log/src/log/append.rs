@@ -1,6 +1,4 @@
 //! Writing records at the end.
-use std::io::IoSlice;
-
 use bytes::Bytes;
 use ottla_wire::ErrorCode;
 use ottla_wire::records::{HEADER_BYTES, NO_PARTITION_LEADER_EPOCH, TimestampType};
@@ -133,8 +131,8 @@ impl Log {
             }
         }
         let header = batch.header.encode();
-        let mut slices = [IoSlice::new(&header), IoSlice::new(&batches.bytes[HEADER_BYTES..])];
-        self.change(|log| log.write(&mut slices, &[batch], options.now_ms))?;
+        let pieces = [&header[..], &batches.bytes[HEADER_BYTES..]];
+        self.change(|log| log.write(pieces, &[batch], options.now_ms))?;
         let log_append_time = self.config.timestamp_type == TimestampType::LogAppendTime;
         Ok(Appended {
             base_offset: batch.header.base_offset,
@@ -292,8 +290,8 @@ impl Log {
                 len += batch.header.size();
                 count += 1;
             }
-            let slice = &bytes[position..position + len];
-            self.write(&mut [IoSlice::new(slice)], &rest[..count], now_ms)?;
+            let piece = &bytes[position..position + len];
+            self.write([piece, &[]], &rest[..count], now_ms)?;
             rest = &rest[count..];
             position += len;
         }
@@ -301,12 +299,7 @@ impl Log {
     }
 
     /// Writes batches whose headers say everything; rolls first when they do not fit.
-    fn write(
-        &mut self,
-        slices: &mut [IoSlice<'_>],
-        batches: &[ValidatedBatch],
-        now_ms: i64,
-    ) -> Result<()> {
+    fn write(&mut self, pieces: [&[u8]; 2], batches: &[ValidatedBatch], now_ms: i64) -> Result<()> {
         let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(()) };
         for batch in batches {
             let epoch = batch.header.partition_leader_epoch;
@@ -325,7 +318,7 @@ impl Log {
         self.roll_for(&appended, first.header.base_offset, now_ms)?;
         let mut position = self.active().bytes();
         let interval = u64::try_from(self.config.index_interval_bytes).unwrap_or(0);
-        self.active_mut().append(slices, &appended, interval)?;
+        self.active_mut().append(pieces, &appended, interval, now_ms)?;
         for batch in batches {
             let place = Place { position, bytes: batch.header.size() as u64 };
             self.recent.push(batch.header.base_offset, batch.header.last_offset(), place);

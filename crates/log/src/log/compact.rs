@@ -54,8 +54,9 @@ impl Log {
         Ok(Some(Compaction {
             disk: Arc::clone(&self.disk),
             directory: self.directory.clone(),
+            descriptors: Arc::clone(&self.home.descriptors),
             config: Arc::clone(&self.config),
-            sources: self.sources(bound),
+            sources: self.sources(bound)?,
             first_dirty: self.first_dirty(cleaned_to, bound),
             aborted,
             last_batches: self.producers.last_batches(),
@@ -94,13 +95,15 @@ impl Log {
         self.segments.values().zip(bases).take_while(move |(_, next_base)| *next_base <= bound)
     }
 
-    fn sources(&self, bound: i64) -> Vec<Source> {
-        let source = |(segment, next_base): (&Segment, i64)| Source {
-            base_offset: segment.base_offset(),
-            next_base,
-            records: segment.records().duplicate(),
-            bytes: segment.bytes(),
-            index_bytes: segment.index_bytes(),
+    fn sources(&self, bound: i64) -> Result<Vec<Source>> {
+        let source = |(segment, next_base): (&Segment, i64)| {
+            Ok(Source {
+                base_offset: segment.base_offset(),
+                next_base,
+                records: segment.records().duplicate(),
+                bytes: segment.bytes(),
+                index_bytes: segment.index_bytes()?,
+            })
         };
         self.whole_segments(bound).map(source).collect()
     }
@@ -146,7 +149,7 @@ impl Log {
             self.retire_compacted(*base_offset, *base_offset != first, now_ms)?;
         }
         rename_all(self.disk.as_ref(), &self.directory, first, [SWAP_SUFFIX, ""])?;
-        let segment = Segment::open(&self.place(first), &self.config, now_ms)?;
+        let segment = Segment::open(&self.home, first, &self.config, now_ms)?;
         self.segments.insert(first, segment);
         Ok(())
     }

@@ -11,6 +11,7 @@ use ottla_world::{Disk, File, OpenMode};
 
 use super::Log;
 use crate::error::{Error, Result};
+use crate::segment::FileName;
 
 /// What is written but may not be on disk, besides records.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub(super) struct Unsynced {
 #[must_use = "a flush that is not run keeps nothing"]
 pub struct PendingFlush {
     disk: Arc<dyn Disk>,
-    files: Vec<(Arc<dyn File>, Arc<Path>)>,
+    files: Vec<(Arc<dyn File>, FileName)>,
     unsynced: Unsynced,
     directory: PathBuf,
     flushed: FlushedTo,
@@ -45,8 +46,8 @@ pub struct FlushedTo {
 impl PendingFlush {
     /// Waits for the disk. On an error hand the result back all the same: the log goes offline.
     pub fn run(self) -> Result<FlushedTo> {
-        for (file, path) in &self.files {
-            file.sync_data().map_err(Error::io("sync", path))?;
+        for (file, name) in &self.files {
+            file.sync_data().map_err(name.fault("sync"))?;
         }
         for path in &self.unsynced.paths {
             self.sync_small(path)?;
@@ -123,11 +124,10 @@ impl Log {
         let mut files = Vec::new();
         for (base_offset, segment) in self.segments.range_mut(from..) {
             for file in segment.files_to_sync(everything || *base_offset != active)? {
-                files.push((file.handle()?, Arc::clone(file.path())));
+                files.push((file.handle()?, file.name().clone()));
             }
         }
         let mut unsynced = std::mem::take(&mut self.unsynced);
-        self.epochs.write_announced()?;
         if self.epochs.take_unsynced() {
             unsynced.paths.push(self.epochs.path().to_owned());
             unsynced.names = true;

@@ -1,7 +1,7 @@
 //! One partition's records.
 //!
 //! # Layout
-//! - `open`: loading and recovering; `recover`: one segment's scan; `replay`: producers from batches
+//! - `open`: loading and recovering; `replay`: producers from batches
 //! - `append`: writing; `recent`: the batches written last; `read`: finding
 //! - `offsets`: high watermark, last stable offset, log start, epochs, timestamps
 //! - `roll`: new segments; `retention`: old ones; `truncate`: the end cut off
@@ -14,7 +14,6 @@ mod offsets;
 mod open;
 mod read;
 mod recent;
-mod recover;
 mod replay;
 mod retention;
 mod roll;
@@ -33,7 +32,7 @@ pub use append::{Appended, LeaderAppend};
 use flush::Unsynced;
 pub use flush::{FlushedTo, PendingFlush};
 pub use offsets::{Offsets, TimestampOffset};
-pub use open::OpenLog;
+pub use open::{OpenLog, RecoveryWatch, UnopenedLog};
 pub use read::{AbortedTransaction, FileSlice, Isolation, LogRead, ReadOptions};
 use recent::RecentBatches;
 use retention::Retired;
@@ -44,13 +43,15 @@ use crate::epochs::LeaderEpochs;
 use crate::error::{Error, Result};
 use crate::names::TopicPartition;
 use crate::producers::{ActiveProducer, Producers};
-use crate::segment::{Segment, SegmentPlace};
+use crate::segment::{Home, Segment};
 
 /// One partition's records. One owner; see the crate's page.
 #[derive(Debug)]
 pub struct Log {
     disk: Arc<dyn Disk>,
     directory: PathBuf,
+    /// Where the segments' files are.
+    home: Arc<Home>,
     partition: TopicPartition,
     /// The partition's name, for messages.
     name: Arc<str>,
@@ -130,6 +131,11 @@ impl Log {
         self.offline
     }
 
+    /// Takes the log offline: what lies around it has failed.
+    pub fn go_offline(&mut self) {
+        self.offline = true;
+    }
+
     fn active(&self) -> &Segment {
         self.segments.values().next_back().expect("a log has at least one segment")
     }
@@ -143,10 +149,6 @@ impl Log {
         let floor = self.segments.range(..=offset).next_back();
         let found = floor.or_else(|| self.segments.first_key_value());
         *found.expect("a log has at least one segment").0
-    }
-
-    fn place(&self, base_offset: i64) -> SegmentPlace<'_> {
-        SegmentPlace { disk: &self.disk, directory: &self.directory, base_offset, suffix: "" }
     }
 
     fn require_online(&self) -> Result<()> {

@@ -1,5 +1,4 @@
 //! Finding records. What is found is read later, without the log's lock.
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,8 +6,8 @@ use ottla_world::File;
 use ottla_world::disk::read_up_to;
 
 use super::{Log, Offsets};
-use crate::error::{Error, ReadError, Result};
-use crate::segment::{Place, Segment};
+use crate::error::{ReadError, Result};
+use crate::segment::{FileName, Place, Segment};
 
 /// How far a read may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +60,7 @@ pub struct FileSlice(Option<Range>);
 #[derive(Clone, Debug)]
 struct Range {
     file: Arc<dyn File>,
-    path: Arc<Path>,
+    name: FileName,
     position: u64,
     len: usize,
 }
@@ -105,7 +104,7 @@ impl FileSlice {
         let Some(range) = &self.0 else { return Ok(Bytes::new()) };
         let mut bytes = vec![0; range.len];
         let filled = read_up_to(range.file.as_ref(), &mut bytes, range.position)
-            .map_err(Error::io("read", &range.path))?;
+            .map_err(range.name.fault("read"))?;
         bytes.truncate(filled);
         Ok(bytes.into())
     }
@@ -161,7 +160,7 @@ impl Log {
             let records = segment.records();
             let range = Range {
                 file: records.handle()?,
-                path: Arc::clone(records.path()),
+                name: records.name().clone(),
                 position: place.position,
                 len,
             };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Log;
 use crate::error::{Error, Result};
-use crate::names::{DELETED_SUFFIX, FileKind, with_suffix};
+use crate::names::{DELETED_SUFFIX, with_suffix};
 use crate::segment::Segment;
 
 /// Files that will be removed.
@@ -175,12 +175,5 @@ impl Log {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("remove", path)(error)),
         }
-    }
-
-    pub(super) fn snapshot_offsets(names: &[String]) -> impl Iterator<Item = i64> + '_ {
-        names.iter().filter_map(|name| match FileKind::parse(name)? {
-            (offset, FileKind::ProducerSnapshot) => Some(offset),
-            _ => None,
-        })
     }
 }

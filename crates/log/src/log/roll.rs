@@ -30,7 +30,7 @@ impl Log {
         let last_offset = batches.last().map_or(base_offset, |batch| batch.last_offset);
         let timestamp = batches.iter().map(|batch| batch.max_timestamp).max().unwrap_or(-1);
         let active = self.active_mut();
-        if active.is_full_for(bytes, last_offset, &config)
+        if active.is_full_for(bytes, last_offset, &config)?
             || active.is_due(now_ms, timestamp, &config)?
         {
             self.roll_at(base_offset, now_ms)?;
@@ -54,9 +54,20 @@ impl Log {
         self.add_segment(base_offset, now_ms)
     }
 
+    /// Whether zeros lie behind the records of the active segment, because it is written fast.
+    pub fn has_room(&self) -> bool {
+        self.active().has_room()
+    }
+
+    /// Cuts those zeros off, unless the log is still being written. False when there are none any
+    /// more.
+    pub fn trim_room(&mut self, now_ms: i64) -> Result<bool> {
+        self.change(|log| log.active_mut().trim_room(now_ms))
+    }
+
     /// Makes an empty segment the active one.
     pub(super) fn add_segment(&mut self, base_offset: i64, now_ms: i64) -> Result<()> {
-        let mut segment = Segment::create(&self.place(base_offset), &self.config, now_ms)?;
+        let mut segment = Segment::create(&self.home, base_offset, &self.config, now_ms)?;
         segment.set_jitter(jitter_ms(&self.config, &self.name, base_offset, now_ms));
         self.unsynced.names = true;
         self.recent.clear();

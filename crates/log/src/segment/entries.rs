@@ -1,9 +1,12 @@
 //! A file of fixed-size entries in ascending order, as both indexes are.
 //!
 //! New entries gather in memory and are written together: an index is a hint that recovery rebuilds,
-//! so it need not be newer on disk than the recovery point. The file of an active segment has room
-//! reserved and is cut to its entries when the segment is closed, as Kafka does.
+//! so it need not be newer on disk than the recovery point. Nothing is asked of the disk before it is
+//! needed: a start with many segments looks at no index of a closed one. With its first entries the
+//! file of an active segment gets room reserved, and is cut to its entries when the segment is closed,
+//! as Kafka does.
 use std::io::IoSlice;
+use std::sync::OnceLock;
 
 use super::file::LazyFile;
 use crate::error::Result;
@@ -17,39 +20,55 @@ const BLOCK_ENTRIES: usize = 256;
 #[derive(Debug)]
 pub(super) struct EntryFile<const N: usize> {
     pub(super) file: LazyFile,
-    /// Entries in the file.
-    written: usize,
+    /// Entries in the file; by its size until something is known.
+    written: OnceLock<usize>,
     /// Entries that follow, not yet in the file.
     tail: Vec<[u8; N]>,
     /// Entries that fit.
     room: usize,
+    /// The file gets its room with the next entries that are written.
+    is_growing: bool,
 }
 
 impl<const N: usize> EntryFile<N> {
     /// The entries that the file holds by its size.
-    pub(super) fn open(file: LazyFile, bytes_max: usize) -> Result<EntryFile<N>> {
-        let written = usize::try_from(file.len()?).unwrap_or(usize::MAX) / N;
-        Ok(EntryFile { file, written, tail: Vec::new(), room: bytes_max / N })
+    pub(super) fn open(file: LazyFile, bytes_max: usize) -> EntryFile<N> {
+        let room = bytes_max / N;
+        EntryFile { file, written: OnceLock::new(), tail: Vec::new(), room, is_growing: false }
     }
 
-    /// An empty file with room reserved.
+    /// An empty file with room to come.
     pub(super) fn create(file: LazyFile, bytes_max: usize) -> Result<EntryFile<N>> {
-        let mut entries = EntryFile { file, written: 0, tail: Vec::new(), room: bytes_max / N };
-        entries.clear()?;
-        entries.reserve()?;
-        Ok(entries)
+        file.create()?;
+        let room = bytes_max / N;
+        Ok(EntryFile { file, written: OnceLock::from(0), tail: Vec::new(), room, is_growing: true })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.written + self.tail.len()
+    fn written(&self) -> Result<usize> {
+        if let Some(written) = self.written.get() {
+            return Ok(*written);
+        }
+        let written = usize::try_from(self.file.len()?).unwrap_or(usize::MAX) / N;
+        Ok(*self.written.get_or_init(|| written))
+    }
+
+    fn set_written(&mut self, written: usize) {
+        self.written = OnceLock::from(written);
+    }
+
+    pub(super) fn len(&self) -> Result<usize> {
+        Ok(self.written()? + self.tail.len())
     }
 
     pub(super) fn room(&self) -> usize {
         self.room
     }
 
-    pub(super) fn set_room(&mut self, bytes_max: usize) {
-        self.room = (bytes_max / N).max(self.len());
+    /// Becomes an active segment's again: more entries will come.
+    pub(super) fn set_room(&mut self, bytes_max: usize) -> Result<()> {
+        self.room = (bytes_max / N).max(self.len()?);
+        self.is_growing = true;
+        Ok(())
     }
 
     /// True when the file's size is no multiple of an entry's.
@@ -58,7 +77,7 @@ impl<const N: usize> EntryFile<N> {
     }
 
     pub(super) fn get(&self, index: usize) -> Result<[u8; N]> {
-        if let Some(in_tail) = index.checked_sub(self.written) {
+        if let Some(in_tail) = index.checked_sub(self.written()?) {
             return Ok(self.tail[in_tail]);
         }
         let mut entry = [0; N];
@@ -67,7 +86,7 @@ impl<const N: usize> EntryFile<N> {
     }
 
     pub(super) fn last(&self) -> Result<Option<[u8; N]>> {
-        self.len().checked_sub(1).map(|index| self.get(index)).transpose()
+        self.len()?.checked_sub(1).map(|index| self.get(index)).transpose()
     }
 
     pub(super) fn push(&mut self, entry: [u8; N]) -> Result<()> {
@@ -83,38 +102,45 @@ impl<const N: usize> EntryFile<N> {
         if self.tail.is_empty() {
             return Ok(());
         }
+        let written = self.written()?;
+        if std::mem::take(&mut self.is_growing) {
+            // Later entries overwrite the zeros.
+            self.file.set_len((self.room.max(written + self.tail.len()) * N) as u64)?;
+        }
         let bytes = self.tail.as_flattened();
-        self.file.write(&mut [IoSlice::new(bytes)], (self.written * N) as u64)?;
-        self.written += self.tail.len();
+        self.file.write(&mut [IoSlice::new(bytes)], (written * N) as u64)?;
+        self.set_written(written + self.tail.len());
         self.tail.clear();
         Ok(())
     }
 
     /// Keeps the first `len` entries.
-    pub(super) fn truncate(&mut self, len: usize) {
-        if len <= self.written {
+    pub(super) fn truncate(&mut self, len: usize) -> Result<()> {
+        let written = self.written()?;
+        if len <= written {
             self.tail.clear();
-            self.written = len;
+            self.set_written(len);
         } else {
-            self.tail.truncate(len - self.written);
+            self.tail.truncate(len - written);
         }
+        Ok(())
     }
 
     /// Drops every entry and the file's bytes.
     pub(super) fn clear(&mut self) -> Result<()> {
-        self.truncate(0);
-        self.file.set_len(0)
-    }
-
-    /// Makes the file as large as its room: later entries overwrite the zeros.
-    pub(super) fn reserve(&mut self) -> Result<()> {
-        self.file.set_len((self.room * N) as u64)
+        self.tail.clear();
+        self.set_written(0);
+        self.is_growing = false;
+        self.file.create()
     }
 
     /// Writes everything and cuts the file to it.
     pub(super) fn trim(&mut self) -> Result<()> {
+        self.is_growing = false;
         self.write_tail()?;
-        self.file.set_len((self.written * N) as u64)
+        self.tail.shrink_to_fit();
+        let bytes = (self.written()? * N) as u64;
+        if self.file.len()? == bytes { Ok(()) } else { self.file.set_len(bytes) }
     }
 
     /// Index and bytes of the last entry for which `at_or_before` holds. It must hold for a prefix.
@@ -124,9 +150,9 @@ impl<const N: usize> EntryFile<N> {
     ) -> Result<Option<(usize, [u8; N])>> {
         let in_tail = self.tail.partition_point(&at_or_before);
         if let Some(index) = in_tail.checked_sub(1) {
-            return Ok(Some((self.written + index, self.tail[index])));
+            return Ok(Some((self.written()? + index, self.tail[index])));
         }
-        let (mut low, mut high) = (0, self.written);
+        let (mut low, mut high) = (0, self.written()?);
         while high - low > BLOCK_ENTRIES {
             let middle = low + (high - low) / 2;
             if at_or_before(&self.get(middle)?) {
@@ -151,16 +177,23 @@ impl<const N: usize> EntryFile<N> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::sync::Arc;
 
     use ottla_world::memory::MemoryDisk;
 
+    use super::super::file::Home;
     use super::*;
+    use crate::descriptors::Descriptors;
+    use crate::names::FileKind;
 
     fn entries(room: usize) -> EntryFile<8> {
-        let file = LazyFile::new(Arc::new(MemoryDisk::new(1)), PathBuf::from("/index"));
-        EntryFile::create(file, room).unwrap()
+        let home = Arc::new(Home {
+            disk: Arc::new(MemoryDisk::new(1)),
+            descriptors: Arc::new(Descriptors::new(1)),
+            directory: "/".into(),
+            suffix: "",
+        });
+        EntryFile::create(LazyFile::new(&home, 0, FileKind::OffsetIndex), room).unwrap()
     }
 
     #[test]
@@ -169,7 +202,7 @@ mod tests {
         for number in 0..2000u64 {
             entries.push((number * 10).to_be_bytes()).unwrap();
         }
-        assert!(entries.written > 1000 && !entries.tail.is_empty());
+        assert!(entries.written().unwrap() > 1000 && !entries.tail.is_empty());
         for (target, expected) in
             [(0, Some(0)), (9, Some(0)), (10, Some(1)), (10_235, Some(1023)), (99_999, Some(1999))]
         {
@@ -177,7 +210,7 @@ mod tests {
             assert_eq!(found.map(|(index, _)| index), expected, "{target}");
         }
         assert_eq!(entries.floor(|_| false).unwrap(), None);
-        entries.truncate(5);
+        entries.truncate(5).unwrap();
         assert_eq!(entries.last().unwrap(), Some(40u64.to_be_bytes()));
         entries.push(77u64.to_be_bytes()).unwrap();
         entries.trim().unwrap();
@@ -186,13 +219,19 @@ mod tests {
     }
 
     #[test]
-    fn room_is_reserved_until_trimmed() {
+    fn room_is_reserved_from_the_first_entry_until_trimmed() {
         let mut entries = entries(100);
-        assert_eq!((entries.room(), entries.file.len().unwrap()), (12, 96));
+        assert_eq!((entries.room(), entries.file.len().unwrap()), (12, 0));
         entries.push([1; 8]).unwrap();
+        entries.write_tail().unwrap();
+        assert_eq!(entries.file.len().unwrap(), 96);
         entries.trim().unwrap();
         assert_eq!(entries.file.len().unwrap(), 8);
         assert!(!entries.is_ragged().unwrap());
+        entries.set_room(100).unwrap();
+        entries.push([2; 8]).unwrap();
+        entries.write_tail().unwrap();
+        assert_eq!(entries.file.len().unwrap(), 96);
         entries.file.set_len(9).unwrap();
         assert!(entries.is_ragged().unwrap());
     }

@@ -1,93 +1,181 @@
-//! A file that is opened when it is first needed: a log of many segments holds few descriptors.
-use std::io::IoSlice;
+//! A file that is opened when it is first needed, and again when it was closed for others: a log of
+//! many segments holds few descriptors.
+use std::io::{ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use ottla_world::disk::{read_exact_at, read_up_to, write_all_at};
+use ottla_world::disk::{Metadata, read_exact_at, read_up_to, write_all_at, write_needed_at};
 use ottla_world::{Disk, File, OpenMode};
 use parking_lot::Mutex;
 
+use crate::descriptors::{Descriptors, OpenFile};
 use crate::error::{Error, Result};
+use crate::names::{DELETED_SUFFIX, FileKind, with_suffix};
 
-/// A file by its path, open or not.
+/// Where the files of a log are.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) descriptors: Arc<Descriptors>,
+    pub(crate) directory: PathBuf,
+    /// After the files' names, while compaction writes them; else nothing.
+    pub(crate) suffix: &'static str,
+}
+
+/// Names one file of a segment. Small: there is one for each file of each segment.
+#[derive(Clone, Debug)]
+pub(crate) struct FileName {
+    home: Arc<Home>,
+    base_offset: i64,
+    kind: FileKind,
+}
+
+impl FileName {
+    pub(crate) fn path(&self) -> PathBuf {
+        let path = self.kind.path(&self.home.directory, self.base_offset);
+        if self.home.suffix.is_empty() { path } else { with_suffix(&path, self.home.suffix) }
+    }
+
+    /// For `map_err`: the error with this file's path, which is only put together for it.
+    pub(crate) fn fault(&self, operation: &'static str) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::io(operation, &self.path())(source)
+    }
+}
+
+/// A file by its name, open or not.
 #[derive(Debug)]
 pub(crate) struct LazyFile {
-    disk: Arc<dyn Disk>,
-    path: Arc<Path>,
-    open: Mutex<Option<Arc<dyn File>>>,
+    name: FileName,
+    open: Mutex<Weak<OpenFile>>,
 }
 
 impl LazyFile {
-    pub(crate) fn new(disk: Arc<dyn Disk>, path: PathBuf) -> LazyFile {
-        LazyFile { disk, path: path.into(), open: Mutex::new(None) }
+    pub(crate) fn new(home: &Arc<Home>, base_offset: i64, kind: FileKind) -> LazyFile {
+        let name = FileName { home: Arc::clone(home), base_offset, kind };
+        LazyFile { name, open: Mutex::default() }
     }
 
     /// The same file, for who reads it while its owner changes what is known of it.
     pub(crate) fn duplicate(&self) -> LazyFile {
-        let open = Mutex::new(self.open.lock().clone());
-        LazyFile { disk: Arc::clone(&self.disk), path: Arc::clone(&self.path), open }
+        LazyFile { name: self.name.clone(), open: Mutex::default() }
     }
 
-    pub(crate) fn path(&self) -> &Arc<Path> {
-        &self.path
+    pub(crate) fn name(&self) -> &FileName {
+        &self.name
     }
 
-    /// The open file; created when there is none.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.name.path()
+    }
+
+    /// The open file. It stays open as long as it is held.
     pub(crate) fn handle(&self) -> Result<Arc<dyn File>> {
-        let mut open = self.open.lock();
-        if let Some(file) = &*open {
-            return Ok(Arc::clone(file));
+        self.open_as(OpenMode::Write)
+    }
+
+    /// Empties the file, creating it when there is none.
+    pub(crate) fn create(&self) -> Result<()> {
+        let is_open = self.open.lock().upgrade();
+        match is_open {
+            Some(open) => open.file().set_len(0).map_err(self.name.fault("empty")),
+            None => self.open_as(OpenMode::Truncate).map(drop),
         }
-        let file =
-            self.disk.open(&self.path, OpenMode::Create).map_err(Error::io("open", &self.path))?;
-        *open = Some(Arc::clone(&file));
-        Ok(file)
+    }
+
+    fn open_as(&self, mode: OpenMode) -> Result<Arc<dyn File>> {
+        let descriptors = &self.name.home.descriptors;
+        let mut known = self.open.lock();
+        if let Some(open) = known.upgrade() {
+            descriptors.used(&open);
+            return Ok(Arc::clone(open.file()));
+        }
+        let path = self.path();
+        let disk = &self.name.home.disk;
+        let open = descriptors.open(|| match disk.open(&path, mode) {
+            // Retention may have renamed what somebody still reads.
+            Err(error) if error.kind() == ErrorKind::NotFound && mode == OpenMode::Write => {
+                disk.open(&with_suffix(&path, DELETED_SUFFIX), mode).map_err(|_| error)
+            }
+            opened => opened,
+        });
+        let open = open.map_err(Error::io("open", &path))?;
+        *known = Arc::downgrade(&open);
+        Ok(Arc::clone(open.file()))
     }
 
     /// Gives the descriptor back; the next use opens the file again.
     pub(crate) fn release(&self) {
-        *self.open.lock() = None;
+        let open = std::mem::take(&mut *self.open.lock());
+        if let Some(open) = open.upgrade() {
+            self.name.home.descriptors.close(&open);
+        }
     }
 
     pub(crate) fn read_exact(&self, buffer: &mut [u8], position: u64) -> Result<()> {
         let file = self.handle()?;
-        read_exact_at(file.as_ref(), buffer, position).map_err(Error::io("read", &self.path))
+        read_exact_at(file.as_ref(), buffer, position).map_err(self.name.fault("read"))
     }
 
     /// Reads until the buffer is full or the file ends.
     pub(crate) fn read_up_to(&self, buffer: &mut [u8], position: u64) -> Result<usize> {
         let file = self.handle()?;
-        read_up_to(file.as_ref(), buffer, position).map_err(Error::io("read", &self.path))
+        read_up_to(file.as_ref(), buffer, position).map_err(self.name.fault("read"))
     }
 
+    /// Writes; creates the file when there is none.
     pub(crate) fn write(&self, slices: &mut [IoSlice<'_>], position: u64) -> Result<()> {
-        let file = self.handle()?;
-        write_all_at(file.as_ref(), slices, position).map_err(Error::io("write", &self.path))
+        let file = self.open_as(OpenMode::Create)?;
+        write_all_at(file.as_ref(), slices, position).map_err(self.name.fault("write"))
+    }
+
+    /// Writes at least the first `needed` bytes and returns how many it wrote; creates the file when
+    /// there is none.
+    pub(crate) fn write_needed(
+        &self,
+        slices: &mut [IoSlice<'_>],
+        needed: usize,
+        position: u64,
+    ) -> Result<usize> {
+        let file = self.open_as(OpenMode::Create)?;
+        write_needed_at(file.as_ref(), slices, needed, position).map_err(self.name.fault("write"))
     }
 
     pub(crate) fn set_len(&self, len: u64) -> Result<()> {
-        self.handle()?.set_len(len).map_err(Error::io("resize", &self.path))
+        self.open_as(OpenMode::Create)?.set_len(len).map_err(self.name.fault("resize"))
     }
 
     pub(crate) fn allocate(&self, len: u64) -> Result<()> {
-        self.handle()?.allocate(len).map_err(Error::io("preallocate", &self.path))
+        self.open_as(OpenMode::Create)?.allocate(len).map_err(self.name.fault("preallocate"))
     }
 
     /// Size on disk; 0 when there is no file.
     pub(crate) fn len(&self) -> Result<u64> {
-        match self.disk.metadata(&self.path) {
-            Ok(metadata) => Ok(metadata.len),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
-            Err(error) => Err(Error::io("look at", &self.path)(error)),
+        Ok(self.metadata(&self.path())?.map_or(0, |metadata| metadata.len))
+    }
+
+    /// When it was changed last.
+    pub(crate) fn modified_ms(&self) -> Result<i64> {
+        let path = self.path();
+        let found = match self.metadata(&path)? {
+            None => self.metadata(&with_suffix(&path, DELETED_SUFFIX))?,
+            found => found,
+        };
+        let modified_ms = found.map(|metadata| metadata.modified_ms);
+        modified_ms.ok_or_else(|| self.name.fault("look at")(ErrorKind::NotFound.into()))
+    }
+
+    fn metadata(&self, path: &Path) -> Result<Option<Metadata>> {
+        match self.name.home.disk.metadata(path) {
+            Ok(metadata) => Ok(Some(metadata)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", path)(error)),
         }
     }
+}
 
-    pub(crate) fn exists(&self) -> Result<bool> {
-        self.disk.exists(&self.path).map_err(Error::io("look at", &self.path))
-    }
-
-    pub(crate) fn modified_ms(&self) -> Result<i64> {
-        let metadata = self.disk.metadata(&self.path).map_err(Error::io("look at", &self.path))?;
-        Ok(metadata.modified_ms)
+/// A file that nobody knows any more needs no descriptor.
+impl Drop for LazyFile {
+    fn drop(&mut self) {
+        self.release();
     }
 }

@@ -3,25 +3,26 @@
 //! # Layout
 //! - `file`: opened when needed; `entries`: fixed-size entries, below both indexes
 //! - `offset_index`, `time_index`, `transaction_index`: the three indexes
+//! - `room`: zeros ahead of a file that grows fast
 //! - `scan`: walking over batches; `search`: finding offsets and timestamps
 //!
 //! Both indexes are hints: a search that starts where an entry says checks what it finds there.
 mod entries;
 mod file;
 mod offset_index;
+mod room;
 mod scan;
 mod search;
 mod time_index;
 mod transaction_index;
 
 use std::io::IoSlice;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use ottla_world::Disk;
-
-pub(crate) use file::LazyFile;
+pub(crate) use file::{FileName, Home, LazyFile};
 use offset_index::OffsetIndex;
+use room::{Room, ZEROS};
 pub(crate) use scan::{Found, Located, Scan};
 pub(crate) use search::{DECOMPRESSED_BYTES_MAX, Place, TimestampedRecord};
 use time_index::TimeIndex;
@@ -31,7 +32,7 @@ use transaction_index::TransactionIndex;
 
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
-use crate::names::{FileKind, with_suffix};
+use crate::names::FileKind;
 
 /// What the log knows of a batch that it appends to a segment.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,7 @@ pub(crate) struct Segment {
     base_offset: i64,
     records: LazyFile,
     bytes: u64,
+    room: Room,
     offset_index: OffsetIndex,
     time_index: TimeIndex,
     transaction_index: TransactionIndex,
@@ -60,39 +62,25 @@ pub(crate) struct Segment {
     jitter_ms: i64,
 }
 
-/// Where a segment lies and how it is kept.
-pub(crate) struct SegmentPlace<'a> {
-    pub(crate) disk: &'a Arc<dyn Disk>,
-    pub(crate) directory: &'a Path,
-    pub(crate) base_offset: i64,
-    /// After the files' names, while compaction writes them; else nothing.
-    pub(crate) suffix: &'static str,
-}
-
-impl SegmentPlace<'_> {
-    fn file(&self, kind: FileKind) -> LazyFile {
-        let path = with_suffix(&kind.path(self.directory, self.base_offset), self.suffix);
-        LazyFile::new(Arc::clone(self.disk), path)
-    }
-}
-
 impl Segment {
-    /// A segment that is on disk.
+    /// A segment that is on disk. Nothing but its size is looked at now.
     pub(crate) fn open(
-        place: &SegmentPlace<'_>,
+        home: &Arc<Home>,
+        base_offset: i64,
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Segment> {
-        let records = place.file(FileKind::Records);
-        let index_bytes = index_bytes(config);
-        let base = place.base_offset;
+        let file = |kind| LazyFile::new(home, base_offset, kind);
+        let (base, index_bytes) = (base_offset, index_bytes(config));
+        let records = file(FileKind::Records);
         Ok(Segment {
-            base_offset: base,
+            base_offset,
             bytes: records.len()?,
+            room: Room::default(),
             records,
-            offset_index: OffsetIndex::open(place.file(FileKind::OffsetIndex), base, index_bytes)?,
-            time_index: TimeIndex::open(place.file(FileKind::TimeIndex), base, index_bytes)?,
-            transaction_index: TransactionIndex::open(place.file(FileKind::TransactionIndex))?,
+            offset_index: OffsetIndex::open(file(FileKind::OffsetIndex), base, index_bytes),
+            time_index: TimeIndex::open(file(FileKind::TimeIndex), base, index_bytes),
+            transaction_index: TransactionIndex::open(file(FileKind::TransactionIndex)),
             bytes_since_index_entry: 0,
             largest: OnceLock::new(),
             first_timestamp: None,
@@ -101,31 +89,32 @@ impl Segment {
         })
     }
 
-    /// A new, empty segment with room for its indexes. Left-over files of that name are emptied.
+    /// A new, empty segment. Left-over files of that name are emptied.
     pub(crate) fn create(
-        place: &SegmentPlace<'_>,
+        home: &Arc<Home>,
+        base_offset: i64,
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Segment> {
-        let records = place.file(FileKind::Records);
-        records.set_len(0)?;
+        let file = |kind| LazyFile::new(home, base_offset, kind);
+        let (base, index_bytes) = (base_offset, index_bytes(config));
+        let records = file(FileKind::Records);
+        records.create()?;
+        let mut room = Room::default();
         if config.preallocate {
-            records.allocate(u64::try_from(config.segment_bytes).unwrap_or(0))?;
+            let bytes = u64::try_from(config.segment_bytes).unwrap_or(0);
+            records.allocate(bytes)?;
+            room = Room::preallocated(bytes);
         }
-        let index_bytes = index_bytes(config);
-        let base = place.base_offset;
-        let mut transaction_index = TransactionIndex::open(place.file(FileKind::TransactionIndex))?;
+        let mut transaction_index = TransactionIndex::open(file(FileKind::TransactionIndex));
         transaction_index.clear()?;
         Ok(Segment {
-            base_offset: base,
+            base_offset,
             bytes: 0,
+            room,
             records,
-            offset_index: OffsetIndex::create(
-                place.file(FileKind::OffsetIndex),
-                base,
-                index_bytes,
-            )?,
-            time_index: TimeIndex::create(place.file(FileKind::TimeIndex), base, index_bytes)?,
+            offset_index: OffsetIndex::create(file(FileKind::OffsetIndex), base, index_bytes)?,
+            time_index: TimeIndex::create(file(FileKind::TimeIndex), base, index_bytes)?,
             transaction_index,
             bytes_since_index_entry: 0,
             largest: OnceLock::from(TimestampAt { timestamp: -1, offset: base }),
@@ -133,6 +122,11 @@ impl Segment {
             created_ms: now_ms,
             jitter_ms: 0,
         })
+    }
+
+    /// It is known that no transaction was aborted in it.
+    pub(crate) fn has_no_aborted(&mut self) {
+        self.transaction_index.is_absent();
     }
 
     pub(crate) fn base_offset(&self) -> i64 {
@@ -157,17 +151,24 @@ impl Segment {
         (0..=i64::from(i32::MAX)).contains(&(offset - self.base_offset))
     }
 
-    /// Writes batches at the end and notes them in the indexes. `slices` are the batches' bytes.
+    /// Writes batches at the end and notes them in the indexes. `pieces` together are the batches'
+    /// bytes.
     pub(crate) fn append(
         &mut self,
-        slices: &mut [IoSlice<'_>],
+        pieces: [&[u8]; 2],
         batches: &[AppendedBatch],
         index_interval_bytes: u64,
+        now_ms: i64,
     ) -> Result<()> {
         if batches.is_empty() {
             return Ok(());
         }
-        self.records.write(slices, self.bytes)?;
+        let bytes: usize = pieces.iter().map(|piece| piece.len()).sum();
+        let end = self.bytes + bytes as u64;
+        let zeros = &ZEROS[..self.room.ahead(end, now_ms)];
+        let mut slices = [pieces[0], pieces[1], zeros].map(IoSlice::new);
+        let written = self.records.write_needed(&mut slices, bytes, self.bytes)?;
+        self.room.written(self.bytes, end, (written - bytes) as u64, now_ms);
         if self.bytes == 0 {
             self.first_timestamp = Some(batches[0].max_timestamp);
         }
@@ -175,6 +176,34 @@ impl Segment {
             self.note(batch, index_interval_bytes)?;
         }
         Ok(())
+    }
+
+    /// Whether zeros lie behind the records.
+    pub(crate) fn has_room(&self) -> bool {
+        self.room.is_ahead_of(self.bytes)
+    }
+
+    /// Whether nothing but zeros written ahead can lie behind what is noted: a process died, and the
+    /// disk lost nothing.
+    pub(crate) fn ends_in_room(&self) -> Result<bool> {
+        let behind = self.records.len()?.saturating_sub(self.bytes);
+        if behind > ZEROS.len() as u64 {
+            return Ok(false);
+        }
+        let mut bytes = vec![0; ZEROS.len()];
+        let count = self.records.read_up_to(&mut bytes, self.bytes)?;
+        Ok(bytes[..count].iter().all(|byte| *byte == 0))
+    }
+
+    /// Cuts off the zeros behind the records, unless the segment is being written. False when there
+    /// are none any more.
+    pub(crate) fn trim_room(&mut self, now_ms: i64) -> Result<bool> {
+        match self.room.is_left_over(self.bytes, now_ms) {
+            None => return Ok(true),
+            Some(false) => {}
+            Some(true) => self.cut_to_noted()?,
+        }
+        Ok(false)
     }
 
     /// Notes a batch that lies at the end of what is noted: size, timestamps, indexes.
@@ -199,8 +228,8 @@ impl Segment {
     }
 
     /// Bytes that the larger of the two indexes takes.
-    pub(crate) fn index_bytes(&self) -> u64 {
-        self.offset_index.bytes().max(self.time_index.bytes())
+    pub(crate) fn index_bytes(&self) -> Result<u64> {
+        Ok(self.offset_index.bytes()?.max(self.time_index.bytes()?))
     }
 
     /// Every aborted transaction whose marker is in this segment.
@@ -214,7 +243,21 @@ impl Segment {
             return Ok(*largest);
         }
         let last = self.time_index.last()?;
-        Ok(*self.largest.get_or_init(|| last))
+        // A closed segment's time index holds at least the largest one.
+        let largest = if last.timestamp < 0 { self.scan_for_largest()? } else { last };
+        Ok(*self.largest.get_or_init(|| largest))
+    }
+
+    fn scan_for_largest(&self) -> Result<TimestampAt> {
+        let mut largest = TimestampAt { timestamp: -1, offset: self.base_offset };
+        let mut scan = Scan::headers(&self.records, 0, self.bytes);
+        while let Some(Located { header, .. }) = scan.next()? {
+            if header.max_timestamp > largest.timestamp {
+                let (timestamp, offset) = (header.max_timestamp, header.last_offset());
+                largest = TimestampAt { timestamp, offset };
+            }
+        }
+        Ok(largest)
     }
 
     /// The time that retention goes by: the largest timestamp, or the file's when there is none.
@@ -224,11 +267,16 @@ impl Segment {
     }
 
     /// True when no more than `room` bytes, or nothing at all because an index is full, still fit.
-    pub(crate) fn is_full_for(&self, bytes: u64, last_offset: i64, config: &LogConfig) -> bool {
-        self.bytes + bytes > u64::try_from(config.segment_bytes).unwrap_or(0)
-            || self.offset_index.is_full()
-            || self.time_index.is_full()
-            || !self.can_hold(last_offset)
+    pub(crate) fn is_full_for(
+        &self,
+        bytes: u64,
+        last_offset: i64,
+        config: &LogConfig,
+    ) -> Result<bool> {
+        Ok(self.bytes + bytes > u64::try_from(config.segment_bytes).unwrap_or(0)
+            || self.offset_index.is_full()?
+            || self.time_index.is_full()?
+            || !self.can_hold(last_offset))
     }
 
     /// The first batch's largest timestamp, or the file's time when there is none.
@@ -277,25 +325,20 @@ impl Segment {
         self.time_index.append_if_later(largest, true)?;
         self.time_index.entries().trim()?;
         self.offset_index.entries().trim()?;
-        if self.records.len()? > self.bytes {
-            self.records.set_len(self.bytes)?;
-        }
-        Ok(())
+        if self.records.len()? > self.bytes { self.cut_to_noted() } else { Ok(()) }
     }
 
     /// Becomes the active segment again: its indexes get room.
     pub(crate) fn unseal(&mut self, config: &LogConfig) -> Result<()> {
         let bytes_max = index_bytes(config);
-        self.offset_index.entries().set_room(bytes_max);
-        self.time_index.entries().set_room(bytes_max);
-        self.offset_index.entries().reserve()?;
-        self.time_index.entries().reserve()
+        self.offset_index.entries().set_room(bytes_max)?;
+        self.time_index.entries().set_room(bytes_max)
     }
 
     /// Forgets the indexes and what is known of the records, before they are scanned again.
     pub(crate) fn reset(&mut self) -> Result<()> {
         self.offset_index.entries().clear()?;
-        self.time_index.entries().clear()?;
+        self.time_index.clear()?;
         self.transaction_index.clear()?;
         self.largest = OnceLock::from(TimestampAt { timestamp: -1, offset: self.base_offset });
         self.bytes = 0;
@@ -306,6 +349,7 @@ impl Segment {
 
     /// Cuts the file to what has been noted.
     pub(crate) fn cut_to_noted(&mut self) -> Result<()> {
+        self.room = Room::default();
         self.records.set_len(self.bytes)
     }
 
@@ -315,8 +359,8 @@ impl Segment {
         self.offset_index.truncate_to(offset)?;
         self.time_index.truncate_to(offset)?;
         self.transaction_index.truncate_to(offset)?;
-        self.records.set_len(place.position)?;
         self.bytes = place.position;
+        self.cut_to_noted()?;
         self.bytes_since_index_entry = 0;
         self.largest = OnceLock::from(self.time_index.last()?);
         if self.bytes == 0 {
@@ -326,11 +370,9 @@ impl Segment {
         Ok(())
     }
 
-    /// True when index files are there and can be what they should be.
+    /// True when the index files can be what they should be.
     pub(crate) fn indexes_are_plausible(&self) -> Result<bool> {
-        Ok(self.offset_index.file().exists()?
-            && self.offset_index.is_plausible(self.bytes)?
-            && self.time_index.is_plausible()?)
+        Ok(self.offset_index.is_plausible(self.bytes)? && self.time_index.is_plausible()?)
     }
 
     /// Writes what waits in memory, and lists the files whose bytes must reach the disk. `indexes`
@@ -342,7 +384,7 @@ impl Segment {
         self.offset_index.entries().write_tail()?;
         self.time_index.entries().write_tail()?;
         let mut files = vec![&self.records, self.offset_index.file(), self.time_index.file()];
-        if !self.transaction_index.is_empty() {
+        if !self.transaction_index.is_empty()? {
             files.push(self.transaction_index.file());
         }
         Ok(files)
@@ -350,8 +392,9 @@ impl Segment {
 
     /// Paths of the files, existing or not.
     pub(crate) fn paths(&self) -> [PathBuf; 4] {
-        let directory = self.records.path().parent().expect("a segment's file is in a directory");
-        FileKind::SEGMENT.map(|kind| kind.path(directory, self.base_offset))
+        let files = [&self.records, self.offset_index.file(), self.time_index.file()];
+        let [records, offsets, times] = files.map(LazyFile::path);
+        [records, offsets, times, self.transaction_index.file().path()]
     }
 
     /// Gives descriptors back.
@@ -363,7 +406,7 @@ impl Segment {
     }
 
     pub(crate) fn corrupt(&self, detail: impl Into<String>) -> Error {
-        Error::corrupt(self.records.path(), detail)
+        Error::corrupt(&self.records.path(), detail)
     }
 }
 

@@ -22,8 +22,8 @@ pub(super) struct OffsetIndex {
 }
 
 impl OffsetIndex {
-    pub(super) fn open(file: LazyFile, base_offset: i64, bytes_max: usize) -> Result<OffsetIndex> {
-        Ok(OffsetIndex { base_offset, entries: EntryFile::open(file, bytes_max)? })
+    pub(super) fn open(file: LazyFile, base_offset: i64, bytes_max: usize) -> OffsetIndex {
+        OffsetIndex { base_offset, entries: EntryFile::open(file, bytes_max) }
     }
 
     pub(super) fn create(
@@ -38,16 +38,16 @@ impl OffsetIndex {
         &mut self.entries
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        (self.entries.len() * ENTRY_BYTES) as u64
+    pub(super) fn bytes(&self) -> Result<u64> {
+        Ok((self.entries.len()? * ENTRY_BYTES) as u64)
     }
 
     pub(super) fn file(&self) -> &LazyFile {
         &self.entries.file
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.entries.len() >= self.entries.room()
+    pub(super) fn is_full(&self) -> Result<bool> {
+        Ok(self.entries.len()? >= self.entries.room())
     }
 
     /// Notes where the batch with this last offset starts. Offsets ascend.
@@ -70,7 +70,7 @@ impl OffsetIndex {
     pub(super) fn first_from_position(&self, position: u64) -> Result<Option<OffsetPosition>> {
         let before = self.entries.floor(|entry| self.decode(entry).position < position)?;
         let next = before.map_or(0, |(index, _)| index + 1);
-        if next >= self.entries.len() {
+        if next >= self.entries.len()? {
             return Ok(None);
         }
         Ok(Some(self.decode(&self.entries.get(next)?)))
@@ -79,8 +79,7 @@ impl OffsetIndex {
     /// Drops entries at `offset` and later.
     pub(super) fn truncate_to(&mut self, offset: i64) -> Result<()> {
         let kept = self.entries.floor(|entry| self.decode(entry).offset < offset)?;
-        self.entries.truncate(kept.map_or(0, |(index, _)| index + 1));
-        Ok(())
+        self.entries.truncate(kept.map_or(0, |(index, _)| index + 1))
     }
 
     pub(super) fn last(&self) -> Result<Option<OffsetPosition>> {

@@ -94,7 +94,7 @@ impl<'a> Scan<'a> {
             Found::End => Ok(None),
             Found::Broken(error) => {
                 let detail = format!("no batch at position {}: {error}", self.position);
-                Err(Error::corrupt(self.file.path(), detail))
+                Err(Error::corrupt(&self.file.path(), detail))
             }
         }
     }
@@ -116,7 +116,7 @@ impl<'a> Scan<'a> {
             if filled < len {
                 let detail =
                     format!("it ends at {} instead of {}", position + filled as u64, self.end);
-                return Err(Error::corrupt(self.file.path(), detail));
+                return Err(Error::corrupt(&self.file.path(), detail));
             }
         }
         let start = (position - self.buffer_position) as usize;

@@ -2,6 +2,8 @@
 //!
 //! An entry is the timestamp (eight bytes) and the offset relative to the segment's base (four).
 //! Timestamps ascend strictly; a closed segment's last entry is its largest timestamp.
+use std::sync::OnceLock;
+
 use super::entries::EntryFile;
 use super::file::LazyFile;
 use crate::error::Result;
@@ -21,15 +23,19 @@ pub(super) struct TimeIndex {
     entries: EntryFile<ENTRY_BYTES>,
     /// Decoded last entry, once known: every append compares with it.
     last: Option<TimestampAt>,
+    /// Whether what the file holds can be an index, once somebody asked.
+    is_plausible: OnceLock<bool>,
 }
 
 impl TimeIndex {
-    pub(super) fn open(file: LazyFile, base_offset: i64, bytes_max: usize) -> Result<TimeIndex> {
-        Ok(TimeIndex { base_offset, entries: EntryFile::open(file, bytes_max)?, last: None })
+    pub(super) fn open(file: LazyFile, base_offset: i64, bytes_max: usize) -> TimeIndex {
+        let entries = EntryFile::open(file, bytes_max);
+        TimeIndex { base_offset, entries, last: None, is_plausible: OnceLock::new() }
     }
 
     pub(super) fn create(file: LazyFile, base_offset: i64, bytes_max: usize) -> Result<TimeIndex> {
-        Ok(TimeIndex { base_offset, entries: EntryFile::create(file, bytes_max)?, last: None })
+        let entries = EntryFile::create(file, bytes_max)?;
+        Ok(TimeIndex { base_offset, entries, last: None, is_plausible: OnceLock::from(true) })
     }
 
     /// The entries, for what changes them as a whole.
@@ -38,8 +44,14 @@ impl TimeIndex {
         &mut self.entries
     }
 
-    pub(super) fn bytes(&self) -> u64 {
-        (self.entries.len() * ENTRY_BYTES) as u64
+    /// An empty file, whatever it held.
+    pub(super) fn clear(&mut self) -> Result<()> {
+        self.is_plausible = OnceLock::from(true);
+        self.entries().clear()
+    }
+
+    pub(super) fn bytes(&self) -> Result<u64> {
+        Ok((self.entries.len()? * ENTRY_BYTES) as u64)
     }
 
     pub(super) fn file(&self) -> &LazyFile {
@@ -47,8 +59,8 @@ impl TimeIndex {
     }
 
     /// True when only the place for the segment's last entry is left.
-    pub(super) fn is_full(&self) -> bool {
-        self.entries.len() + 1 >= self.entries.room()
+    pub(super) fn is_full(&self) -> Result<bool> {
+        Ok(self.entries.len()? + 1 >= self.entries.room())
     }
 
     /// Adds an entry if it is later than the last one. `closing` may take the last place.
@@ -58,7 +70,7 @@ impl TimeIndex {
             None => self.last()?,
         };
         self.last = Some(last);
-        if at.timestamp <= last.timestamp || (self.is_full() && !closing) {
+        if at.timestamp <= last.timestamp || (self.is_full()? && !closing) {
             return Ok(());
         }
         let mut entry = [0; ENTRY_BYTES];
@@ -69,29 +81,46 @@ impl TimeIndex {
         Ok(())
     }
 
-    /// The last entry; no timestamp at the base offset when there is none.
+    /// The last entry; no timestamp at the base offset when there is none, or none that can be right.
     pub(super) fn last(&self) -> Result<TimestampAt> {
         let none = TimestampAt { timestamp: -1, offset: self.base_offset };
+        if !self.is_plausible()? {
+            return Ok(none);
+        }
         Ok(self.entries.last()?.map_or(none, |entry| self.decode(&entry)))
     }
 
     /// The last entry at or before `timestamp`; the base offset when there is none.
     pub(super) fn lookup(&self, timestamp: i64) -> Result<TimestampAt> {
-        let found = self.entries.floor(|entry| self.decode(entry).timestamp <= timestamp)?;
         let start = TimestampAt { timestamp: -1, offset: self.base_offset };
+        if !self.is_plausible()? {
+            return Ok(start);
+        }
+        let found = self.entries.floor(|entry| self.decode(entry).timestamp <= timestamp)?;
         Ok(found.map_or(start, |(_, entry)| self.decode(&entry)))
     }
 
     /// Drops entries at `offset` and later.
     pub(super) fn truncate_to(&mut self, offset: i64) -> Result<()> {
         let kept = self.entries.floor(|entry| self.decode(entry).offset < offset)?;
-        self.entries.truncate(kept.map_or(0, |(index, _)| index + 1));
         self.last = None;
-        Ok(())
+        self.entries.truncate(kept.map_or(0, |(index, _)| index + 1))
     }
 
-    /// True when the file can be an index.
+    /// True when the file could be an index when it was first looked at.
     pub(super) fn is_plausible(&self) -> Result<bool> {
+        if let Some(known) = self.is_plausible.get() {
+            return Ok(*known);
+        }
+        let found = self.looks_plausible()?;
+        if !found {
+            let file = self.file().path();
+            tracing::warn!(file = %file.display(), "a time index that can't be one is passed over");
+        }
+        Ok(*self.is_plausible.get_or_init(|| found))
+    }
+
+    fn looks_plausible(&self) -> Result<bool> {
         if self.entries.is_ragged()? {
             return Ok(false);
         }
@@ -99,9 +128,9 @@ impl TimeIndex {
             return Ok(true);
         };
         let first = self.decode(&self.entries.get(0)?);
-        Ok(last.offset >= self.base_offset
-            && last.timestamp >= first.timestamp
-            && first.timestamp >= 0)
+        // They ascend strictly: a file of zeros is none.
+        let ascends = self.entries.len()? == 1 || last.timestamp > first.timestamp;
+        Ok(ascends && last.offset >= self.base_offset && first.timestamp >= 0)
     }
 
     fn decode(&self, entry: &[u8; ENTRY_BYTES]) -> TimestampAt {

@@ -3,6 +3,7 @@
 //! The file exists only once there is one. An entry is a version (two bytes, 0) and four numbers of
 //! eight bytes: producer id, first offset, last offset, last stable offset.
 use std::io::IoSlice;
+use std::sync::OnceLock;
 
 use super::file::LazyFile;
 use crate::error::{Error, Result};
@@ -24,21 +25,35 @@ pub(crate) struct AbortedRange {
 #[derive(Debug)]
 pub(super) struct TransactionIndex {
     file: LazyFile,
-    bytes: u64,
+    /// The file's size, once somebody asked; 0 when there is none.
+    bytes: OnceLock<u64>,
 }
 
 impl TransactionIndex {
-    pub(super) fn open(file: LazyFile) -> Result<TransactionIndex> {
-        let bytes = file.len()?;
-        Ok(TransactionIndex { file, bytes })
+    /// The file of that name, if there is one.
+    pub(super) fn open(file: LazyFile) -> TransactionIndex {
+        TransactionIndex { file, bytes: OnceLock::new() }
+    }
+
+    /// It is known that there is no file.
+    pub(super) fn is_absent(&mut self) {
+        self.bytes = OnceLock::from(0);
     }
 
     pub(super) fn file(&self) -> &LazyFile {
         &self.file
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.bytes == 0
+    fn bytes(&self) -> Result<u64> {
+        if let Some(bytes) = self.bytes.get() {
+            return Ok(*bytes);
+        }
+        let bytes = self.file.len()?;
+        Ok(*self.bytes.get_or_init(|| bytes))
+    }
+
+    pub(super) fn is_empty(&self) -> Result<bool> {
+        Ok(self.bytes()? == 0)
     }
 
     pub(super) fn append(&mut self, aborted: AbortedRange) -> Result<()> {
@@ -53,8 +68,9 @@ impl TransactionIndex {
         for (bytes, number) in entry[2..].chunks_exact_mut(8).zip(numbers) {
             bytes.copy_from_slice(&number.to_be_bytes());
         }
-        self.file.write(&mut [IoSlice::new(&entry)], self.bytes)?;
-        self.bytes += ENTRY_BYTES as u64;
+        let bytes = self.bytes()?;
+        self.file.write(&mut [IoSlice::new(&entry)], bytes)?;
+        self.bytes = OnceLock::from(bytes + ENTRY_BYTES as u64);
         Ok(())
     }
 
@@ -69,22 +85,23 @@ impl TransactionIndex {
     }
 
     fn cut(&mut self, bytes: u64) -> Result<()> {
-        if self.bytes > bytes {
+        if self.bytes()? > bytes {
             self.file.set_len(bytes)?;
-            self.bytes = bytes;
+            self.bytes = OnceLock::from(bytes);
         }
         Ok(())
     }
 
     /// Every entry, in the order of their markers.
     pub(super) fn read(&self) -> Result<Vec<AbortedRange>> {
-        if self.bytes == 0 {
+        let bytes = self.bytes()?;
+        if bytes == 0 {
             return Ok(Vec::new());
         }
-        if !self.bytes.is_multiple_of(ENTRY_BYTES as u64) {
-            return Err(Error::corrupt(self.file.path(), "its size is no multiple of an entry's"));
+        if !bytes.is_multiple_of(ENTRY_BYTES as u64) {
+            return Err(Error::corrupt(&self.file.path(), "its size is no multiple of an entry's"));
         }
-        let mut bytes = vec![0; self.bytes as usize];
+        let mut bytes = vec![0; bytes as usize];
         self.file.read_exact(&mut bytes, 0)?;
         bytes.chunks_exact(ENTRY_BYTES).map(|entry| self.decode(entry)).collect()
     }
@@ -93,7 +110,7 @@ impl TransactionIndex {
         let version = i16::from_be_bytes([entry[0], entry[1]]);
         if version != VERSION {
             return Err(Error::corrupt(
-                self.file.path(),
+                &self.file.path(),
                 format!("unknown entry version {version}"),
             ));
         }
@@ -108,7 +125,7 @@ impl TransactionIndex {
             last_stable_offset: next(),
         };
         if aborted.first_offset > aborted.last_offset {
-            return Err(Error::corrupt(self.file.path(), "a transaction ends before it starts"));
+            return Err(Error::corrupt(&self.file.path(), "a transaction ends before it starts"));
         }
         Ok(aborted)
     }

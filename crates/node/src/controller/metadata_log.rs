@@ -89,14 +89,7 @@ impl MetadataLog {
             max_message_bytes: APPEND_BYTES_MAX,
             ..LogConfig::default()
         };
-        let options = OpenLog {
-            directory: directory.clone(),
-            config: Arc::new(log_config),
-            recovery_point: 0,
-            log_start_offset: 0,
-            clean: false,
-            now_ms,
-        };
+        let options = OpenLog::new(directory.clone(), Arc::new(log_config), now_ms);
         let mut log = Log::open(Arc::clone(disk), options).map_err(|error| failed(&error))?;
         let policy = SnapshotPolicy::of(config);
         let (snapshots, newest) = Snapshots::load(disk, directory.clone(), policy, now_ms)

@@ -238,7 +238,7 @@ fn a_follower_rolls_within_one_append() {
 fn a_failed_write_takes_the_log_offline() {
     for faults in [
         Faults { write_error_one_in: 1, ..Faults::default() },
-        Faults { capacity_bytes: 600, ..Faults::default() },
+        Faults { capacity_bytes: 300, ..Faults::default() },
     ] {
         let disk = MemoryDisk::new(1);
         let mut log = open(&disk);

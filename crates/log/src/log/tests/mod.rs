@@ -1,10 +1,12 @@
 //! One partition's log, on a disk in memory.
 mod append;
 mod crash;
+mod descriptors;
 mod golden;
 mod read;
 mod recovery;
 mod retention;
+mod room;
 mod transactions;
 
 use std::path::Path;

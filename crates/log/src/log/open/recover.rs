@@ -52,7 +52,9 @@ impl Recovery<'_> {
             return Err(segment.corrupt(error.to_string()));
         }
         let cut = end - segment.bytes();
-        if let Some(error) = broken {
+        if let Some(error) = broken
+            && !segment.ends_in_room()?
+        {
             tracing::warn!(
                 file = %records.path().display(), position = segment.bytes(), cut, %error,
                 "the end of a segment is not whole; cut off"

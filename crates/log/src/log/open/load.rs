@@ -1,63 +1,38 @@
-//! Loading a log, and recovering it when it was not closed in order.
+//! From the files of a log to an open log.
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use ottla_world::Disk;
 
-use super::flush::Unsynced;
-use super::recent::RecentBatches;
 use super::recover::Recovery;
-use super::{Log, replay};
-use crate::config::LogConfig;
+use super::{OpenLog, RecoveryWatch, UnopenedLog};
 use crate::epochs::LeaderEpochs;
 use crate::error::{Error, Result};
-use crate::names::{CLEANED_SUFFIX, DELETED_SUFFIX, FileKind, SWAP_SUFFIX, TopicPartition};
+use crate::log::flush::Unsynced;
+use crate::log::recent::RecentBatches;
+use crate::log::{Log, replay};
 use crate::producers::Producers;
-use crate::segment::{Segment, SegmentPlace};
+use crate::segment::Segment;
 
-/// How to open a log.
-#[derive(Clone, Debug)]
-pub struct OpenLog {
-    /// The partition's directory, `<topic>-<partition>` (created when absent).
-    pub directory: PathBuf,
-    /// Settings.
-    pub config: Arc<LogConfig>,
-    /// Everything before this offset is known to be on disk.
-    pub recovery_point: i64,
-    /// First offset as last checkpointed (DeleteRecords), or 0.
-    pub log_start_offset: i64,
-    /// The log was closed in order: nothing needs to be checked.
-    pub clean: bool,
-    /// Kafka timestamp.
-    pub now_ms: i64,
+/// What of a log has to be scanned.
+struct Doubts<'a> {
+    /// Segments from here on may be torn.
+    torn_from: i64,
+    /// Segments that lack an index.
+    unindexed: BTreeSet<i64>,
+    watch: &'a RecoveryWatch,
 }
 
-impl OpenLog {
-    /// For a log in `directory` of which nothing is known.
-    pub fn new(directory: impl Into<PathBuf>, config: Arc<LogConfig>, now_ms: i64) -> OpenLog {
-        OpenLog {
-            directory: directory.into(),
-            config,
-            recovery_point: 0,
-            log_start_offset: 0,
-            clean: false,
-            now_ms,
-        }
-    }
-}
-
-impl Log {
-    /// Opens or creates the log, recovering it unless it was closed in order. The high watermark is
-    /// at the log start until it is told ([`Log::update_high_watermark`]).
-    pub fn open(disk: Arc<dyn Disk>, options: OpenLog) -> Result<Log> {
-        let directory = options.directory.clone();
-        let partition = partition_of(&directory)?;
-        let is_new = !disk.exists(&directory).map_err(Error::io("look at", &directory))?;
-        disk.create_dir_all(&directory).map_err(Error::io("create", &directory))?;
-        let names = settle_files(&disk, &directory)?;
-        let segments = open_segments(&disk, &options, &names)?;
-        let snapshots: BTreeSet<i64> = Log::snapshot_offsets(&names).collect();
+impl UnopenedLog {
+    /// Opens the log, recovering it unless it was closed in order; as [`Log::open`].
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when the watch was told to stop: the next start goes on.
+    pub fn open(self, watch: &RecoveryWatch) -> Result<Log> {
+        let (remaining, torn_from) = (self.segments_to_recover(), self.torn_from());
+        let UnopenedLog { options, partition, home, is_new, segments, unindexed, snapshots } = self;
+        let (disk, directory) = (Arc::clone(&home.disk), options.directory.clone());
         let (epochs, epochs_are_lost) = open_epochs(&disk, &directory, &segments)?;
         let expiration_ms = options.config.producer_id_expiration_ms;
         let mut log = Log {
@@ -65,6 +40,7 @@ impl Log {
             producers: Producers::open(Arc::clone(&disk), &directory, expiration_ms, snapshots),
             disk,
             directory,
+            home,
             partition,
             topic_id: None,
             config: Arc::clone(&options.config),
@@ -81,26 +57,31 @@ impl Log {
             retired: Vec::new(),
             offline: false,
         };
-        log.load(&options, epochs_are_lost)?;
-        Ok(log)
+        watch.set_remaining(remaining);
+        let loaded = log.load(&options, epochs_are_lost, &Doubts { torn_from, unindexed, watch });
+        watch.set_remaining(0);
+        loaded.map(|()| log)
     }
+}
 
-    fn load(&mut self, options: &OpenLog, epochs_are_lost: bool) -> Result<()> {
+impl Log {
+    fn load(
+        &mut self,
+        options: &OpenLog,
+        epochs_are_lost: bool,
+        doubts: &Doubts<'_>,
+    ) -> Result<()> {
         self.read_topic_id(options.clean)?;
         let base_offsets: BTreeSet<i64> = self.segments.keys().copied().collect();
         self.producers.remove_stray_snapshots(&base_offsets)?;
-        let torn_from = match options.clean || self.segments.is_empty() {
-            true => i64::MAX,
-            false => self.floor_base(self.recovery_point),
-        };
         if epochs_are_lost {
             // Those of the segments that are scanned anyway are read there.
-            for segment in self.segments.range(..torn_from).map(|(_, segment)| segment) {
+            for segment in self.segments.range(..doubts.torn_from).map(|(_, segment)| segment) {
                 Recovery::read_epochs(&mut self.epochs, segment)?;
             }
         }
         let had_snapshots = self.producers.has_snapshots();
-        let was_cut = self.recover_segments(torn_from, options.now_ms)?;
+        let was_cut = self.recover_segments(doubts, options.now_ms)?;
         self.settle_offsets(options)?;
         if options.clean && !had_snapshots && self.log_end > self.log_start {
             // Closed in order and no snapshot: written by a version that kept no producers.
@@ -122,14 +103,26 @@ impl Log {
 
     /// Scans the segments that a crash may have torn, and those without usable indexes.
     /// Says whether anything was cut off.
-    fn recover_segments(&mut self, torn_from: i64, now_ms: i64) -> Result<bool> {
+    fn recover_segments(&mut self, doubts: &Doubts<'_>, now_ms: i64) -> Result<bool> {
         let base_offsets: Vec<i64> = self.segments.keys().copied().collect();
+        let newest = base_offsets.last().copied();
         for base_offset in base_offsets {
-            let is_torn = base_offset >= torn_from;
-            if !is_torn && self.segments[&base_offset].indexes_are_plausible()? {
+            let is_torn = base_offset >= doubts.torn_from;
+            // The indexes of older segments are looked at when they are needed.
+            let is_usable = !doubts.unindexed.contains(&base_offset)
+                && (newest != Some(base_offset)
+                    || self.segments[&base_offset].indexes_are_plausible()?);
+            if !is_torn && is_usable {
                 continue;
             }
+            if doubts.watch.is_stopped() {
+                return Err(Error::Stopped { path: self.directory.clone() });
+            }
             let cut = self.recover_segment(base_offset, now_ms)?;
+            doubts.watch.one_is_done();
+            if newest != Some(base_offset) {
+                self.segments[&base_offset].release();
+            }
             if cut > 0 || (is_torn && self.has_hole_after(base_offset)?) {
                 self.drop_segments_after(base_offset)?;
                 return Ok(true);
@@ -139,7 +132,7 @@ impl Log {
     }
 
     fn recover_segment(&mut self, base_offset: i64, now_ms: i64) -> Result<u64> {
-        tracing::info!(partition = %self.name, base_offset, "recovering segment");
+        tracing::debug!(partition = %self.name, base_offset, "recovering segment");
         if self.producers.end_offset() != base_offset {
             let log_start = self.log_start.min(base_offset);
             self.producers.reload(log_start, base_offset, now_ms)?;
@@ -203,16 +196,10 @@ impl Log {
     }
 }
 
-fn partition_of(directory: &std::path::Path) -> Result<TopicPartition> {
-    let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    TopicPartition::from_directory_name(name)
-        .ok_or_else(|| Error::corrupt(directory, "its name is not <topic>-<partition>"))
-}
-
 /// Reads the leader epochs; says whether the file was lost, as a crash right after it was written can do.
 fn open_epochs(
     disk: &Arc<dyn Disk>,
-    directory: &std::path::Path,
+    directory: &Path,
     segments: &BTreeMap<i64, Segment>,
 ) -> Result<(LeaderEpochs, bool)> {
     let has_records = segments.values().any(|segment| segment.bytes() > 0);
@@ -225,57 +212,4 @@ fn open_epochs(
         }
         Err(error) => Err(error),
     }
-}
-
-fn open_segments(
-    disk: &Arc<dyn Disk>,
-    options: &OpenLog,
-    names: &[String],
-) -> Result<BTreeMap<i64, Segment>> {
-    let mut segments = BTreeMap::new();
-    for name in names {
-        if let Some((base_offset, FileKind::Records)) = FileKind::parse(name) {
-            let place =
-                SegmentPlace { disk, directory: &options.directory, base_offset, suffix: "" };
-            segments.insert(base_offset, Segment::open(&place, &options.config, options.now_ms)?);
-        }
-    }
-    Ok(segments)
-}
-
-/// Removes what deletions left, completes or undoes what compaction left, drops indexes without
-/// records. Returns the names that remain.
-fn settle_files(disk: &Arc<dyn Disk>, directory: &std::path::Path) -> Result<Vec<String>> {
-    let remove = |name: &str| {
-        let path = directory.join(name);
-        disk.remove_file(&path).map_err(Error::io("remove", &path))
-    };
-    let mut names = names_in(disk.as_ref(), directory)?;
-    if names.iter().any(|name| name.ends_with(SWAP_SUFFIX)) {
-        crate::cleaner::complete_swap(disk, directory, &names)?;
-        names = names_in(disk.as_ref(), directory)?;
-    }
-    let mut kept = Vec::new();
-    let segments: BTreeSet<i64> = (names.iter())
-        .filter_map(|name| FileKind::parse(name))
-        .filter_map(|(offset, kind)| (kind == FileKind::Records).then_some(offset))
-        .collect();
-    for name in names {
-        let orphan = FileKind::parse(&name).is_some_and(|(offset, kind)| {
-            kind != FileKind::ProducerSnapshot && !segments.contains(&offset)
-        });
-        let left_over =
-            [DELETED_SUFFIX, CLEANED_SUFFIX, ".tmp"].iter().any(|suffix| name.ends_with(suffix));
-        if orphan || left_over {
-            remove(&name)?;
-        } else {
-            kept.push(name);
-        }
-    }
-    Ok(kept)
-}
-
-fn names_in(disk: &dyn Disk, directory: &std::path::Path) -> Result<Vec<String>> {
-    let entries = disk.read_dir(directory).map_err(Error::io("list", directory))?;
-    Ok(entries.into_iter().filter(|entry| !entry.is_dir).map(|entry| entry.name).collect())
 }
