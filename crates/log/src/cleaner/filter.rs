@@ -88,6 +88,9 @@ impl Filter<'_> {
         if kept.len() == total && !needs_horizon {
             return Ok(Fate::Kept);
         }
+        if kept.is_empty() {
+            return Ok(Fate::Rewritten(Bytes::copy_from_slice(&batch.header().emptied())));
+        }
         let horizon = match batch.delete_horizon_ms() {
             Some(horizon) => Some(horizon),
             None => needs_horizon.then(|| self.now_ms.saturating_add(self.delete_retention_ms)),

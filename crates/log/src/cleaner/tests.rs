@@ -110,6 +110,17 @@ fn records(log: &Log) -> Vec<Found> {
     found
 }
 
+/// What a reader gets from the start on, up to 1 MiB.
+fn everything(log: &Log) -> Bytes {
+    let options = ReadOptions {
+        start_offset: log.log_start_offset(),
+        max_bytes: 1 << 20,
+        min_one_batch: true,
+        isolation: Isolation::LogEnd,
+    };
+    log.read(options).unwrap().slice.read().unwrap()
+}
+
 fn compact(log: &mut Log, cleaned_to: Option<i64>, now_ms: i64) -> Option<i64> {
     log.flush(now_ms).unwrap();
     let plan = log.plan_compaction(cleaned_to, now_ms).unwrap()?;
@@ -231,6 +242,12 @@ fn aborted_records_go_and_markers_follow() {
     // The producer's last batch stays, empty, and what it wrote last is known after a restart.
     let before = log.active_producers();
     assert_eq!((before[0].producer_id, before[0].last_sequence), (5, 3));
+    let bytes = everything(&log);
+    let emptied = BatchViews::new(&bytes).map(Result::unwrap).find(|batch| batch.count == 0);
+    let emptied = emptied.expect("the producer's last batch");
+    // Without the time of its last record the producer would be taken for one long gone.
+    assert_eq!((emptied.base_sequence, emptied.max_timestamp), (2, NOW));
+    assert_eq!(emptied.base_timestamp, -1);
     let read = log.read(ReadOptions {
         start_offset: 0,
         max_bytes: 1 << 20,
