@@ -130,7 +130,7 @@ impl Broker {
             .map(|(id, change)| DeletedTopic { name: change.name.to_string(), id: *id })
             .collect();
         if !deleted.is_empty() {
-            self.groups.topics_deleted(deleted);
+            self.groups.topics_deleted(&deleted);
         }
     }
 

@@ -16,11 +16,13 @@
 //! - [`cleaner`]: compacts logs
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
-//! - [`groups`], [`transactions`]: the coordinators
+//! - [`coordinators`]: machines over the partitions of an internal topic
+//! - [`groups`], [`transactions`]: the two kinds of them
 //! - [`metrics`], [`request_metrics`]: what all of this counted
 pub mod broker;
 pub mod caller;
 pub mod cleaner;
+pub mod coordinators;
 pub mod fetch_session;
 pub mod forward;
 pub mod groups;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ottla_broker::groups::{GroupCoordinators, LogTerms};
+use ottla_broker::coordinators::LogTerms;
+use ottla_broker::groups::GroupCoordinators;
 use ottla_broker::log_levels::LogLevels;
 use ottla_broker::partition::settings::SettingsSource;
 use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions};
@@ -319,7 +320,7 @@ fn build_broker(
         tokio::runtime::Handle::current(),
         Arc::clone(&world.clock),
         group_config(config),
-        LogTerms::of(&settings),
+        LogTerms::of_groups(&settings),
     ));
     let markers =
         MarkerWriter::new(Arc::clone(&partitions), Arc::clone(&groups), Arc::clone(&world.clock));
@@ -327,8 +328,7 @@ fn build_broker(
         runtime: tokio::runtime::Handle::current(),
         clock: Arc::clone(&world.clock),
         config: transaction_config(config, image),
-        load_bytes: usize::try_from(config.whole("transaction.state.log.load.buffer.size"))
-            .unwrap_or(usize::MAX),
+        terms: LogTerms::of_transactions(&settings),
         markers: Arc::new(markers),
     });
     let broker = Arc::new(Broker::new(BrokerParts {

@@ -2,20 +2,18 @@
 
 use std::time::Duration;
 
-use ottla_coordinator::Record;
 use ottla_log::{Isolation, ReadOptions};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use ottla_wire::messages::{DeleteGroupsRequest, OffsetCommitRequest};
-use ottla_wire::records::{Batches, Compression, CompressionType};
+use ottla_wire::records::Batches;
 
-use super::records;
 use crate::api::delete_groups::delete_groups;
 use crate::api::offset_commit::offset_commit;
 use crate::internal_topics::OFFSETS_TOPIC;
-use crate::partitions::fixture::{BROKER, Fixture, START_MS, caller};
+use crate::partitions::fixture::{BROKER, Fixture, caller};
 
 async fn commit(fixture: &Fixture, partitions: std::ops::Range<i32>) -> i16 {
     let partition = |partition_index| OffsetCommitRequestPartition {
@@ -100,28 +98,4 @@ async fn a_commit_waits_so_long_and_no_longer() {
     };
     assert_eq!(code, ErrorCode::CoordinatorNotAvailable.code());
     assert_eq!(batches(&fixture), [1], "it may be committed yet");
-}
-
-#[tokio::test]
-async fn records_are_stored_in_the_codec_of_the_topic() {
-    let mut fixture = Fixture::new();
-    fixture.create(OFFSETS_TOPIC, 1, &[]);
-    let partition = fixture.partition(OFFSETS_TOPIC, 0);
-    let tombstones: Vec<Record> =
-        (0..9).map(|_| Record::Unknown { key: b"\0\x0fkey"[..].into(), value: None }).collect();
-    for codec in [CompressionType::None, CompressionType::Gzip, CompressionType::Zstd] {
-        let compression = Compression::of(codec);
-        let prepared = records::prepare(&partition, &tombstones, compression, START_MS);
-        let end = records::append(&partition, prepared.expect("small")).expect("written");
-        let options = ReadOptions {
-            start_offset: end - 9,
-            max_bytes: 1 << 20,
-            min_one_batch: true,
-            isolation: Isolation::LogEnd,
-        };
-        let read = partition.with_log(|log| log.read(options)).expect("open").expect("readable");
-        let batch = Batches::new(read.slice.read().expect("readable")).next().expect("a batch");
-        let attributes = batch.expect("whole").view().attributes;
-        assert_eq!(attributes.compression().expect("known"), codec);
-    }
 }

@@ -18,8 +18,9 @@ use ottla_world::memory::{ManualClock, MemoryDisk, SeededRandom};
 use super::{HostedDirectory, Hosting, Partitions, World};
 use crate::broker::{Broker, BrokerParts};
 use crate::caller::{Caller, Connection};
+use crate::coordinators::LogTerms;
 use crate::forward::{ControllerAnswer, ControllerChannel};
-use crate::groups::{GroupCoordinators, LogTerms};
+use crate::groups::GroupCoordinators;
 use crate::partition::Partition;
 use crate::partition::settings::SettingsSource;
 use crate::settings::Settings;
@@ -92,9 +93,10 @@ impl Fixture {
         let partitions = Partitions::load(hosting, &image, world).expect("readable logs");
         let handle = tokio::runtime::Handle::current();
         let partitions = Arc::new(partitions);
+        let settings = Settings::new(Default::default(), BROKER, &image);
         let terms = LogTerms {
-            commit_timeout: std::time::Duration::from_millis(20),
-            ..LogTerms::of(&Settings::new(Default::default(), BROKER, &image))
+            commit_timeout: Some(std::time::Duration::from_millis(20)),
+            ..LogTerms::of_groups(&settings)
         };
         let (runtime, time) = (handle.clone(), clock.clone());
         let groups = Arc::new(GroupCoordinators::new(runtime, time, Config::default(), terms));
@@ -103,13 +105,13 @@ impl Fixture {
             runtime: handle,
             clock: clock.clone(),
             config: ottla_coordinator::transaction::Config::default(),
-            load_bytes: 1_000,
+            terms: LogTerms { load_bytes: 1_000, ..LogTerms::of_transactions(&settings) },
             markers: Arc::new(markers),
         });
         let broker = Broker::new(BrokerParts {
             node_id: BROKER,
             cluster_id: "cluster".to_owned(),
-            settings: Settings::new(Default::default(), BROKER, &image),
+            settings,
             clock: clock.clone(),
             random,
             controller: Arc::new(Allocator::default()),

@@ -140,10 +140,16 @@ impl Client {
             }],
             ..TxnOffsetCommitRequest::default()
         };
-        let broker = &fixture.broker;
-        let answer =
-            api::txn_offset_commit::txn_offset_commit(broker, &caller(version), request).await;
-        code(answer.topics[0].partitions[0].error_code)
+        loop {
+            let (broker, caller) = (&fixture.broker, caller(version));
+            let answer =
+                api::txn_offset_commit::txn_offset_commit(broker, &caller, request.clone()).await;
+            match code(answer.topics[0].partitions[0].error_code) {
+                // The coordinator of the group may be loading yet.
+                ErrorCode::CoordinatorLoadInProgress => tokio::task::yield_now().await,
+                code => return code,
+            }
+        }
     }
 
     async fn end(&mut self, fixture: &Fixture, version: i16, committed: bool) -> ErrorCode {

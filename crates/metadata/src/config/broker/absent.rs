@@ -47,7 +47,6 @@ pub static ABSENT: &[&str] = &[
     "group.consumer.min.session.timeout.ms",
     "group.consumer.regex.refresh.interval.ms",
     "group.consumer.session.timeout.ms",
-    "group.coordinator.append.linger.ms",
     "group.coordinator.background.threads",
     "group.coordinator.cached.buffer.max.bytes",
     "group.coordinator.rebalance.protocols",

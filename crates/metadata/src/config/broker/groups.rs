@@ -6,6 +6,14 @@ use super::{BrokerKey, Effect, key};
 /// Every key of this part, by name.
 pub(super) static KEYS: &[BrokerKey] = &[
     key(
+        "group.coordinator.append.linger.ms",
+        Kind::Int,
+        Some("-1"),
+        (Rule::AtLeast(-1), Update::ReadOnly),
+        Effect::Full,
+        "How long decided records of groups wait for others before they are appended together; -1: until all is decided that was asked before.",
+    ),
+    key(
         "group.initial.rebalance.delay.ms",
         Kind::Int,
         Some("3000"),

@@ -1,0 +1,85 @@
+//! Groups as coordinators of `__consumer_offsets`. Offsets of transactions come in the batches of their producers,
+//! and their ends as control records.
+
+use std::error::Error;
+
+use bytes::Bytes;
+use ottla_coordinator::transaction::ProducerEpoch;
+use ottla_coordinator::{
+    Body, Config, EndedTransaction, GroupCoordinator, Record, Request, Response,
+};
+use ottla_machine::Answer;
+use ottla_wire::codec::EncodeError;
+use ottla_wire::records::{self, BatchHeader, EndTransactionMarker};
+
+use crate::coordinators::{Envelope, Kind};
+
+/// Coordinators of groups.
+#[derive(Debug)]
+pub(super) struct Groups {
+    pub config: Config,
+}
+
+impl Kind for Groups {
+    type Machine = GroupCoordinator;
+
+    const NAME: &'static str = "group";
+
+    fn machine(&self) -> GroupCoordinator {
+        GroupCoordinator::new(self.config.clone())
+    }
+
+    /// A batch's header says of which transaction its records are.
+    fn decode(
+        header: &BatchHeader,
+        record: records::Record,
+    ) -> Result<Option<Record>, Box<dyn Error + Send + Sync>> {
+        let (producer_id, producer_epoch) = (header.producer_id, header.producer_epoch);
+        let producer = ProducerEpoch { producer_id, producer_epoch };
+        if header.attributes.is_control() {
+            if !header.has_producer_id() {
+                return Ok(None);
+            }
+            let marker =
+                EndTransactionMarker::read(record.key.as_deref(), record.value.as_deref())?;
+            let EndTransactionMarker { is_commit, coordinator_epoch } = marker;
+            let ended =
+                EndedTransaction { producer, is_commit, coordinator_epoch, transaction_version: 0 };
+            return Ok(Some(Record::EndTransaction(ended)));
+        }
+        let Some(key) = record.key else { return Ok(None) };
+        let decoded = Record::decode(key, record.value)?;
+        let is_transactional = header.is_transactional();
+        Ok(Some(if is_transactional { decoded.in_transaction(producer) } else { decoded }))
+    }
+
+    fn encode(record: &Record) -> Result<(Bytes, Option<Bytes>), EncodeError> {
+        record.encode()
+    }
+
+    /// All records of a decision are of one transaction, or of none.
+    fn envelope(first: &Record) -> Envelope {
+        match first {
+            Record::EndTransaction(ended) => Envelope::Marker(*ended),
+            Record::TransactionalOffset { producer, .. } => Envelope::Transaction(*producer),
+            _ => Envelope::Plain,
+        }
+    }
+
+    fn writes_in_transaction(request: &Request) -> Option<Record> {
+        match &request.body {
+            Body::TxnOffsetCommit(request) => {
+                let (producer_id, producer_epoch) = (request.producer_id, request.producer_epoch);
+                let producer = ProducerEpoch { producer_id, producer_epoch };
+                let (key, value) = (Default::default(), Some(Default::default()));
+                Some(Record::TransactionalOffset { producer, key, value })
+            }
+            Body::EndTransaction(ended) => Some(Record::EndTransaction(*ended)),
+            _ => None,
+        }
+    }
+
+    fn unload(machine: &GroupCoordinator) -> Vec<Answer<Response>> {
+        machine.unload()
+    }
+}
