@@ -34,7 +34,9 @@ pub use cleaner::{
 };
 pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
 pub use descriptors::Descriptors;
-pub use directory::{LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition};
+pub use directory::{
+    Listing, LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition,
+};
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};
 pub use log::{

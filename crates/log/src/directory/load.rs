@@ -1,5 +1,6 @@
-//! Opening every log of a folder, several at a time.
+//! The logs of a folder: listing them, and opening each or all of them.
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
-use crate::log::{Log, OpenLog};
+use crate::log::{Log, OpenLog, RecoveryWatch, UnopenedLog};
 use crate::names::TopicPartition;
 
 /// Directories that only moving a replica between folders makes; one left over means that the move
@@ -18,6 +19,19 @@ use crate::names::TopicPartition;
 const FUTURE_SUFFIX: &str = "-future";
 /// The metadata log is the node's.
 const METADATA_TOPIC: &str = "__cluster_metadata";
+
+/// What a folder holds, by the names in it and by its checkpoints.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Partitions that have a log, in name order.
+    pub partitions: Vec<TopicPartition>,
+    /// Directories of deleted logs, for [`LogDirectory::remove`].
+    pub deleted: Vec<PathBuf>,
+    /// `recovery-point-offset-checkpoint`.
+    pub recovery_points: OffsetsByPartition,
+    /// `log-start-offset-checkpoint`.
+    pub log_starts: OffsetsByPartition,
+}
 
 /// How to load the logs of a folder.
 pub struct LoadOptions<'a> {
@@ -37,22 +51,22 @@ pub struct LoadedLogs {
     /// Logs that did not.
     pub failed: Vec<(TopicPartition, Error)>,
     /// Directories of deleted logs, for [`LogDirectory::remove`].
-    pub deleted: Vec<std::path::PathBuf>,
+    pub deleted: Vec<PathBuf>,
 }
 
 impl LogDirectory {
-    /// Loads every partition's log, recovering those that a crash interrupted. `__cluster_metadata`
-    /// is the node's and is left alone, as is any directory that is no partition's.
-    pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedLogs> {
-        let recovery_points =
-            lenient_offsets(self.disk.as_ref(), &self.path.join(RECOVERY_POINTS))?;
-        let log_starts = lenient_offsets(self.disk.as_ref(), &self.path.join(LOG_STARTS))?;
-        let mut loaded = LoadedLogs::default();
-        let mut partitions = Vec::new();
+    /// Lists the logs without looking into them. `__cluster_metadata` is the node's and is left
+    /// alone, as is any directory that is no partition's.
+    pub fn list(&self) -> Result<Listing> {
+        let mut listing = Listing {
+            recovery_points: lenient_offsets(self.disk.as_ref(), &self.path.join(RECOVERY_POINTS))?,
+            log_starts: lenient_offsets(self.disk.as_ref(), &self.path.join(LOG_STARTS))?,
+            ..Listing::default()
+        };
         let entries = self.disk.read_dir(&self.path).map_err(Error::io("list", &self.path))?;
         for entry in entries.into_iter().filter(|entry| entry.is_dir) {
             if entry.name.ends_with(DELETE_SUFFIX) {
-                loaded.deleted.push(self.path.join(&entry.name));
+                listing.deleted.push(self.path.join(&entry.name));
             } else if entry.name.ends_with(STRAY_SUFFIX) {
                 tracing::warn!(
                     directory = entry.name,
@@ -66,27 +80,52 @@ impl LogDirectory {
             } else if let Some(partition) = TopicPartition::from_directory_name(&entry.name)
                 && partition.topic != METADATA_TOPIC
             {
-                partitions.push(partition);
+                listing.partitions.push(partition);
             }
         }
-        let offset_of = |offsets: &OffsetsByPartition, name: &TopicPartition| {
-            offsets.get(name).copied().unwrap_or(0)
-        };
+        Ok(listing)
+    }
+
+    /// Looks at the files of a listed log, which then says what opening it will take.
+    pub fn find_log(
+        &self,
+        partition: &TopicPartition,
+        listing: &Listing,
+        config: Arc<LogConfig>,
+        now_ms: i64,
+    ) -> Result<UnopenedLog> {
+        let mut options = OpenLog::new(self.path.join(partition.to_string()), config, now_ms);
+        let offset_of = |offsets: &OffsetsByPartition| offsets.get(partition).copied().unwrap_or(0);
+        options.recovery_point = offset_of(&listing.recovery_points);
+        options.log_start_offset = offset_of(&listing.log_starts);
+        options.clean = self.clean_shutdown.is_some();
+        options.descriptors = Arc::clone(&self.descriptors);
+        UnopenedLog::find(Arc::clone(&self.disk), options)
+    }
+
+    /// Opens a log that was found, recovering it when a crash interrupted it.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] when the watch was told to stop.
+    pub fn open_log(&self, found: UnopenedLog, watch: &RecoveryWatch) -> Result<Log> {
+        let mut log = found.open(watch)?;
+        if let Some(high_watermark) = self.high_watermarks.get(log.partition()) {
+            log.update_high_watermark(*high_watermark)?;
+        }
+        Ok(log)
+    }
+
+    /// Lists and opens every log before it returns.
+    pub fn load(&self, options: &LoadOptions<'_>) -> Result<LoadedLogs> {
+        let mut listing = self.list()?;
+        let partitions = std::mem::take(&mut listing.partitions);
         let open = |partition: &TopicPartition| {
-            let opened = OpenLog {
-                directory: self.path.join(partition.to_string()),
-                config: (options.config_for)(partition),
-                recovery_point: offset_of(&recovery_points, partition),
-                log_start_offset: offset_of(&log_starts, partition),
-                clean: self.clean_shutdown.is_some(),
-                now_ms: options.now_ms,
-                descriptors: Arc::clone(&self.descriptors),
-            };
-            let mut log = Log::open(Arc::clone(&self.disk), opened)?;
-            log.update_high_watermark(offset_of(&self.high_watermarks, partition))?;
-            Ok(log)
+            let config = (options.config_for)(partition);
+            let found = self.find_log(partition, &listing, config, options.now_ms)?;
+            self.open_log(found, &RecoveryWatch::default())
         };
         let opened = in_parallel(partitions, options.threads, &open);
+        let mut loaded = LoadedLogs { deleted: listing.deleted, ..LoadedLogs::default() };
         for (partition, outcome) in opened {
             match outcome {
                 Ok(log) => loaded.logs.push(log),

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - `properties`: `meta.properties`
-//! - `load`: opening every log
+//! - `load`: listing the logs, and opening them
 mod load;
 mod properties;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use ottla_wire::Uuid;
 use ottla_world::Disk;
 use ottla_world::disk::{Lock, read_file, replace_file};
 
-pub use load::{LoadOptions, LoadedLogs};
+pub use load::{Listing, LoadOptions, LoadedLogs};
 pub use properties::MetaProperties;
 
 use crate::checkpoint::{read_offsets, write_offsets};
