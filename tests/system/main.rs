@@ -9,12 +9,14 @@
 //! - `connections`: many of them, and the limits on them; `descriptors`: none left
 //! - `startup`: why a node does not start, and configurations of other days
 //! - `damage`: files that a crash or a disk has spoiled; `full_disk`: no room left
+//! - `directories`: several log directories, one of which fails
 //! - `crash`: kill -9 under load; `shutdown`: SIGTERM under load
 
 mod connections;
 mod crash;
 mod damage;
 mod descriptors;
+mod directories;
 mod full_disk;
 mod harness;
 mod hostile;

@@ -168,8 +168,8 @@ fn serve(options: &Options) -> Result<()> {
         match failure {
             None => Ok(()),
             Some(reason) => bail!(
-                "the node stopped because its metadata log failed\n  {reason}\n  \
-                 hint: check the disk under log.dirs, then start again: nothing acknowledged is lost"
+                "the node stopped because its disk failed\n  {reason}\n  \
+                 hint: check the disks under log.dirs, then start again: nothing acknowledged is lost"
             ),
         }
     });

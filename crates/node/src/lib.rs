@@ -5,11 +5,13 @@
 //! - [`storage`]: the log directories, formatted and checked
 //! - [`controller`]: the controller and its log
 //! - [`network`]: listeners and connections
+//! - `directories`: log directories that fail, and telling the controller
 //! - `registration`: the broker's place in the cluster, kept by heartbeats
 //! - `upkeep`: what is done by the clock: retention, flushes, checkpoints
 //! - [`http`]: metrics and health
 //! - [`error`]: why a start failed
 pub mod controller;
+mod directories;
 pub mod error;
 pub mod http;
 pub mod network;

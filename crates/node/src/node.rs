@@ -7,13 +7,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::coordinators::LogTerms;
 use ottla_broker::groups::GroupCoordinators;
 use ottla_broker::log_levels::LogLevels;
 use ottla_broker::partition::settings::SettingsSource;
-use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions};
+use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions, Placement};
 use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 use ottla_broker::{Broker, BrokerParts, Settings};
 use ottla_controller::Settings as ControllerSettings;
@@ -25,6 +26,7 @@ use ottla_world::{Clock, Disk, Random};
 use tokio::sync::mpsc;
 
 use crate::controller::{self, ControllerHandle};
+use crate::directories::DirectoryWatch;
 use crate::error::StartError;
 use crate::http::HttpServer;
 use crate::network::{Bound, Endpoints, Limits, Network, NetworkOptions, SocketOptions};
@@ -61,6 +63,7 @@ pub struct Node {
     network: Network,
     upkeep: Upkeep,
     heartbeats: Heartbeats,
+    watch: JoinHandle<()>,
     http_server: Option<HttpServer>,
     ready: Arc<AtomicBool>,
     fatal: mpsc::Receiver<String>,
@@ -82,30 +85,31 @@ impl Node {
         let storage = Storage::open(&config, node_id, &world.disk, world.random.as_ref())?;
         let advertised = advertised(&endpoints, &bound);
         let (fatal_sender, fatal) = mpsc::channel(1);
-        let (controller, image) = start_controller(&config, &storage, &world, fatal_sender)?;
+        let (controller, image) =
+            start_controller(&config, &storage, &world, fatal_sender.clone())?;
         let controller = Arc::new(controller);
-        let limits = Limits::new(
-            config.whole("max.connections"),
-            config.whole("max.connections.per.ip"),
-            config.text("max.connections.per.ip.overrides").unwrap_or_default(),
-        );
-        let identity = Identity {
+        let limits = limits(&config);
+        let mut identity = Identity {
             node_id,
             cluster_id: storage.cluster_id.clone(),
             incarnation_id: Uuid::from_bytes(random_id(world.random.as_ref())),
             advertised,
             rack: config.text("broker.rack").map(str::to_owned),
-            directories: storage.directories.iter().map(|directory| directory.id).collect(),
+            directories: Vec::new(),
         };
         let directories: Vec<PathBuf> =
             storage.directories.iter().map(|hosted| hosted.directory.path().to_owned()).collect();
-        let cluster_id = storage.cluster_id.clone();
+        let (cluster_id, metadata_directory) =
+            (storage.cluster_id.clone(), storage.metadata_directory.clone());
         let parts = Parts { config: &config, world: &world, node_id, image: &image };
         let (broker, partitions) = build_broker(&parts, storage, &controller)?;
+        identity.directories = partitions.online_directory_ids();
         broker.log_levels.begin(Arc::clone(&world.log_levels));
         controller.activate().await.map_err(stopped)?;
         let registration =
             Arc::new(Registration::register(Arc::clone(&controller) as _, &identity).await?);
+        let watch = parts.watch(&partitions, &registration, metadata_directory);
+        let watch = watch.start(fatal_sender)?;
         follow(&controller, &broker, &registration, &limits).await;
         partitions.discard_unclaimed();
         let threads = |error| StartError::new("cannot start the log cleaner's threads", error);
@@ -131,6 +135,7 @@ impl Node {
             network,
             upkeep,
             heartbeats,
+            watch,
             http_server,
             ready,
             fatal,
@@ -157,9 +162,13 @@ impl Node {
         }
         self.broker.stop_coordinating();
         self.network.stop(FINISH_PATIENCE).await;
-        let Self { upkeep, partitions, controller, registration, clock, broker, .. } = self;
+        let Self { upkeep, partitions, controller, registration, clock, broker, watch, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
             upkeep.stop();
+            partitions.stop_directory_news();
+            if watch.join().is_err() {
+                tracing::error!("the thread of log directories panicked");
+            }
             broker.cleaner.stop();
             controller.stop();
             partitions.shutdown(registration.epoch(), clock.now_ms());
@@ -172,6 +181,14 @@ impl Node {
             server.stop().await;
         }
     }
+}
+
+fn limits(config: &ServerConfig) -> Arc<Limits> {
+    Limits::new(
+        config.whole("max.connections"),
+        config.whole("max.connections.per.ip"),
+        config.text("max.connections.per.ip.overrides").unwrap_or_default(),
+    )
 }
 
 fn stopped(code: ottla_wire::ErrorCode) -> StartError {
@@ -286,6 +303,23 @@ struct Parts<'a> {
     image: &'a MetadataImage,
 }
 
+impl Parts<'_> {
+    fn watch(
+        &self,
+        partitions: &Arc<Partitions>,
+        registration: &Arc<Registration>,
+        metadata_directory: PathBuf,
+    ) -> DirectoryWatch {
+        DirectoryWatch {
+            partitions: Arc::clone(partitions),
+            registration: Arc::clone(registration),
+            clock: Arc::clone(&self.world.clock),
+            metadata_directory,
+            failure_timeout: millis(self.config.whole("log.dir.failure.timeout.ms")),
+        }
+    }
+}
+
 type BrokerAndPartitions = (Arc<Broker>, Arc<Partitions>);
 
 fn build_broker(
@@ -303,6 +337,11 @@ fn build_broker(
         directories: directories
             .map(|open| HostedDirectory { log_directory: open.directory, id: open.id })
             .collect(),
+        absent: storage.absent,
+        placement: match config.text("ottla.log.dir.placement") {
+            Some("bytes") => Placement::Bytes,
+            _ => Placement::Partitions,
+        },
         settings: SettingsSource { broker_id: node_id, file: Arc::new(file) },
         recovery_threads: usize::try_from(recovery_threads).unwrap_or(1),
     };

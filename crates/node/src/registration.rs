@@ -6,7 +6,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::ControllerChannel;
+use ottla_broker::partitions::assignment_request;
 use ottla_metadata::version::SUPPORTED_FEATURES;
+use ottla_wire::messages::assign_replicas_to_dirs_request::DirectoryData;
 use ottla_wire::messages::broker_registration_request::{Feature, Listener};
 use ottla_wire::messages::{
     BrokerHeartbeatRequest, BrokerHeartbeatResponse, BrokerRegistrationRequest, RequestBody,
@@ -16,12 +18,14 @@ use ottla_wire::{ErrorCode, Uuid};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use crate::directories::OfflineDirectories;
 use crate::error::StartError;
 use crate::network::Endpoint;
 
-/// The versions of the two requests that are sent.
+/// The versions of the requests that are sent.
 const REGISTRATION_VERSION: i16 = 4;
-const HEARTBEAT_VERSION: i16 = 1;
+const HEARTBEAT_VERSION: i16 = 2;
+const ASSIGNMENT_VERSION: i16 = 0;
 
 /// `SecurityProtocol` code.
 const PLAINTEXT: i16 = 0;
@@ -49,6 +53,7 @@ pub struct Registration {
     epoch: i64,
     /// Kept by the heartbeat: what the broker has read of the metadata log.
     metadata_offset: Mutex<i64>,
+    offline_directories: OfflineDirectories,
 }
 
 impl Registration {
@@ -83,7 +88,13 @@ impl Registration {
             Err(code) => return Err(refused(code)),
         };
         let node_id = identity.node_id;
-        Ok(Self { controller, node_id, epoch, metadata_offset: Mutex::new(epoch) })
+        Ok(Self {
+            controller,
+            node_id,
+            epoch,
+            metadata_offset: Mutex::new(epoch),
+            offline_directories: OfflineDirectories::default(),
+        })
     }
 
     /// The epoch of this registration.
@@ -96,6 +107,27 @@ impl Registration {
     pub fn read_up_to(&self, offset: i64) {
         let mut known = self.metadata_offset.lock();
         *known = offset.max(*known);
+    }
+
+    /// From now on heartbeats tell that this directory is offline.
+    pub fn directory_failed(&self, id: Uuid) {
+        self.offline_directories.add(id);
+    }
+
+    /// Tells the controller in which directories replicas lie.
+    ///
+    /// # Errors
+    /// The controller can't be asked, or refuses the request as a whole.
+    pub async fn assign_replicas(&self, directories: Vec<DirectoryData>) -> Result<(), ErrorCode> {
+        let request = assignment_request(self.node_id, self.epoch, directories);
+        let request = RequestBody::from(request);
+        match self.controller.ask(request, ASSIGNMENT_VERSION, "User:ANONYMOUS").await? {
+            ResponseBody::AssignReplicasToDirs(response) if response.error_code == 0 => Ok(()),
+            ResponseBody::AssignReplicasToDirs(response) => {
+                Err(ErrorCode::from_code(response.error_code))
+            }
+            _ => Err(ErrorCode::UnknownServerError),
+        }
     }
 
     /// Sends heartbeats until the controller lets the broker serve.
@@ -137,12 +169,17 @@ impl Registration {
         }
     }
 
-    async fn beat(&self, want_shut_down: bool) -> Result<BrokerHeartbeatResponse, ErrorCode> {
+    /// Sends one heartbeat.
+    ///
+    /// # Errors
+    /// The controller can't be asked, or refuses.
+    pub async fn beat(&self, want_shut_down: bool) -> Result<BrokerHeartbeatResponse, ErrorCode> {
         let request = BrokerHeartbeatRequest {
             broker_id: self.node_id,
             broker_epoch: self.epoch,
             current_metadata_offset: *self.metadata_offset.lock(),
             want_shut_down,
+            offline_log_dirs: self.offline_directories.all(),
             ..BrokerHeartbeatRequest::default()
         };
         let request = RequestBody::from(request);

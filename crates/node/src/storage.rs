@@ -11,6 +11,7 @@ use ottla_metadata::config::ServerConfig;
 use ottla_wire::Uuid;
 use ottla_world::{Disk, Random};
 
+use crate::controller::METADATA_LOG;
 use crate::error::StartError;
 
 /// What to do about a directory that the disk refuses.
@@ -20,6 +21,8 @@ const WRITABLE: &str = "check that the directory can be written to, or set log.d
 #[derive(Debug)]
 pub struct Storage {
     pub directories: Vec<OpenDirectory>,
+    /// Directories of `log.dirs` that can't be used: what lies there is offline.
+    pub absent: Vec<PathBuf>,
     pub cluster_id: String,
     /// Where the metadata log lies.
     pub metadata_directory: PathBuf,
@@ -34,11 +37,16 @@ pub struct OpenDirectory {
     pub id: Uuid,
 }
 
+/// A directory that was opened, and what its `meta.properties` say, if it has them.
+type Found = (LogDirectory, Option<MetaProperties>);
+
 impl Storage {
-    /// Opens every directory of the configuration, formatting those that are new.
+    /// Opens every directory of the configuration, formatting those that are new. One that the disk
+    /// refuses is left out, unless it is the only one or that of the metadata log.
     ///
     /// # Errors
-    /// A directory can't be used, is in use, or belongs to another cluster or node.
+    /// No directory can be used, or that of the metadata log can't; one is in use, or belongs to another
+    /// cluster or node; the metadata log lies elsewhere.
     pub fn open(
         config: &ServerConfig,
         node_id: i32,
@@ -46,54 +54,150 @@ impl Storage {
         random: &dyn Random,
     ) -> Result<Self, StartError> {
         let paths = paths(config)?;
-        let mut found = Vec::new();
-        for path in &paths {
-            let directory = open(disk, path)?;
-            let properties = MetaProperties::read(disk.as_ref(), path).map_err(|error| {
-                StartError::directory_failed(path, &error)
-                    .hint("restore meta.properties from a backup: it says whose records these are")
-            })?;
-            found.push((directory, properties));
-        }
-        let cluster_id = agreed_cluster(&found, node_id)?
-            .unwrap_or_else(|| Uuid::from_bytes(random_id(random)).to_string());
-        let mut is_new = false;
-        let mut directories = Vec::new();
-        for (directory, properties) in found {
-            let path = directory.path().to_owned();
-            let known = properties.as_ref().and_then(|known| known.directory_id.as_deref());
-            let id = match known.map(str::parse::<Uuid>) {
-                Some(Ok(id)) => id,
-                Some(Err(_)) => {
-                    return Err(StartError::directory(
-                        &path,
-                        "directory.id in meta.properties is damaged",
-                    )
-                    .hint("restore meta.properties from a backup"));
-                }
-                None => Uuid::from_bytes(random_id(random)),
-            };
-            let complete = MetaProperties {
-                cluster_id: Some(cluster_id.clone()),
-                node_id: Some(node_id),
-                directory_id: Some(id.to_string()),
-            };
-            if properties.as_ref() != Some(&complete) {
-                is_new |= properties.is_none();
-                complete
-                    .write(disk.as_ref(), &path)
-                    .map_err(|error| StartError::directory_failed(&path, &error).hint(WRITABLE))?;
-                tracing::info!(path = %path.display(), cluster_id, node_id, "formatted log directory");
-            }
-            directories.push(OpenDirectory { directory, id });
-        }
         let metadata_directory =
             config.text("metadata.log.dir").map_or_else(|| paths[0].clone(), PathBuf::from);
-        disk.create_dir_all(&metadata_directory).map_err(|error| {
-            StartError::directory_failed(&metadata_directory, &error).hint(WRITABLE)
+        let (found, absent) = find(disk, &paths, &metadata_directory)?;
+        let agreed = agreed_cluster(&found, node_id)?;
+        if agreed.is_some() {
+            require_metadata(disk.as_ref(), &found, &metadata_directory)?;
+        }
+        let cluster_id = agreed.unwrap_or_else(|| Uuid::from_bytes(random_id(random)).to_string());
+        let mut storage =
+            Self { directories: Vec::new(), absent, cluster_id, metadata_directory, is_new: false };
+        for found in found {
+            storage.take(found, node_id, random)?;
+        }
+        if storage.directories.is_empty() {
+            let detail = "none of the directories of log.dirs can be used";
+            return Err(StartError::new("cannot open the log directories", detail).hint(WRITABLE));
+        }
+        disk.create_dir_all(&storage.metadata_directory).map_err(|error| {
+            StartError::directory_failed(&storage.metadata_directory, &error).hint(WRITABLE)
         })?;
-        Ok(Self { directories, cluster_id, metadata_directory, is_new })
+        Ok(storage)
     }
+
+    /// Completes the `meta.properties` of a directory.
+    fn take(
+        &mut self,
+        (directory, properties): Found,
+        node_id: i32,
+        random: &dyn Random,
+    ) -> Result<(), StartError> {
+        let path = directory.path().to_owned();
+        let known = properties.as_ref().and_then(|known| known.directory_id.as_deref());
+        let id = match known.map(str::parse::<Uuid>) {
+            Some(Ok(id)) => id,
+            Some(Err(_)) => {
+                let detail = "directory.id in meta.properties is damaged";
+                return Err(StartError::directory(&path, detail)
+                    .hint("restore meta.properties from a backup"));
+            }
+            None => Uuid::from_bytes(random_id(random)),
+        };
+        if let Some(twin) = self.directories.iter().find(|other| other.id == id) {
+            let twin = twin.directory.path().display();
+            let detail = format!("it has the same directory.id as {twin}");
+            return Err(StartError::directory(&path, detail)
+                .hint("remove the line directory.id from meta.properties of the copy"));
+        }
+        let complete = MetaProperties {
+            cluster_id: Some(self.cluster_id.clone()),
+            node_id: Some(node_id),
+            directory_id: Some(id.to_string()),
+        };
+        if properties.as_ref() != Some(&complete) {
+            if let Err(error) = complete.write(directory.disk().as_ref(), &path) {
+                let failed = StartError::directory_failed(&path, &error).hint(WRITABLE);
+                return self.leave_out(path, failed);
+            }
+            self.is_new |= properties.is_none();
+            tracing::info!(path = %path.display(), cluster_id = self.cluster_id, node_id, "formatted log directory");
+        }
+        self.directories.push(OpenDirectory { directory, id });
+        Ok(())
+    }
+
+    fn leave_out(&mut self, path: PathBuf, failed: StartError) -> Result<(), StartError> {
+        if path == self.metadata_directory {
+            return Err(failed);
+        }
+        warn_of(&failed);
+        self.absent.push(path);
+        Ok(())
+    }
+}
+
+/// Opens the directories and reads whose they are; and those that can't be.
+fn find(
+    disk: &Arc<dyn Disk>,
+    paths: &[PathBuf],
+    metadata_directory: &Path,
+) -> Result<(Vec<Found>, Vec<PathBuf>), StartError> {
+    let (mut found, mut absent) = (Vec::new(), Vec::new());
+    for path in paths {
+        let opened = open(disk, path).and_then(|directory| {
+            let properties = MetaProperties::read(disk.as_ref(), path)?;
+            Ok((directory, properties))
+        });
+        match opened {
+            Ok(opened) => found.push(opened),
+            Err(error) => {
+                let is_fault = matches!(error, ottla_log::Error::Io { .. });
+                let failed = explained(path, &error);
+                if !is_fault || path == metadata_directory || paths.len() == 1 {
+                    return Err(failed);
+                }
+                warn_of(&failed);
+                absent.push(path.clone());
+            }
+        }
+    }
+    Ok((found, absent))
+}
+
+fn warn_of(failed: &StartError) {
+    tracing::error!(
+        detail = failed.detail,
+        "{}: its partitions are offline until the node is started with it",
+        failed.primary
+    );
+}
+
+fn open(disk: &Arc<dyn Disk>, path: &Path) -> ottla_log::Result<LogDirectory> {
+    LogDirectory::open(Arc::clone(disk), path)
+}
+
+/// The directories have records: without the metadata they would belong to nobody.
+fn require_metadata(
+    disk: &dyn Disk,
+    found: &[Found],
+    metadata_directory: &Path,
+) -> Result<(), StartError> {
+    for (directory, _) in found.iter().filter(|(found, _)| found.path() != metadata_directory) {
+        let stray = directory.path().join(METADATA_LOG);
+        if disk.exists(&stray).unwrap_or(false) {
+            let detail = format!(
+                "the metadata log lies in {}, and metadata.log.dir or the first of log.dirs is {}",
+                stray.display(),
+                metadata_directory.display()
+            );
+            return Err(StartError::new("cannot find the metadata log", detail)
+                .hint(format!("set metadata.log.dir to {}", directory.path().display())));
+        }
+    }
+    let mut own = found.iter().filter(|(found, _)| found.path() == metadata_directory);
+    if own.any(|(_, properties)| properties.is_none()) {
+        return Err(StartError::directory(
+            metadata_directory,
+            "it is empty, other directories are not, and the metadata log belongs into it",
+        )
+        .hint(
+            "restore it from a backup; without the metadata nobody knows whose the records in the \
+             others are",
+        ));
+    }
+    Ok(())
 }
 
 /// Sixteen random bytes that make neither a reserved id nor one whose text begins with a dash.
@@ -123,25 +227,20 @@ fn paths(config: &ServerConfig) -> Result<Vec<PathBuf>, StartError> {
     Ok(paths)
 }
 
-fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<LogDirectory, StartError> {
-    LogDirectory::open(Arc::clone(disk), path).map_err(|error| {
-        let in_use = matches!(error, ottla_log::Error::Locked { .. });
-        let failed = StartError::directory_failed(path, &error);
-        if in_use {
-            failed.hint(
-                "another process uses it; stop that one, or set log.dirs to another directory",
-            )
-        } else {
-            failed.hint(WRITABLE)
+fn explained(path: &Path, error: &ottla_log::Error) -> StartError {
+    let failed = StartError::directory_failed(path, error);
+    match error {
+        ottla_log::Error::Locked { .. } => failed
+            .hint("another process uses it; stop that one, or set log.dirs to another directory"),
+        ottla_log::Error::Corrupt { .. } => {
+            failed.hint("restore meta.properties from a backup: it says whose records these are")
         }
-    })
+        _ => failed.hint(WRITABLE),
+    }
 }
 
 /// The cluster that the formatted directories belong to, if there are any.
-fn agreed_cluster(
-    found: &[(LogDirectory, Option<MetaProperties>)],
-    node_id: i32,
-) -> Result<Option<String>, StartError> {
+fn agreed_cluster(found: &[Found], node_id: i32) -> Result<Option<String>, StartError> {
     let mut agreed: Option<(&Path, &str)> = None;
     for (directory, properties) in found {
         let Some(properties) = properties else { continue };

@@ -31,6 +31,8 @@ pub(crate) async fn describe_log_dirs(
             .collect()
     });
     let mut sizes: Vec<Sizes> = broker.partitions.directory_paths().map(|_| Sizes::new()).collect();
+    let absent = broker.partitions.absent_directories().iter();
+    let absent: Vec<_> = absent.map(|path| offline(path.display().to_string())).collect();
     for partition in broker.partitions.all() {
         let name = (partition.topic().to_string(), partition.index());
         if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&name)) {
@@ -51,7 +53,13 @@ pub(crate) async fn describe_log_dirs(
         let is_cordoned = cordoned.contains(&directory);
         describe(broker, directory, sizes, is_cordoned)
     });
-    DescribeLogDirsResponse { results: results.collect(), ..Default::default() }
+    DescribeLogDirsResponse { results: results.chain(absent).collect(), ..Default::default() }
+}
+
+/// A directory that can't be used.
+fn offline(log_dir: String) -> DescribeLogDirsResult {
+    let error_code = ErrorCode::KafkaStorageError.code();
+    DescribeLogDirsResult { log_dir, error_code, ..DescribeLogDirsResult::default() }
 }
 
 fn describe(
@@ -61,6 +69,9 @@ fn describe(
     is_cordoned: bool,
 ) -> DescribeLogDirsResult {
     let log_dir = broker.partitions.path(directory).display().to_string();
+    if broker.partitions.is_offline(directory) {
+        return offline(log_dir);
+    }
     let topics = sizes.into_iter().map(|(name, partitions)| DescribeLogDirsTopic {
         name,
         partitions,
@@ -78,8 +89,7 @@ fn describe(
         },
         Err(error) => {
             tracing::error!(directory = %log_dir, %error, "the log directory can't be described");
-            let error_code = ErrorCode::KafkaStorageError.code();
-            DescribeLogDirsResult { log_dir, error_code, ..DescribeLogDirsResult::default() }
+            offline(log_dir)
         }
     }
 }

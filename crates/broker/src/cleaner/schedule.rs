@@ -178,6 +178,9 @@ impl Schedule {
     }
 
     fn write(&self, partitions: &Partitions, directory: usize) {
+        if partitions.is_offline(directory) {
+            return;
+        }
         // Held while the file is written, so that an older state never replaces a newer one.
         let state = self.state.lock();
         let own = state.entries.iter().filter(|(_, entry)| entry.directory == directory);
@@ -185,6 +188,7 @@ impl Schedule {
         let log_directory = &partitions.directories[directory].log_directory;
         if let Err(error) = log_directory.checkpoint_cleaned_offsets(&offsets) {
             tracing::error!(%error, "how far logs are cleaned can't be written down");
+            partitions.states.report(directory, &error);
         }
     }
 

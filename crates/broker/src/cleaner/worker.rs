@@ -51,7 +51,10 @@ fn clean(reins: &Reins<'_>, partition: &Partition, number: usize, now_ms: i64) {
         Err(Error::Stopped { .. }) => return,
         // The files went with the partition.
         Err(_) if turn.is_over() => return,
-        Err(error) => return shared.schedule.give_up(partition, &error),
+        Err(error) => {
+            partition.report(&error);
+            return shared.schedule.give_up(partition, &error);
+        }
     };
     let (stats, to) = (cleaned.stats(), cleaned.cleaned_to());
     match partition.with_log(|log| log.install_compaction(cleaned, now_ms)) {
@@ -62,6 +65,7 @@ fn clean(reins: &Reins<'_>, partition: &Partition, number: usize, now_ms: i64) {
         }
         Some(Err(error)) => {
             tracing::error!(%topic, partition = index, %error, "cleaning failed");
+            partition.report(&error);
             return;
         }
     }

@@ -154,6 +154,22 @@ impl PartitionMetrics {
         for (name, help, value) in gauges {
             gauge(encoder, &format!("kafka_server_replicamanager_{name}"), help, value)?;
         }
+        let offline = self.partitions.offline_directory_count();
+        let help = "Log directories that can't be used";
+        gauge(encoder, "kafka_log_logmanager_offlinelogdirectorycount", help, offline)?;
+        self.directories(encoder)
+    }
+
+    /// One gauge a directory, as Kafka's `LogDirectoryOffline`.
+    fn directories(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), Error> {
+        let name = "kafka_log_logmanager_logdirectoryoffline";
+        let help = "Whether a log directory can't be used";
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (path, is_offline) in self.partitions.directory_conditions() {
+            let labels = [("logDirectory", path.display().to_string())];
+            let gauge = ConstGauge::new(i64::from(is_offline));
+            gauge.encode(family.encode_family(&labels)?)?;
+        }
         Ok(())
     }
 

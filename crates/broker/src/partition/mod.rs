@@ -37,6 +37,7 @@ pub use offsets::Deletion;
 pub use read::{Fetch, Fetched};
 pub use settings::TopicSettings;
 
+use crate::partitions::states::Seat;
 use crate::waiters::Waiters;
 use cleaning::{Cleaning, CleaningTurn};
 use leadership::Leadership;
@@ -49,8 +50,14 @@ pub struct Identity {
     pub index: i32,
     /// The broker that hosts this replica.
     pub broker_id: i32,
-    /// Which of the broker's log directories holds it.
-    pub directory: usize,
+}
+
+/// What a partition leans on.
+#[derive(Debug)]
+pub struct Services {
+    pub flusher: Flusher,
+    /// Where its log lies.
+    pub seat: Seat,
 }
 
 /// One hosted partition.
@@ -63,6 +70,7 @@ pub struct Partition {
     waiters: Arc<Waiters>,
     counters: Counters,
     flusher: Flusher,
+    seat: ArcSwap<Seat>,
     flush_is_queued: AtomicBool,
     cleaning: Cleaning,
 }
@@ -82,7 +90,7 @@ impl Partition {
         identity: Identity,
         mut log: Log,
         settings: Arc<TopicSettings>,
-        flusher: Flusher,
+        services: Services,
     ) -> Self {
         log.update_config(Arc::clone(&settings.log));
         let policy = ArcSwap::from_pointee(log.append_policy());
@@ -93,7 +101,8 @@ impl Partition {
             policy,
             waiters: Arc::default(),
             counters: Counters::default(),
-            flusher,
+            flusher: services.flusher,
+            seat: ArcSwap::from_pointee(services.seat),
             flush_is_queued: AtomicBool::new(false),
             cleaning: Cleaning::default(),
         }
@@ -120,7 +129,7 @@ impl Partition {
     /// Which of the broker's log directories holds it.
     #[must_use]
     pub fn directory(&self) -> usize {
-        self.identity.directory
+        self.seat.load().directory()
     }
 
     /// Who waits for it.
@@ -211,11 +220,23 @@ impl Partition {
         log
     }
 
+    /// Lets nobody use the log any more, since its directory has failed. Whoever waits is told so.
+    pub(crate) fn go_offline(&self) {
+        let _ = self.with_log(Log::go_offline);
+        self.waiters.changed();
+    }
+
     /// Notes that the log failed.
     fn failed(&self, error: &ottla_log::Error) {
         let Identity { topic, index, .. } = &self.identity;
         tracing::error!(%topic, partition = index, %error, "the partition goes offline");
+        self.report(error);
         self.waiters.changed();
+    }
+
+    /// Reports what went wrong with the log, in case its directory is to blame.
+    pub(crate) fn report(&self, error: &ottla_log::Error) {
+        self.seat.load().report(error);
     }
 }
 

@@ -77,6 +77,7 @@ impl Partition {
         };
         let found = found.map_err(|error| {
             tracing::error!(%error, "an offset could not be looked up");
+            self.report(&error);
             ErrorCode::KafkaStorageError
         })?;
         match found {

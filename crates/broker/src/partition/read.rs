@@ -68,7 +68,8 @@ impl Partition {
                 None => ErrorCode::NotLeaderOrFollower,
             });
         }
-        let fetched = state.find(request, fetch).inspect_err(|error| {
+        let report = |error: &ottla_log::Error| self.report(error);
+        let fetched = state.find(request, fetch, report).inspect_err(|error| {
             if *error == ErrorCode::KafkaStorageError {
                 self.waiters.changed();
             }
@@ -112,7 +113,12 @@ impl State {
         Ok(log)
     }
 
-    fn find(&self, request: &PartitionRequest, fetch: &Fetch) -> Result<Fetched, ErrorCode> {
+    fn find(
+        &self,
+        request: &PartitionRequest,
+        fetch: &Fetch,
+        report: impl Fn(&ottla_log::Error),
+    ) -> Result<Fetched, ErrorCode> {
         let log = self.log()?;
         if let Some(last_epoch) = request.last_fetched_epoch {
             let end = log.end_offset_for_epoch(last_epoch).ok_or(ErrorCode::OffsetOutOfRange)?;
@@ -143,6 +149,7 @@ impl State {
             Err(ReadError::OutOfRange { .. }) => Err(ErrorCode::OffsetOutOfRange),
             Err(ReadError::Fault(error)) => {
                 tracing::error!(%error, "a read failed");
+                report(&error);
                 Err(ErrorCode::KafkaStorageError)
             }
         }

@@ -15,7 +15,7 @@ use ottla_wire::records::{BatchBuilder, BatchOptions};
 use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::memory::{ManualClock, MemoryDisk, SeededRandom};
 
-use super::{HostedDirectory, Hosting, Partitions, World};
+use super::{HostedDirectory, Hosting, Partitions, Placement, World};
 use crate::broker::{Broker, BrokerParts};
 use crate::caller::{Caller, Connection};
 use crate::coordinators::LogTerms;
@@ -77,6 +77,16 @@ impl Fixture {
         directories: &[&str],
         image: MetadataImage,
     ) -> Self {
+        Self::with_absent(disk, clock, (directories, &[]), image)
+    }
+
+    /// As [`Fixture::on`]; some more directories can't be opened.
+    pub(crate) fn with_absent(
+        disk: MemoryDisk,
+        clock: Arc<ManualClock>,
+        (directories, absent): (&[&str], &[&str]),
+        image: MetadataImage,
+    ) -> Self {
         let open = |(at, path): (usize, &&str)| HostedDirectory {
             log_directory: LogDirectory::open(Arc::new(disk.clone()), path.as_ref())
                 .expect("a free directory"),
@@ -84,6 +94,8 @@ impl Fixture {
         };
         let hosting = Hosting {
             directories: directories.iter().enumerate().map(open).collect(),
+            absent: absent.iter().map(Into::into).collect(),
+            placement: Placement::default(),
             settings: SettingsSource { broker_id: BROKER, file: Arc::default() },
             recovery_threads: 1,
         };

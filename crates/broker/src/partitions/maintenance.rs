@@ -19,6 +19,7 @@ impl Partitions {
                 }
                 Some(Err(error)) => {
                     tracing::error!(%topic, partition = index, %error, "retention failed");
+                    partition.report(&error);
                 }
                 Some(Ok(_)) | None => {}
             }
@@ -39,6 +40,7 @@ impl Partitions {
             if let Some(Err(error)) = outcome {
                 let (topic, index) = (partition.topic(), partition.index());
                 tracing::error!(%topic, partition = index, %error, "deleted files stay");
+                partition.report(&error);
             }
         }
         let due: Vec<Deleted> =
@@ -46,6 +48,7 @@ impl Partitions {
         for Deleted { directory, path, .. } in due {
             if let Err(error) = self.directories[directory].log_directory.remove(&path) {
                 tracing::error!(%error, "a deleted log's files can't be removed");
+                self.states.report(directory, &error);
             }
         }
     }
@@ -107,10 +110,15 @@ impl Partitions {
         by_directory: &[BTreeMap<TopicPartition, i64>],
         write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
     ) {
-        for (hosted, offsets) in self.directories.iter().zip(by_directory) {
+        for (directory, (hosted, offsets)) in self.directories.iter().zip(by_directory).enumerate()
+        {
+            if self.states.is_offline(directory) {
+                continue;
+            }
             if let Err(error) = write(&hosted.log_directory, offsets) {
                 let path = hosted.log_directory.path().display();
                 tracing::error!(%path, %error, "a checkpoint can't be written");
+                self.states.report(directory, &error);
             }
         }
     }
@@ -121,7 +129,8 @@ impl Partitions {
         let mut high_watermarks = vec![BTreeMap::new(); count];
         let mut recovery_points = vec![BTreeMap::new(); count];
         let mut log_starts = vec![BTreeMap::new(); count];
-        let mut is_clean = vec![true; count];
+        let mut is_clean: Vec<bool> =
+            (0..count).map(|directory| !self.states.is_offline(directory)).collect();
         let logs = self
             .all()
             .into_iter()

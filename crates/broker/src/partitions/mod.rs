@@ -6,10 +6,18 @@
 //! # Layout
 //! - `reconcile`: creates, deletes and configures partitions as the metadata says
 //! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
+//! - [`states`]: how the log directories are; `failure`: what follows when one fails
+//! - `placement`: which directory takes a new log; `assignments`: telling the controller
 
+mod assignments;
+mod failure;
 mod maintenance;
+mod placement;
 mod reconcile;
+pub mod states;
 
+#[cfg(test)]
+mod directory_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
@@ -29,6 +37,14 @@ use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::{Clock, Disk, Random};
 use parking_lot::Mutex;
 
+pub use assignments::assignment_request;
+pub use placement::Placement;
+pub use states::DirectoryNews;
+
+use assignments::Assignments;
+use placement::Wishes;
+use states::DirectoryStates;
+
 use crate::partition::counters::Counts;
 use crate::partition::settings::SettingsSource;
 use crate::partition::{Counters, Flusher, Partition};
@@ -44,6 +60,9 @@ pub struct HostedDirectory {
 #[derive(Debug)]
 pub struct Hosting {
     pub directories: Vec<HostedDirectory>,
+    /// Directories of `log.dirs` that could not be opened.
+    pub absent: Vec<PathBuf>,
+    pub placement: Placement,
     pub settings: SettingsSource,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads: usize,
@@ -93,6 +112,13 @@ pub struct Partitions {
     by_name: Topics<Arc<str>>,
     by_id: Topics<Uuid>,
     pub(crate) directories: Vec<HostedDirectory>,
+    pub(crate) states: Arc<DirectoryStates>,
+    absent: Vec<PathBuf>,
+    placement: Placement,
+    wishes: Wishes,
+    assignments: Assignments,
+    /// Held while places of topics change.
+    changing: Mutex<()>,
     pub(crate) settings: SettingsSource,
     pub(crate) flusher: Flusher,
     pub(crate) unclaimed: Mutex<HashMap<TopicPartition, Unclaimed>>,
@@ -137,11 +163,22 @@ impl Partitions {
             threads: hosting.recovery_threads,
             now_ms: world.clock.now_ms(),
         };
+        let paths = hosting.directories.iter().map(|hosted| hosted.log_directory.path().to_owned());
+        let states = Arc::new(DirectoryStates::new(Arc::clone(&world.disk), paths));
         let mut unclaimed = HashMap::new();
         let mut failed = HashSet::new();
         let mut deleted = Vec::new();
         for (directory, hosted) in hosting.directories.iter_mut().enumerate() {
-            let loaded = hosted.log_directory.load(&options)?;
+            let loaded = match hosted.log_directory.load(&options) {
+                Ok(loaded) => loaded,
+                Err(error) => {
+                    states.report(directory, &error);
+                    if states.is_offline(directory) {
+                        continue;
+                    }
+                    return Err(error.into());
+                }
+            };
             // Deleted before the last stop; their topics' settings are gone.
             let due_ms = options.now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
             deleted.extend(loaded.deleted.into_iter().map(|path| Deleted {
@@ -151,6 +188,7 @@ impl Partitions {
             }));
             for (partition, error) in loaded.failed {
                 tracing::error!(%partition, %error, "the log can't be opened");
+                states.report(directory, &error);
                 failed.insert(partition);
             }
             for log in loaded.logs {
@@ -165,6 +203,12 @@ impl Partitions {
             by_name: Topics::default(),
             by_id: Topics::default(),
             directories: hosting.directories,
+            states,
+            absent: hosting.absent,
+            placement: hosting.placement,
+            wishes: Wishes::default(),
+            assignments: Assignments::default(),
+            changing: Mutex::new(()),
             settings,
             flusher: Flusher::start(Arc::clone(&world.clock)).map_err(LoadError::Thread)?,
             unclaimed: Mutex::new(unclaimed),

@@ -13,13 +13,14 @@ use ottla_metadata::{
 };
 use ottla_wire::Uuid;
 
-use crate::partition::{Assignment, Identity, Partition, TopicSettings};
+use crate::partition::{Assignment, Identity, Partition, Services, TopicSettings};
 
 use super::{Hosted, HostedTopic, Partitions, Unclaimed};
 
 impl Partitions {
     /// Takes over what changed; `image` holds the changes.
     pub fn reconcile(&self, changes: &Changes, image: &MetadataImage, now_ms: i64) {
+        let _changing = self.changing.lock();
         // A topic may be deleted and created again under its name within one delta.
         let is_gone = |fate| matches!(fate, TopicFate::Deleted);
         for (id, _) in changes.topics.iter().filter(|(_, change)| is_gone(change.fate)) {
@@ -69,10 +70,10 @@ impl Partitions {
                     .get_or_insert_with(|| Arc::new(self.settings.topic(image, &topic.name)));
                 let place = self.host(hosted, *index, partition, settings, now_ms);
                 // It is assigned before anybody can find it.
-                assign(&place, partition);
+                self.assign(&place, partition);
                 hosted.set(*index, place);
             } else {
-                assign(&hosted.place(*index), partition);
+                self.assign(&hosted.place(*index), partition);
             }
         }
     }
@@ -98,30 +99,49 @@ impl Partitions {
         if self.failed.lock().contains(&name) {
             return Hosted::Offline;
         }
-        let (directory, log) = match self.claim(&name, topic.id) {
-            Some(Unclaimed { directory, log }) => (directory, log),
-            None => {
-                let directory = self.choose_directory(image);
-                let log_directory = &self.directories[directory].log_directory;
-                let config = Arc::clone(&settings.log);
-                match log_directory.create_log(&name, Some(topic.id), config, now_ms) {
-                    Ok(log) => (directory, log),
-                    Err(error) => {
-                        tracing::error!(partition = %name, %error, "the log can't be created");
-                        return Hosted::Offline;
-                    }
-                }
-            }
+        let claimed = self.claim(&name, topic.id);
+        let Some(Unclaimed { directory, log }) = claimed.or_else(|| {
+            let assigned = image.directory_of(self.settings.broker_id);
+            self.create(&name, topic.id, assigned, (settings, now_ms))
+        }) else {
+            return Hosted::Offline;
         };
+        self.wishes.forget(&name);
         let identity = Identity {
             topic: Arc::clone(&topic.name),
             topic_id: topic.id,
             index,
             broker_id: self.settings.broker_id,
-            directory,
         };
-        let flusher = self.flusher.clone();
-        Hosted::Online(Arc::new(Partition::new(identity, log, Arc::clone(settings), flusher)))
+        let services =
+            Services { flusher: self.flusher.clone(), seat: self.states.seat(directory) };
+        Hosted::Online(Arc::new(Partition::new(identity, log, Arc::clone(settings), services)))
+    }
+
+    /// Creates a log in the best directory that takes it.
+    fn create(
+        &self,
+        name: &TopicPartition,
+        topic_id: Uuid,
+        assigned: Option<Uuid>,
+        (settings, now_ms): (&TopicSettings, i64),
+    ) -> Option<Unclaimed> {
+        let places = self.places(name, assigned);
+        if places.is_empty() {
+            tracing::error!(partition = %name, "its log directory is offline");
+        }
+        for directory in places {
+            let log_directory = &self.directories[directory].log_directory;
+            let config = Arc::clone(&settings.log);
+            match log_directory.create_log(name, Some(topic_id), config, now_ms) {
+                Ok(log) => return Some(Unclaimed { directory, log }),
+                Err(error) => {
+                    tracing::error!(partition = %name, %error, "the log can't be created");
+                    self.states.report(directory, &error);
+                }
+            }
+        }
+        None
     }
 
     /// The loaded log of a partition. A log of another topic with the same name is set aside.
@@ -155,24 +175,6 @@ impl Partitions {
         Ok(())
     }
 
-    /// Where a new log goes: where the controller says, else to the directory with the fewest logs.
-    fn choose_directory(&self, image: &PartitionImage) -> usize {
-        let assigned = image.directory_of(self.settings.broker_id);
-        let named = self.directories.iter().position(|hosted| Some(hosted.id) == assigned);
-        if let Some(directory) = named {
-            return directory;
-        }
-        if self.directories.len() == 1 {
-            return 0;
-        }
-        let mut logs = vec![0usize; self.directories.len()];
-        for partition in self.all() {
-            logs[partition.directory()] += 1;
-        }
-        let fewest = logs.iter().enumerate().min_by_key(|(_, count)| **count);
-        fewest.map_or(0, |(directory, _)| directory)
-    }
-
     fn reconfigure(&self, changed: &BTreeSet<ConfigResource>, image: &MetadataImage) {
         let own = self.settings.broker_id.to_string();
         let is_ours = |resource: &ConfigResource| {
@@ -203,23 +205,25 @@ impl Partitions {
     pub fn directory_paths(&self) -> impl Iterator<Item = &Path> {
         self.directories.iter().map(|hosted| hosted.log_directory.path())
     }
-}
 
-fn assign(place: &Hosted, image: &PartitionImage) {
-    let Hosted::Online(partition) = place else { return };
-    let assignment = Assignment {
-        leader: image.leader,
-        leader_epoch: image.leader_epoch,
-        partition_epoch: image.partition_epoch,
-        replicas: image.replicas.clone(),
-        isr: image.isr.clone(),
-    };
-    let (topic, index) = (partition.topic(), partition.index());
-    let (leader, leader_epoch) = (image.leader, image.leader_epoch);
-    match partition.assign(assignment) {
-        Ok(()) => tracing::debug!(%topic, partition = index, leader, leader_epoch, "assigned"),
-        Err(error) => {
-            tracing::error!(%topic, partition = index, %error, "leadership can't be taken over");
+    fn assign(&self, place: &Hosted, image: &PartitionImage) {
+        let Hosted::Online(partition) = place else { return };
+        self.compare_assignment(partition, image);
+        let assignment = Assignment {
+            leader: image.leader,
+            leader_epoch: image.leader_epoch,
+            partition_epoch: image.partition_epoch,
+            replicas: image.replicas.clone(),
+            isr: image.isr.clone(),
+        };
+        let (topic, index) = (partition.topic(), partition.index());
+        let (leader, leader_epoch) = (image.leader, image.leader_epoch);
+        match partition.assign(assignment) {
+            Ok(()) => tracing::debug!(%topic, partition = index, leader, leader_epoch, "assigned"),
+            Err(error) => {
+                tracing::error!(%topic, partition = index, %error, "leadership can't be taken over");
+                partition.report(&error);
+            }
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) struct Change<'a> {
     elr_enabled: bool,
     min_isr: usize,
     may_lead: Box<dyn Fn(i32) -> bool + 'a>,
+    is_online: Box<dyn Fn(i32, Uuid) -> bool + 'a>,
     default_directory: Box<dyn Fn(i32) -> Uuid + 'a>,
     pub election: Election,
     pub isr: Vec<i32>,
@@ -69,13 +70,10 @@ impl Controller {
             version: self.metadata_version(),
             elr_enabled: self.elr_enabled(),
             min_isr,
-            // Kafka's LeaderAcceptor: the broker is active, and the replica's directory is online.
-            may_lead: Box::new(move |replica| {
-                may_lead(replica)
-                    && partition.directory_of(replica).is_none_or(|directory| {
-                        let broker = self.image.broker(replica);
-                        broker.is_some_and(|broker| broker.has_online_directory(directory))
-                    })
+            may_lead: Box::new(may_lead),
+            is_online: Box::new(|replica, directory| {
+                let broker = self.image.broker(replica);
+                broker.is_some_and(|broker| broker.has_online_directory(directory))
             }),
             default_directory: Box::new(|broker| self.default_directory(broker)),
             election: Election::Online,
@@ -208,17 +206,25 @@ impl Change<'_> {
             return (leader, true);
         }
         if self.election == Election::Unclean
-            && let Some(unclean) = self.replicas.iter().find(|id| (self.may_lead)(**id))
+            && let Some(unclean) = self.replicas.iter().find(|id| self.can_lead(**id))
         {
             return (*unclean, true);
         }
         (NO_LEADER, false)
     }
 
+    /// Whether the broker may lead, and the replica's directory is online: the one that this very
+    /// change puts it into, so that a replica which has moved away from a failed disk leads at once.
+    fn can_lead(&self, replica: i32) -> bool {
+        let directory = self.directories.get(&replica);
+        (self.may_lead)(replica)
+            && directory.is_none_or(|directory| (self.is_online)(replica, *directory))
+    }
+
     fn is_valid_leader(&self, replica: i32) -> bool {
         let in_sync = self.isr.contains(&replica);
         let eligible = self.isr.is_empty() && self.elr.contains(&replica);
-        (in_sync || eligible) && (self.may_lead)(replica)
+        (in_sync || eligible) && self.can_lead(replica)
     }
 
     /// The last one that led, when nobody is in sync or eligible and it is back.
@@ -227,7 +233,7 @@ impl Change<'_> {
             return None;
         }
         match self.partition.last_known_elr.as_slice() {
-            [leader] if (self.may_lead)(*leader) => Some(*leader),
+            [leader] if self.can_lead(*leader) => Some(*leader),
             _ => None,
         }
     }

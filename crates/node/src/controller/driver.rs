@@ -74,6 +74,10 @@ pub fn start(
             let Err(error) = driver.run(&commands) else {
                 return driver.close().unwrap_or_else(failed);
             };
+            if let LogError::Broken(_) = error {
+                driver.give_up();
+                return failed(error);
+            }
             tracing::error!(
                 %error,
                 "the metadata log failed: nothing but records can be changed until it can be written; \
@@ -228,6 +232,11 @@ impl Driver {
             let _ = answer.send(Err(ErrorCode::KafkaStorageError));
         }
         Heritage { image: self.replayer.image().clone(), publish: self.publish }
+    }
+
+    /// Offset of the last record that the log holds.
+    pub(super) fn offset(&self) -> i64 {
+        self.replayer.image().provenance.offset
     }
 
     fn close(self) -> Result<(), LogError> {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_log::{
-    AppendOrigin, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions, Verification,
+    AppendError, AppendOrigin, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions,
+    Verification,
 };
 use ottla_metadata::config::ServerConfig;
 use ottla_metadata::{MetadataImage, Provenance, Replayer};
@@ -44,6 +45,23 @@ pub enum LogError {
     Read { offset: i64, detail: String },
     #[error("cannot write the metadata log: {0}")]
     Write(String),
+    /// The disk under the log is broken, or the log is not what it was: writing it again won't help.
+    #[error("the directory of the metadata log failed: {0}")]
+    Broken(String),
+}
+
+impl LogError {
+    /// A write that failed: for now, or for good.
+    fn of(error: &ottla_log::Error) -> Self {
+        let mut told = error.to_string();
+        let mut next = std::error::Error::source(error);
+        while let Some(source) = next {
+            told.push_str(": ");
+            told.push_str(&source.to_string());
+            next = source.source();
+        }
+        if error.blames_disk() { Self::Broken(told) } else { Self::Write(told) }
+    }
 }
 
 /// The log, its snapshots, and the epoch it is led in.
@@ -167,10 +185,9 @@ impl MetadataLog {
     /// # Errors
     /// The disk refuses; the log must not be used any more.
     pub fn commit(&mut self, now_ms: i64) -> Result<(), LogError> {
-        let failed = |error: ottla_log::Error| LogError::Write(error.to_string());
-        self.log.flush(now_ms).map_err(failed)?;
+        self.log.flush(now_ms).map_err(|error| LogError::of(&error))?;
         let end = self.log.log_end_offset();
-        self.log.update_high_watermark(end).map_err(failed)?;
+        self.log.update_high_watermark(end).map_err(|error| LogError::of(&error))?;
         Ok(())
     }
 
@@ -191,9 +208,9 @@ impl MetadataLog {
         let failed = |error: &dyn std::fmt::Display| LogError::Write(error.to_string());
         while let Some(oldest) = self.snapshots.drop_oldest(self.log.size(), now_ms) {
             self.log.increment_log_start_offset(oldest.offset).map_err(|error| failed(&error))?;
-            self.log.delete_old_segments(now_ms).map_err(|error| failed(&error))?;
+            self.log.delete_old_segments(now_ms).map_err(|error| LogError::of(&error))?;
         }
-        self.log.remove_deleted_files(now_ms).map_err(|error| failed(&error))
+        self.log.remove_deleted_files(now_ms).map_err(|error| LogError::of(&error))
     }
 
     /// When [`MetadataLog::clean`] has something to do next.
@@ -298,9 +315,10 @@ impl MetadataLog {
             transaction_version: 0,
             verification: Verification::NotRequired,
         };
-        self.log
-            .append_as_leader(validated, append)
-            .map_err(|error| LogError::Write(error.to_string()))?;
+        self.log.append_as_leader(validated, append).map_err(|error| match error {
+            AppendError::Fault(fault) => LogError::of(&fault),
+            refused @ AppendError::Refused(_) => LogError::Write(refused.to_string()),
+        })?;
         Ok(self.end())
     }
 }

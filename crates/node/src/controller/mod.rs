@@ -19,5 +19,5 @@ mod snapshots;
 mod tests;
 
 pub use driver::{ControllerHandle, Publish, start};
-pub use metadata_log::{LogError, MetadataLog};
+pub use metadata_log::{DIRECTORY as METADATA_LOG, LogError, MetadataLog};
 pub use reload::Source;

@@ -61,6 +61,11 @@ pub(super) fn reload(
         };
         let damaged = |error: StartError| LogError::Write(error.to_string());
         let mut driver = Driver::load(log, beginning, source).map_err(damaged)?;
+        if driver.offset() < heritage.image.provenance.offset {
+            // Another directory in its place, say: what it lacks must not be taken for deleted.
+            let told = format!("{} has lost records", source.directory.display());
+            return Err(LogError::Broken(told));
+        }
         match driver.succeed(heritage, seed()) {
             Ok(()) => {
                 tracing::info!("the metadata log can be written again");

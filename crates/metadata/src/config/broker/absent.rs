@@ -89,7 +89,6 @@ pub static ABSENT: &[&str] = &[
     "group.streams.session.timeout.ms",
     "kafka.metrics.polling.interval.secs",
     "kafka.metrics.reporters",
-    "log.dir.failure.timeout.ms",
     "max.connection.creation.rate",
     "metric.reporters",
     "metrics.num.samples",

@@ -153,6 +153,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "The directory of the logs, when log.dirs is not set.",
     ),
     key(
+        "log.dir.failure.timeout.ms",
+        Kind::Long,
+        Some("30000"),
+        (Rule::AtLeast(1), Update::ReadOnly),
+        Effect::Full,
+        "How long the controller may not hear of a failed log directory before the broker stops.",
+    ),
+    key(
         "log.dirs",
         Kind::List,
         None,

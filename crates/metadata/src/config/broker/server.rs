@@ -214,6 +214,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "Where metrics and health are served over HTTP, as host:port; not served when not set.",
     ),
     key(
+        "ottla.log.dir.placement",
+        Kind::String,
+        Some("partitions"),
+        (Rule::OneOf(&["partitions", "bytes"]), Update::ReadOnly),
+        Effect::Full,
+        "Which directory takes a new log: partitions, the one with the fewest; bytes, the one with the most room.",
+    ),
+    key(
         "process.roles",
         Kind::List,
         None,
