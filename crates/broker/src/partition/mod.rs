@@ -216,6 +216,7 @@ impl Partition {
             state.leadership = Leadership::default();
             state.log.take()
         };
+        self.seat.load().give_up();
         self.waiters.changed();
         log
     }

@@ -184,6 +184,7 @@ impl Fixture {
                 topic_id,
                 replicas: replicas.to_vec(),
                 isr: isr.to_vec(),
+                directories: vec![ottla_metadata::image::directory::UNASSIGNED; replicas.len()],
                 leader: BROKER,
                 leader_epoch: 0,
                 partition_epoch: 0,

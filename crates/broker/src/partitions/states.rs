@@ -41,11 +41,12 @@ pub struct DirectoryStates {
     waiting: Mutex<Option<Receiver<DirectoryNews>>>,
 }
 
-/// A log's place in a directory, counted as long as it lives.
+/// A log's place in a directory, counted until it is given up.
 #[derive(Debug)]
 pub struct Seat {
     states: Arc<DirectoryStates>,
     directory: usize,
+    is_taken: AtomicBool,
 }
 
 impl DirectoryStates {
@@ -120,7 +121,7 @@ impl DirectoryStates {
     /// A place for one more log.
     pub(crate) fn seat(self: &Arc<Self>, directory: usize) -> Seat {
         self.states[directory].logs.fetch_add(1, Ordering::Relaxed);
-        Seat { states: Arc::clone(self), directory }
+        Seat { states: Arc::clone(self), directory, is_taken: AtomicBool::new(true) }
     }
 }
 
@@ -136,9 +137,18 @@ impl Seat {
     }
 }
 
+impl Seat {
+    /// Gives the place up: nothing counts here any more.
+    pub(crate) fn give_up(&self) {
+        if self.is_taken.swap(false, Ordering::Relaxed) {
+            self.states.states[self.directory].logs.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.states.states[self.directory].logs.fetch_sub(1, Ordering::Relaxed);
+        self.give_up();
     }
 }
 
