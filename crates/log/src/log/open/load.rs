@@ -149,6 +149,9 @@ impl Log {
             config: &self.config,
         };
         let cut = recovery.run(segment)?;
+        // From it those producers are known, too, whose batches all lie before the log's start.
+        self.producers.set_end_offset(segment.next_offset()?);
+        self.producers.take_snapshot()?;
         self.unsynced.names = true;
         Ok(cut)
     }

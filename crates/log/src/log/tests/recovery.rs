@@ -195,3 +195,20 @@ fn the_log_start_is_told_from_outside() {
         );
     }
 }
+
+#[test]
+fn producers_whose_records_were_deleted_are_known_after_a_crash_too() {
+    let disk = MemoryDisk::new(1);
+    let mut log = open(&disk);
+    append(&mut log, produced(5, 0, 0, 2));
+    append(&mut log, produced(6, 0, 0, 2));
+    log.update_high_watermark(4).unwrap();
+    log.increment_log_start_offset(2).unwrap();
+    let producers = |log: &Log| -> Vec<i64> {
+        log.active_producers().iter().map(|producer| producer.producer_id).collect()
+    };
+    assert_eq!(producers(&log), [5, 6]);
+    drop(log);
+    let log = open_with(&disk, |options, _| options.log_start_offset = 2);
+    assert_eq!(producers(&log), [5, 6]);
+}
