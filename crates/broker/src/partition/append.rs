@@ -91,6 +91,7 @@ impl Partition {
                 return Err(AppendFailure::of(ErrorCode::KafkaStorageError));
             }
         };
+        let has_room = log.has_room();
         let flush_is_due = state.flush_is_due();
         let stable_before = state.stable_gap();
         let advanced = state.advance_high_watermark(broker_id);
@@ -99,6 +100,9 @@ impl Partition {
         self.counters.appended(&appended);
         if flush_is_due {
             self.request_flush();
+        }
+        if has_room {
+            self.request_trim();
         }
         match advanced {
             Ok(advanced) => self.tell_waiters(&appended, advanced, stable_moved),
