@@ -22,7 +22,6 @@ pub mod read;
 pub mod settings;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use arc_swap::ArcSwap;
 use ottla_log::{AppendPolicy, Log, Offsets};
@@ -40,6 +39,7 @@ pub use settings::TopicSettings;
 use crate::partitions::states::Seat;
 use crate::waiters::Waiters;
 use cleaning::{Cleaning, CleaningTurn};
+use flush::Asked;
 use leadership::Leadership;
 
 /// Names a partition and everything about it that never changes.
@@ -71,7 +71,7 @@ pub struct Partition {
     counters: Counters,
     flusher: Flusher,
     seat: ArcSwap<Seat>,
-    flush_is_queued: AtomicBool,
+    asked: Asked,
     cleaning: Cleaning,
 }
 
@@ -103,7 +103,7 @@ impl Partition {
             counters: Counters::default(),
             flusher: services.flusher,
             seat: ArcSwap::from_pointee(services.seat),
-            flush_is_queued: AtomicBool::new(false),
+            asked: Asked::default(),
             cleaning: Cleaning::default(),
         }
     }
