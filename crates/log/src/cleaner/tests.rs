@@ -259,6 +259,26 @@ fn aborted_records_go_and_markers_follow() {
 }
 
 #[test]
+fn an_abort_counts_wherever_its_marker_lies() {
+    let mut log = open(&disk(1), false, 0);
+    put(&mut log, &[pair("a", Some("kept"))]);
+    let options = BatchOptions {
+        producer_id: 5,
+        producer_epoch: 0,
+        base_sequence: 0,
+        is_transactional: true,
+        ..BatchOptions::default()
+    };
+    append(&mut log, AppendOrigin::Client, batch(options, &[pair("a", Some("void"))]));
+    log.roll(NOW).unwrap();
+    // In the active segment, which is not compacted.
+    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 0 };
+    append(&mut log, AppendOrigin::Coordinator, marker.batch(5, 0, NOW).unwrap().freeze());
+    compact(&mut log, None, NOW).expect("something to compact");
+    assert_eq!(records(&log), [(0, "a".to_owned(), Some("kept".to_owned()))]);
+}
+
+#[test]
 fn a_small_map_is_filled_and_the_rest_left_for_the_next_run() {
     let mut log = open(&disk(1), false, 0);
     for number in 0..40 {

@@ -5,7 +5,7 @@ use super::Log;
 use crate::cleaner::{Cleaned, Compaction, CompactionNeed, Source, discard, rename_all};
 use crate::error::Result;
 use crate::names::SWAP_SUFFIX;
-use crate::segment::Segment;
+use crate::segment::{AbortedRange, Segment};
 
 impl Log {
     /// How much there is to compact, if there is anything. `cleaned_to` is where the last run ended, if
@@ -47,10 +47,12 @@ impl Log {
             return Ok(None);
         }
         let bound = self.first_uncleanable(now_ms)?;
+        // Also those whose marker lies behind: it is in the index of the segment that holds the marker.
         let mut aborted = Vec::new();
-        for segment in self.segments.range(..bound).map(|(_, segment)| segment) {
+        for segment in self.segments.values() {
             aborted.extend(segment.aborted()?);
         }
+        aborted.retain(|range: &AbortedRange| range.first_offset < bound);
         Ok(Some(Compaction {
             disk: Arc::clone(&self.disk),
             directory: self.directory.clone(),
