@@ -99,6 +99,10 @@ impl Filter<'_> {
     }
 
     fn stays(&self, batch: &BatchView<'_>, record: &RecordView<'_>) -> bool {
+        // Where memory did not last nothing is known of the keys.
+        if record.offset >= self.end_offset {
+            return true;
+        }
         // A record without a key has no successor, and no place in a compacted log.
         let Some(key) = record.key else { return false };
         if self.map.get(key).is_some_and(|last| record.offset < last) {

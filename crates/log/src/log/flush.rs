@@ -120,7 +120,8 @@ impl Log {
 
     fn collect(&mut self, everything: bool) -> Result<PendingFlush> {
         let active = self.active().base_offset();
-        let from = self.floor_base(self.recovery_point);
+        // A segment that was on disk to its end has been sealed since: its size and its indexes are not.
+        let from = self.floor_base(self.recovery_point.saturating_sub(1));
         let mut files = Vec::new();
         for (base_offset, segment) in self.segments.range_mut(from..) {
             for file in segment.files_to_sync(everything || *base_offset != active)? {

@@ -19,13 +19,16 @@ impl Log {
     }
 
     /// Rolls when the batches that come next do not fit, or the active segment has waited long enough.
+    ///
+    /// The new segment begins where the log ends, and not with the batches where a gap comes before
+    /// them: so recovery can tell a gap from a segment that has lost its end.
     pub(super) fn roll_for(
         &mut self,
         batches: &[AppendedBatch],
         base_offset: i64,
         now_ms: i64,
     ) -> Result<()> {
-        let config = Arc::clone(&self.config);
+        let (config, log_end) = (Arc::clone(&self.config), self.log_end);
         let bytes = batches.iter().map(|batch| batch.bytes).sum();
         let last_offset = batches.last().map_or(base_offset, |batch| batch.last_offset);
         let timestamp = batches.iter().map(|batch| batch.max_timestamp).max().unwrap_or(-1);
@@ -33,7 +36,8 @@ impl Log {
         if active.is_full_for(bytes, last_offset, &config)?
             || active.is_due(now_ms, timestamp, &config)?
         {
-            self.roll_at(base_offset, now_ms)?;
+            let can_hold_gap = last_offset - log_end <= i64::from(i32::MAX);
+            self.roll_at(if can_hold_gap { log_end } else { base_offset }, now_ms)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use super::Log;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 impl Log {
     /// Drops everything from `offset` on. False when there was nothing to drop.
@@ -23,6 +23,7 @@ impl Log {
             } else {
                 log.cut_at(offset, now_ms)?;
             }
+            log.keep_cut()?;
             Ok(true)
         })
     }
@@ -31,8 +32,14 @@ impl Log {
         let keeps = self.floor_base(offset);
         let later: Vec<i64> =
             self.segments.range(keeps + 1..).map(|(base_offset, _)| *base_offset).collect();
+        let is_whole = later.is_empty();
         for base_offset in later.into_iter().rev() {
             self.remove_segment_now(base_offset)?;
+        }
+        if !is_whole {
+            // They must not outlast a crash that the cut, which comes now, survives.
+            let path = &self.directory;
+            self.disk.sync_dir(path).map_err(Error::io("sync", path))?;
         }
         let config = Arc::clone(&self.config);
         let active = self.active_mut();
@@ -42,6 +49,12 @@ impl Log {
         self.ends_at(offset);
         self.log_start = self.log_start.min(offset);
         self.reload_producers(now_ms)
+    }
+
+    /// Waits for the disk: else the next crash could bring back what was cut off, in place of what is
+    /// written now, or among it.
+    fn keep_cut(&mut self) -> Result<()> {
+        self.sync_everything().map(|flushed| self.recovery_point = flushed.offset)
     }
 
     /// The log ends earlier now.
@@ -55,7 +68,10 @@ impl Log {
 
     /// Drops everything and goes on at `offset`.
     pub fn truncate_fully_and_start_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {
-        self.change(|log| log.start_over_at(offset, now_ms))
+        self.change(|log| {
+            log.start_over_at(offset, now_ms)?;
+            log.keep_cut()
+        })
     }
 
     pub(super) fn start_over_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {

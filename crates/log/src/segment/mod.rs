@@ -362,12 +362,25 @@ impl Segment {
         self.bytes = place.position;
         self.cut_to_noted()?;
         self.bytes_since_index_entry = 0;
-        self.largest = OnceLock::from(self.time_index.last()?);
+        self.largest = OnceLock::from(self.largest_left()?);
         if self.bytes == 0 {
             self.created_ms = now_ms;
             self.first_timestamp = None;
         }
         Ok(())
+    }
+
+    /// The largest timestamp of the batches that are left: the index knows it only as of its last entry.
+    fn largest_left(&self) -> Result<TimestampAt> {
+        let mut largest = self.time_index.last()?;
+        let mut scan = self.scan_from(largest.offset)?;
+        while let Some(located) = scan.next()? {
+            let timestamp = located.header.max_timestamp;
+            if timestamp > largest.timestamp {
+                largest = TimestampAt { timestamp, offset: located.header.last_offset() };
+            }
+        }
+        Ok(largest)
     }
 
     /// True when the index files can be what they should be.

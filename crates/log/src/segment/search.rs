@@ -36,6 +36,11 @@ impl Segment {
         Ok(None)
     }
 
+    /// The headers from the batch that holds `offset`, or from one before it.
+    pub(super) fn scan_from(&self, offset: i64) -> Result<Scan<'_>> {
+        Ok(Scan::headers(self.records(), self.hint(offset)?, self.bytes))
+    }
+
     /// The offset after the last record.
     pub(crate) fn next_offset(&self) -> Result<i64> {
         let last_indexed = self.offset_index.last()?.map_or(self.base_offset, |last| last.offset);

@@ -99,12 +99,13 @@ impl UnopenedLog {
         self.segments.iter().filter(move |(base, _)| is_due(base)).map(|(_, segment)| segment)
     }
 
-    /// Segments from here on may be torn: the one that holds the recovery point, and later ones.
+    /// Segments from here on may be torn: the one that holds the last offset before the recovery point,
+    /// whose records are on disk and whose indexes need not be, and later ones.
     pub(super) fn torn_from(&self) -> i64 {
         if self.options.clean {
             return i64::MAX;
         }
-        let floor = self.segments.range(..=self.options.recovery_point.max(0)).next_back();
+        let floor = self.segments.range(..self.options.recovery_point.max(1)).next_back();
         let floor = floor.or_else(|| self.segments.first_key_value());
         floor.map_or(i64::MAX, |(base_offset, _)| *base_offset)
     }

@@ -123,7 +123,7 @@ impl Log {
             if newest != Some(base_offset) {
                 self.segments[&base_offset].release();
             }
-            if cut > 0 || (is_torn && self.has_hole_after(base_offset)?) {
+            if self.is_broken_after(base_offset, cut, is_torn)? {
                 self.drop_segments_after(base_offset)?;
                 return Ok(true);
             }
@@ -157,13 +157,14 @@ impl Log {
     }
 
     /// A crash may keep the next segment and lose the end of this one, batches and all. Compaction
-    /// makes such holes on purpose.
-    fn has_hole_after(&self, base_offset: i64) -> Result<bool> {
+    /// makes such holes on purpose; and where there is none, what was cut off was no batch.
+    fn is_broken_after(&self, base_offset: i64, cut: u64, is_torn: bool) -> Result<bool> {
         let Some((next, _)) = self.segments.range(base_offset + 1..).next() else {
-            return Ok(false);
+            return Ok(cut > 0);
         };
         let is_compacted = self.config.cleanup_policy.compact;
-        Ok(!is_compacted && *next != self.segments[&base_offset].next_offset()?)
+        let is_hole = *next != self.segments[&base_offset].next_offset()?;
+        Ok(is_hole && (cut > 0 || (is_torn && !is_compacted)))
     }
 
     /// What follows a torn segment was written later, and goes.
