@@ -11,6 +11,7 @@ use ottla_coordinator::DeletedTopic;
 use ottla_metadata::version::TRANSACTION_VERSION;
 use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicFate};
 use ottla_world::{Clock, Random};
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use crate::api::ProducerIds;
@@ -23,7 +24,7 @@ use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log_levels::Logging;
 use crate::metrics::{self, PartitionMetrics};
 use crate::partition::Partition;
-use crate::partitions::Partitions;
+use crate::partitions::{LoadError, Partitions};
 use crate::reply::Outcome;
 use crate::request_metrics::RequestMetrics;
 use crate::router;
@@ -63,6 +64,8 @@ pub struct Broker {
     pub requests: RequestMetrics,
     settings: ArcSwap<Settings>,
     image: ArcSwap<MetadataImage>,
+    /// Held while coordinators begin and end.
+    coordinating: Mutex<()>,
 }
 
 impl Broker {
@@ -92,6 +95,7 @@ impl Broker {
             requests: RequestMetrics::default(),
             settings: ArcSwap::from_pointee(parts.settings),
             image: ArcSwap::from_pointee(MetadataImage::empty()),
+            coordinating: Mutex::default(),
         }
     }
 
@@ -115,13 +119,10 @@ impl Broker {
         self.transactions.set_transaction_version(image.feature_level(TRANSACTION_VERSION));
         let has_changed =
             |name: &str| changes.topics.values().any(|change| change.name.as_ref() == name);
-        if has_changed(OFFSETS_TOPIC) {
-            let (count, led) = self.led(OFFSETS_TOPIC, image);
-            self.groups.reconcile(count, &led);
-        }
-        if has_changed(TRANSACTIONS_TOPIC) {
-            let (count, led) = self.led(TRANSACTIONS_TOPIC, image);
-            self.transactions.reconcile(count, &led);
+        for topic in [OFFSETS_TOPIC, TRANSACTIONS_TOPIC] {
+            if has_changed(topic) {
+                self.coordinate(topic);
+            }
         }
         let deleted: Vec<DeletedTopic> = changes
             .topics
@@ -131,6 +132,33 @@ impl Broker {
             .collect();
         if !deleted.is_empty() {
             self.groups.topics_deleted(&deleted);
+        }
+    }
+
+    /// Has the logs opened that are on disk, with the settings that `image` has. Their partitions serve
+    /// as soon as they are open and the metadata is published.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn load_logs(self: &Arc<Self>, image: &Arc<MetadataImage>) -> Result<(), LoadError> {
+        let broker = Arc::clone(self);
+        self.partitions.start_loading(image, move |opened| {
+            if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&opened.topic.as_str()) {
+                broker.coordinate(&opened.topic);
+            }
+        })
+    }
+
+    /// Has coordinators for the partitions of an internal topic that this broker leads, and no others.
+    fn coordinate(&self, topic: &str) {
+        // Calls come from the metadata's thread and from those that open logs: the last one to look is
+        // the last one to tell.
+        let _coordinating = self.coordinating.lock();
+        let (count, led) = self.led(topic, &self.image());
+        if topic == OFFSETS_TOPIC {
+            self.groups.reconcile(count, &led);
+        } else {
+            self.transactions.reconcile(count, &led);
         }
     }
 
@@ -185,6 +213,7 @@ impl Broker {
         }
         self.requests.write(text);
         metrics::text::cleaner(text, &self.cleaner.report());
+        metrics::text::loading(text, &self.partitions);
         metrics::text::groups(text, &self.groups.look().await, &self.partitions);
     }
 

@@ -14,7 +14,7 @@ use ottla_broker::coordinators::LogTerms;
 use ottla_broker::groups::GroupCoordinators;
 use ottla_broker::log_levels::LogLevels;
 use ottla_broker::partition::settings::SettingsSource;
-use ottla_broker::partitions::{HostedDirectory, Hosting, Partitions, Placement};
+use ottla_broker::partitions::{HostedDirectory, Hosting, LoadError, Partitions, Placement};
 use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 use ottla_broker::{Broker, BrokerParts, Settings};
 use ottla_controller::Settings as ControllerSettings;
@@ -37,6 +37,9 @@ use crate::vitals::NodeVitals;
 
 /// How long a stopping node waits for requests that are being answered.
 const FINISH_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a starting node puts off its listeners for logs that take little to open.
+const QUICK_LOGS_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a node touches.
 #[derive(Clone)]
@@ -104,6 +107,7 @@ impl Node {
         let parts = Parts { config: &config, world: &world, node_id, image: &image };
         let (broker, partitions) = build_broker(&parts, storage, &controller)?;
         identity.directories = partitions.online_directory_ids();
+        broker.load_logs(&image).map_err(|error| cannot_load(&error))?;
         broker.log_levels.begin(Arc::clone(&world.log_levels));
         controller.activate().await.map_err(stopped)?;
         let registration =
@@ -115,6 +119,7 @@ impl Node {
         let threads = |error| StartError::new("cannot start the log cleaner's threads", error);
         broker.cleaner.start().map_err(threads)?;
         registration.unfenced().await?;
+        wait_for_quick_logs(&partitions).await;
         let listening = listening(&identity.advertised, &bound);
         let network = Network::serve(bound, &broker, &limits, &network_options(&config));
         let ready = Arc::new(AtomicBool::new(true));
@@ -189,6 +194,18 @@ fn limits(config: &ServerConfig) -> Arc<Limits> {
         config.whole("max.connections.per.ip"),
         config.text("max.connections.per.ip.overrides").unwrap_or_default(),
     )
+}
+
+/// Most starts open every log within moments; then nobody is turned away only to come again. Long
+/// recoveries go on while the rest is served.
+async fn wait_for_quick_logs(partitions: &Arc<Partitions>) {
+    let partitions = Arc::clone(partitions);
+    let waiting = tokio::task::spawn_blocking(move || {
+        partitions.wait_for_quick_logs(QUICK_LOGS_PATIENCE);
+    });
+    if let Err(error) = waiting.await {
+        tracing::error!(%error, "waiting for logs panicked");
+    }
 }
 
 fn stopped(code: ottla_wire::ErrorCode) -> StartError {
@@ -350,10 +367,7 @@ fn build_broker(
         clock: Arc::clone(&world.clock),
         random: Arc::clone(&world.random),
     };
-    let partitions = Partitions::load(hosting, image, touched).map_err(|error| {
-        StartError::caused("cannot load the logs", &error)
-            .hint("look at the log above for the partition and file at fault")
-    })?;
+    let partitions = Partitions::new(hosting, touched).map_err(|error| cannot_load(&error))?;
     let partitions = Arc::new(partitions);
     let groups = Arc::new(GroupCoordinators::new(
         tokio::runtime::Handle::current(),
@@ -382,6 +396,11 @@ fn build_broker(
         transactions: Arc::new(transactions),
     }));
     Ok((broker, partitions))
+}
+
+fn cannot_load(error: &LoadError) -> StartError {
+    StartError::caused("cannot load the logs", error)
+        .hint("look at the log above for the partition and file at fault")
 }
 
 fn group_config(config: &ServerConfig) -> ottla_coordinator::Config {

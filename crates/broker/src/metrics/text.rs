@@ -72,6 +72,25 @@ pub(crate) fn cleaner(text: &mut String, report: &Report) {
     }
 }
 
+/// Writes how many logs and segments are still to be opened since the start.
+pub(crate) fn loading(text: &mut String, partitions: &Partitions) {
+    const PREFIX: &str = "kafka_log_logmanager_";
+    let name = format!("{PREFIX}remaininglogstorecover");
+    family(text, &name, "Logs that are not open yet");
+    for progress in partitions.loading_progress() {
+        let dir = escaped(&progress.directory.display().to_string());
+        let _ = writeln!(text, "{name}{{dir=\"{dir}\"}} {}", progress.remaining_logs);
+    }
+    let name = format!("{PREFIX}remainingsegmentstorecover");
+    family(text, &name, "Segments that a thread has still to scan of the log that it opens");
+    for progress in partitions.loading_progress() {
+        let dir = escaped(&progress.directory.display().to_string());
+        for (thread, segments) in progress.remaining_segments.iter().enumerate() {
+            let _ = writeln!(text, "{name}{{dir=\"{dir}\",threadnum=\"{thread}\"}} {segments}");
+        }
+    }
+}
+
 /// Writes how many groups there are and how far behind each is.
 pub(crate) fn groups(text: &mut String, looks: &[Look], partitions: &Partitions) {
     const PREFIX: &str = "kafka_coordinator_group_groupmetadatamanager_";

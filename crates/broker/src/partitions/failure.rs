@@ -26,6 +26,7 @@ impl Partitions {
     pub fn take_offline(&self, directory: usize) -> usize {
         let _changing = self.changing.lock();
         let topics: Vec<Arc<HostedTopic>> = self.by_id.pin().values().cloned().collect();
+        let unopened = self.loading.give_up(directory);
         let mut count = 0;
         for topic in topics {
             for partition in topic.online() {
@@ -38,6 +39,13 @@ impl Partitions {
                 }
             }
         }
+        for name in &unopened {
+            if let Some(topic) = self.topic(&name.topic) {
+                topic.set(name.partition, Hosted::Offline);
+                count += 1;
+            }
+        }
+        self.failed.lock().extend(unopened);
         let mut unclaimed = self.unclaimed.lock();
         let lost: Vec<TopicPartition> = unclaimed
             .extract_if(|_, unclaimed| unclaimed.directory == directory)

@@ -84,6 +84,43 @@ impl Fixture {
     pub(crate) fn with_absent(
         disk: MemoryDisk,
         clock: Arc<ManualClock>,
+        directories: (&[&str], &[&str]),
+        image: MetadataImage,
+    ) -> Self {
+        let fixture = Self::built_on(disk, clock, directories, image);
+        fixture.load();
+        fixture.begin();
+        fixture
+    }
+
+    /// As [`Fixture::on`], while no log is open yet: [`Fixture::load`] opens them.
+    pub(crate) fn loading_on(
+        disk: MemoryDisk,
+        clock: Arc<ManualClock>,
+        image: MetadataImage,
+    ) -> Self {
+        let fixture = Self::built_on(disk, clock, (&["/data"], &[]), image);
+        fixture.begin();
+        fixture
+    }
+
+    /// Opens every log.
+    pub(crate) fn load(&self) {
+        self.broker.load_logs(&self.image).expect("threads");
+        self.partitions().wait_for_logs();
+    }
+
+    /// Tells the broker what the metadata says.
+    fn begin(&self) {
+        let base = MetadataImage::empty();
+        let delta = MetadataDelta::between(base, self.image.as_ref().clone());
+        self.broker.publish(&self.image, &delta);
+        self.partitions().discard_unclaimed();
+    }
+
+    fn built_on(
+        disk: MemoryDisk,
+        clock: Arc<ManualClock>,
         (directories, absent): (&[&str], &[&str]),
         image: MetadataImage,
     ) -> Self {
@@ -102,7 +139,7 @@ impl Fixture {
         let random = Arc::new(SeededRandom::new(7));
         let world =
             World { disk: Arc::new(disk.clone()), clock: clock.clone(), random: random.clone() };
-        let partitions = Partitions::load(hosting, &image, world).expect("readable logs");
+        let partitions = Partitions::new(hosting, world).expect("readable directories");
         let handle = tokio::runtime::Handle::current();
         let partitions = Arc::new(partitions);
         let settings = Settings::new(Default::default(), BROKER, &image);
@@ -132,12 +169,7 @@ impl Fixture {
             transactions: Arc::new(transactions),
         });
         let image = Arc::new(image);
-        let fixture = Self { disk, clock, broker: Arc::new(broker), image };
-        let base = MetadataImage::empty();
-        let delta = MetadataDelta::between(base, fixture.image.as_ref().clone());
-        fixture.broker.publish(&fixture.image, &delta);
-        fixture.partitions().discard_unclaimed();
-        fixture
+        Self { disk, clock, broker: Arc::new(broker), image }
     }
 
     pub(crate) fn partitions(&self) -> &Partitions {

@@ -1,11 +1,18 @@
 //! What the node's timers call: retention, flushes, checkpoints; and the orderly end.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
 
-use ottla_log::{Log, LogDirectory, TopicPartition};
+use ottla_log::{Log, LogDirectory, OffsetsByPartition, TopicPartition};
 
-use super::{Deleted, Partitions};
+use super::{Deleted, HostedDirectory, Partitions};
+
+/// A checkpoint file of a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checkpoint {
+    HighWatermarks,
+    RecoveryPoints,
+    LogStarts,
+}
 
 impl Partitions {
     /// Deletes what retention no longer keeps. The files go when they are due.
@@ -65,6 +72,7 @@ impl Partitions {
     /// Writes every directory's `replication-offset-checkpoint`.
     pub fn checkpoint_high_watermarks(&self) {
         self.checkpoint(
+            Checkpoint::HighWatermarks,
             |log| Some(log.high_watermark()),
             |directory, offsets| directory.checkpoint_high_watermarks(offsets),
         );
@@ -73,6 +81,7 @@ impl Partitions {
     /// Writes every directory's `recovery-point-offset-checkpoint`.
     pub fn checkpoint_recovery_points(&self) {
         self.checkpoint(
+            Checkpoint::RecoveryPoints,
             |log| Some(log.recovery_point()),
             |directory, offsets| directory.checkpoint_recovery_points(offsets),
         );
@@ -81,21 +90,23 @@ impl Partitions {
     /// Writes every directory's `log-start-offset-checkpoint`: the logs whose first segment does not
     /// tell where they start.
     pub fn checkpoint_log_starts(&self) {
-        self.checkpoint(own_log_start, |directory, offsets| {
+        self.checkpoint(Checkpoint::LogStarts, own_log_start, |directory, offsets| {
             directory.checkpoint_log_start_offsets(offsets)
         });
     }
 
     fn checkpoint(
         &self,
+        kind: Checkpoint,
         offset: impl Fn(&Log) -> Option<i64>,
         write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
     ) {
         // Before the metadata has claimed the logs, the checkpoints of the last run know more.
-        if !self.is_loaded.load(Ordering::Acquire) {
+        if !self.is_caught_up() {
             return;
         }
-        let mut by_directory = vec![BTreeMap::new(); self.directories.len()];
+        // A log that is opened meanwhile is asked itself, later than its old checkpoint.
+        let mut by_directory = self.last_checkpoints(kind);
         for partition in self.all() {
             let name = TopicPartition::new(&**partition.topic(), partition.index());
             if let Some(offset) = partition.with_log(|log| offset(log)).flatten() {
@@ -103,6 +114,18 @@ impl Partitions {
             }
         }
         self.write_checkpoints(&by_directory, write);
+    }
+
+    /// What the checkpoints of the last run have of logs that are not open yet, by directory.
+    fn last_checkpoints(&self, kind: Checkpoint) -> Vec<OffsetsByPartition> {
+        let of = |(directory, hosted): (usize, &HostedDirectory)| {
+            self.loading.checkpointed(directory, |listing| match kind {
+                Checkpoint::HighWatermarks => hosted.log_directory.high_watermarks(),
+                Checkpoint::RecoveryPoints => &listing.recovery_points,
+                Checkpoint::LogStarts => &listing.log_starts,
+            })
+        };
+        self.directories.iter().enumerate().map(of).collect()
     }
 
     fn write_checkpoints(
@@ -125,12 +148,14 @@ impl Partitions {
 
     /// Closes every log and, where all of a directory's closed well, leaves the clean shutdown marker.
     pub fn shutdown(&self, broker_epoch: i64, now_ms: i64) {
-        let count = self.directories.len();
-        let mut high_watermarks = vec![BTreeMap::new(); count];
-        let mut recovery_points = vec![BTreeMap::new(); count];
-        let mut log_starts = vec![BTreeMap::new(); count];
-        let mut is_clean: Vec<bool> =
-            (0..count).map(|directory| !self.states.is_offline(directory)).collect();
+        self.stop_loading();
+        let mut high_watermarks = self.last_checkpoints(Checkpoint::HighWatermarks);
+        let mut recovery_points = self.last_checkpoints(Checkpoint::RecoveryPoints);
+        let mut log_starts = self.last_checkpoints(Checkpoint::LogStarts);
+        let is_whole = |directory: usize| {
+            !self.states.is_offline(directory) && !self.loading.is_waiting_in(directory)
+        };
+        let mut is_clean: Vec<bool> = (0..self.directories.len()).map(is_whole).collect();
         let logs = self
             .all()
             .into_iter()

@@ -1,9 +1,10 @@
 //! Every partition that this broker hosts, found by topic name or topic id.
 //!
 //! Look-ups take no lock and allocate nothing. What exists is decided by the metadata alone; logs that
-//! were loaded from disk wait here until the metadata claims them.
+//! were opened before the metadata is known wait here until it claims them.
 //!
 //! # Layout
+//! - [`loading`]: opens the logs that were on disk at the start, beside everything else
 //! - `reconcile`: creates, deletes and configures partitions as the metadata says
 //! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
 //! - [`states`]: how the log directories are; `failure`: what follows when one fails
@@ -11,6 +12,7 @@
 
 mod assignments;
 mod failure;
+mod loading;
 mod maintenance;
 mod placement;
 mod reconcile;
@@ -21,6 +23,8 @@ mod directory_tests;
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
+mod loading_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{HashMap, HashSet};
@@ -30,8 +34,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_log::directory::LoadOptions;
-use ottla_log::{Log, LogConfig, LogDirectory, TopicPartition};
+use ottla_log::{Listing, Log, LogConfig, LogDirectory, TopicPartition};
 use ottla_metadata::MetadataImage;
 use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::{Clock, Disk, Random};
@@ -48,6 +51,8 @@ use states::DirectoryStates;
 use crate::partition::counters::Counts;
 use crate::partition::settings::SettingsSource;
 use crate::partition::{Counters, Flusher, Partition};
+use loading::Loading;
+pub use loading::LoadingProgress;
 
 /// A log directory of this broker, open and locked, with the id from its `meta.properties`.
 #[derive(Debug)]
@@ -74,6 +79,8 @@ pub(crate) enum Hosted {
     /// Another broker's, or nobody's.
     #[default]
     Absent,
+    /// Ours, and its log is about to be opened.
+    Loading,
     /// Ours, but its log could not be opened.
     Offline,
     Online(Arc<Partition>),
@@ -128,7 +135,13 @@ pub struct Partitions {
     retired: Mutex<Counts>,
     /// Requests for partitions that are not here.
     strangers: Counters,
-    is_loaded: AtomicBool,
+    loading: Loading,
+    /// The metadata that was reconciled last.
+    image: Mutex<Option<Arc<MetadataImage>>>,
+    /// The metadata has been caught up with: what it does not know is not ours.
+    is_caught_up: AtomicBool,
+    /// Topics' partitions that were deleted before their log was open.
+    doomed: Mutex<HashSet<(TopicPartition, Uuid)>>,
     world: World,
 }
 
@@ -147,57 +160,38 @@ impl std::fmt::Debug for World {
 }
 
 impl Partitions {
-    /// Loads every log from disk, recovering what a crash interrupted.
+    /// Lists the logs on disk; [`Partitions::start_loading`] opens them.
     ///
     /// # Errors
     /// When a directory can't be read, or no thread can be started.
-    pub fn load(
-        mut hosting: Hosting,
-        image: &MetadataImage,
-        world: World,
-    ) -> Result<Self, LoadError> {
-        let settings = hosting.settings;
-        let config_for = |partition: &TopicPartition| settings.topic(image, &partition.topic).log;
-        let options = LoadOptions {
-            config_for: &config_for,
-            threads: hosting.recovery_threads,
-            now_ms: world.clock.now_ms(),
-        };
+    pub fn new(hosting: Hosting, world: World) -> Result<Self, LoadError> {
+        let now_ms = world.clock.now_ms();
         let paths = hosting.directories.iter().map(|hosted| hosted.log_directory.path().to_owned());
         let states = Arc::new(DirectoryStates::new(Arc::clone(&world.disk), paths));
-        let mut unclaimed = HashMap::new();
-        let mut failed = HashSet::new();
+        let mut listings = Vec::new();
         let mut deleted = Vec::new();
-        for (directory, hosted) in hosting.directories.iter_mut().enumerate() {
-            let loaded = match hosted.log_directory.load(&options) {
-                Ok(loaded) => loaded,
+        let mut names = HashSet::new();
+        for (directory, hosted) in hosting.directories.iter().enumerate() {
+            let mut listing = match hosted.log_directory.list() {
+                Ok(listing) => listing,
                 Err(error) => {
                     states.report(directory, &error);
-                    if states.is_offline(directory) {
-                        continue;
+                    if !states.is_offline(directory) {
+                        return Err(error.into());
                     }
-                    return Err(error.into());
+                    Listing::default()
                 }
             };
             // Deleted before the last stop; their topics' settings are gone.
-            let due_ms = options.now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
-            deleted.extend(loaded.deleted.into_iter().map(|path| Deleted {
-                due_ms,
-                directory,
-                path,
-            }));
-            for (partition, error) in loaded.failed {
-                tracing::error!(%partition, %error, "the log can't be opened");
-                states.report(directory, &error);
-                failed.insert(partition);
+            let due_ms = now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
+            let gone = std::mem::take(&mut listing.deleted).into_iter();
+            deleted.extend(gone.map(|path| Deleted { due_ms, directory, path }));
+            if let Some(twice) = listing.partitions.iter().find(|name| names.contains(*name)) {
+                let path = hosted.log_directory.path().join(twice.to_string());
+                return Err(LoadError::Twice { path });
             }
-            for log in loaded.logs {
-                let partition = log.partition().clone();
-                if let Some(double) = unclaimed.insert(partition, Unclaimed { directory, log }) {
-                    let path = double.log.directory().to_owned();
-                    return Err(LoadError::Twice { path });
-                }
-            }
+            names.extend(listing.partitions.iter().cloned());
+            listings.push(listing);
         }
         Ok(Self {
             by_name: Topics::default(),
@@ -209,14 +203,17 @@ impl Partitions {
             wishes: Wishes::default(),
             assignments: Assignments::default(),
             changing: Mutex::new(()),
-            settings,
+            settings: hosting.settings,
             flusher: Flusher::start(Arc::clone(&world.clock)).map_err(LoadError::Thread)?,
-            unclaimed: Mutex::new(unclaimed),
-            failed: Mutex::new(failed),
+            unclaimed: Mutex::default(),
+            failed: Mutex::default(),
             deleted: Mutex::new(deleted),
             retired: Mutex::default(),
             strangers: Counters::default(),
-            is_loaded: AtomicBool::new(false),
+            loading: Loading::new(listings, hosting.recovery_threads),
+            image: Mutex::default(),
+            is_caught_up: AtomicBool::new(false),
+            doomed: Mutex::default(),
             world,
         })
     }
@@ -226,15 +223,15 @@ impl Partitions {
     pub fn get(&self, topic: &str, index: i32) -> Option<Arc<Partition>> {
         match self.by_name.pin().get(topic)?.place(index) {
             Hosted::Online(partition) => Some(partition),
-            Hosted::Absent | Hosted::Offline => None,
+            Hosted::Absent | Hosted::Loading | Hosted::Offline => None,
         }
     }
 
     /// The partition, or why there is none.
     ///
     /// # Errors
-    /// `KAFKA_STORAGE_ERROR`; `NOT_LEADER_OR_FOLLOWER` when others host it;
-    /// `UNKNOWN_TOPIC_OR_PARTITION`.
+    /// `KAFKA_STORAGE_ERROR`; `NOT_LEADER_OR_FOLLOWER` when others host it or its log is about to be
+    /// opened; `UNKNOWN_TOPIC_OR_PARTITION`.
     pub fn find(
         &self,
         topic: &str,
@@ -245,7 +242,7 @@ impl Partitions {
         match place {
             Some(Hosted::Online(partition)) => Ok(partition),
             Some(Hosted::Offline) => Err(ErrorCode::KafkaStorageError),
-            Some(Hosted::Absent) | None => {
+            Some(Hosted::Absent | Hosted::Loading) | None => {
                 let topic = image.topics.by_name(topic);
                 match topic.and_then(|topic| topic.partition(index)) {
                     Some(_) => Err(ErrorCode::NotLeaderOrFollower),
@@ -274,9 +271,13 @@ impl Partitions {
         topics.values().flat_map(|topic| topic.online()).collect()
     }
 
-    /// Whether the metadata has claimed the logs from disk.
+    /// Whether the metadata has claimed all logs from disk.
     pub(crate) fn is_loaded(&self) -> bool {
-        self.is_loaded.load(Ordering::Acquire)
+        self.is_caught_up() && self.loading.is_done()
+    }
+
+    fn is_caught_up(&self) -> bool {
+        self.is_caught_up.load(Ordering::Acquire)
     }
 
     /// How many of our partitions have a log that could not be opened or failed since.
@@ -284,7 +285,7 @@ impl Partitions {
     pub fn offline_count(&self) -> usize {
         let topics = self.by_name.pin();
         let is_offline = |place: &Hosted| match place {
-            Hosted::Absent => false,
+            Hosted::Absent | Hosted::Loading => false,
             Hosted::Offline => true,
             Hosted::Online(partition) => partition.is_offline(),
         };
@@ -362,11 +363,30 @@ impl Partitions {
     /// Sets logs aside that the metadata does not know: topics deleted while this broker was down,
     /// or metadata that was lost. Call it once, when the metadata is caught up with and reconciled.
     pub fn discard_unclaimed(&self) {
+        let _changing = self.changing.lock();
+        self.is_caught_up.store(true, Ordering::Release);
         let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
         for (_, Unclaimed { directory, log }) in unclaimed {
+            self.discard(directory, log);
+        }
+    }
+
+    /// A log that is nobody's: removed if its topic was deleted since the start, else set aside.
+    pub(crate) fn discard(&self, directory: usize, log: Log) {
+        let name = log.partition().clone();
+        let mut doomed = self.doomed.lock();
+        let is_meant = |(doomed, id): &(TopicPartition, Uuid)| {
+            *doomed == name && log.topic_id().is_none_or(|own| own == *id)
+        };
+        let is_doomed = doomed.extract_if(is_meant).count() > 0;
+        drop(doomed);
+        if is_doomed {
+            let due_ms =
+                self.world.clock.now_ms().saturating_add(log.config().file_delete_delay_ms);
+            self.delete_log(directory, log, due_ms);
+        } else {
             self.set_aside(directory, log);
         }
-        self.is_loaded.store(true, Ordering::Release);
     }
 
     /// Keeps the records of a log that has lost its topic, out of the way.
@@ -411,12 +431,20 @@ impl HostedTopic {
         self.places.store(Arc::new(places));
     }
 
+    /// The partitions whose log is about to be opened.
+    fn loading(&self) -> Vec<i32> {
+        let places = self.places.load();
+        let loading =
+            (0i32..).zip(places.iter()).filter(|(_, place)| matches!(place, Hosted::Loading));
+        loading.map(|(index, _)| index).collect()
+    }
+
     /// The partitions that are online, by index.
     #[must_use]
     pub fn online(&self) -> Vec<Arc<Partition>> {
         let online = |place: &Hosted| match place {
             Hosted::Online(partition) => Some(Arc::clone(partition)),
-            Hosted::Absent | Hosted::Offline => None,
+            Hosted::Absent | Hosted::Loading | Hosted::Offline => None,
         };
         self.places.load().iter().filter_map(online).collect()
     }

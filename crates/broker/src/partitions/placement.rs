@@ -67,7 +67,7 @@ impl Partitions {
     /// Whether a log without a known directory may be in one that can't be read. One that the broker has
     /// not placed yet is not; but at the start nobody knows whether it had been.
     fn may_lie_elsewhere(&self, assigned: Option<Uuid>) -> bool {
-        assigned != Some(directory::UNASSIGNED) || !self.is_loaded()
+        assigned != Some(directory::UNASSIGNED) || !self.is_caught_up()
     }
 
     fn sort(&self, places: &mut [usize]) {

@@ -19,8 +19,9 @@ use super::{Hosted, HostedTopic, Partitions, Unclaimed};
 
 impl Partitions {
     /// Takes over what changed; `image` holds the changes.
-    pub fn reconcile(&self, changes: &Changes, image: &MetadataImage, now_ms: i64) {
+    pub fn reconcile(&self, changes: &Changes, image: &Arc<MetadataImage>, now_ms: i64) {
         let _changing = self.changing.lock();
+        *self.image.lock() = Some(Arc::clone(image));
         // A topic may be deleted and created again under its name within one delta.
         let is_gone = |fate| matches!(fate, TopicFate::Deleted);
         for (id, _) in changes.topics.iter().filter(|(_, change)| is_gone(change.fate)) {
@@ -38,6 +39,9 @@ impl Partitions {
         if let Some(topic) = self.remove(id) {
             for partition in topic.online() {
                 self.delete(&partition, now_ms);
+            }
+            for index in topic.loading() {
+                self.doom(&topic, index);
             }
         }
     }
@@ -65,7 +69,7 @@ impl Partitions {
                 self.insert(&hosted);
                 hosted
             });
-            if let Hosted::Absent = hosted.place(*index) {
+            if let Hosted::Absent | Hosted::Loading = hosted.place(*index) {
                 let settings = settings
                     .get_or_insert_with(|| Arc::new(self.settings.topic(image, &topic.name)));
                 let place = self.host(hosted, *index, partition, settings, now_ms);
@@ -81,9 +85,37 @@ impl Partitions {
     fn give_up(&self, topic: &HostedTopic, index: i32, now_ms: i64) {
         let place = topic.place(index);
         topic.set(index, Hosted::Absent);
-        if let Hosted::Online(partition) = place {
-            self.delete(&partition, now_ms);
+        match place {
+            Hosted::Online(partition) => self.delete(&partition, now_ms),
+            Hosted::Loading => self.doom(topic, index),
+            Hosted::Absent | Hosted::Offline => {}
         }
+    }
+
+    /// Its log goes once it is open.
+    fn doom(&self, topic: &HostedTopic, index: i32) {
+        self.doomed.lock().insert((TopicPartition::new(&*topic.name, index), topic.id));
+    }
+
+    /// Finds a place for a log that was opened: called with the lock on places held.
+    pub(super) fn place_opened(&self, name: &TopicPartition) {
+        let image = self.image.lock().clone();
+        if let Some(image) = image {
+            if let Some(topic) = image.topics.by_name(&name.topic) {
+                let indices = BTreeSet::from([name.partition]);
+                self.take_over(topic, &indices, &image, self.world.clock.now_ms());
+            }
+            if self.is_caught_up()
+                && let Some(Unclaimed { directory, log }) = self.unclaimed.lock().remove(name)
+            {
+                self.discard(directory, log);
+            }
+        }
+    }
+
+    /// A log from disk is open.
+    pub(super) fn take_in(&self, directory: usize, log: Log) {
+        self.unclaimed.lock().insert(log.partition().clone(), Unclaimed { directory, log });
     }
 
     /// Opens the log of a partition: the one that was loaded, or a new one.
@@ -98,6 +130,9 @@ impl Partitions {
         let name = TopicPartition::new(&*topic.name, index);
         if self.failed.lock().contains(&name) {
             return Hosted::Offline;
+        }
+        if self.loading.is_waiting(&name) {
+            return Hosted::Loading;
         }
         let claimed = self.claim(&name, topic.id);
         let Some(Unclaimed { directory, log }) = claimed.or_else(|| {
@@ -148,7 +183,7 @@ impl Partitions {
     fn claim(&self, name: &TopicPartition, topic_id: Uuid) -> Option<Unclaimed> {
         let Unclaimed { directory, mut log } = self.unclaimed.lock().remove(name)?;
         if log.topic_id().is_some_and(|id| id != topic_id) {
-            self.set_aside(directory, log);
+            self.discard(directory, log);
             return None;
         }
         let prepared = self.restore(&mut log, directory, name, topic_id);
