@@ -8,10 +8,11 @@ use std::process::ExitCode;
 
 use ottla_metadata::config::ServerConfig;
 use ottla_metadata::config::properties::Property;
+use ottla_terminal::options::{Argument, Command, Stop, end};
+use ottla_terminal::output;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::options::{Argument, Command, Stop, end};
-use crate::{output, start};
+use crate::start;
 
 /// Runs the verb.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {

@@ -2,13 +2,17 @@
 
 use std::process::ExitCode;
 
-use crate::options::{KAFKA_VERSION, Stop, end};
-use crate::{
-    broker_api_versions, cluster, configs, console_consumer, console_producer, consumer_groups,
-    consumer_perf_test, delete_records, dump_log, features, get_offsets, groups, log_dirs,
-    producer_perf_test, start, stop, storage, topics, transactions, verifiable_consumer,
-    verifiable_producer, zookeeper,
+use ottla_terminal::options::{KAFKA_VERSION, Stop, end};
+use ottla_tools::{
+    broker_api_versions, cluster, configs, consumer_groups, delete_records, dump_log, features,
+    get_offsets, groups, log_dirs, topics, transactions,
 };
+use ottla_traffic::{
+    console_consumer, console_producer, consumer_perf_test, producer_perf_test,
+    verifiable_consumer, verifiable_producer,
+};
+
+use crate::{start, stop, storage, zookeeper};
 
 /// One verb.
 struct Verb {

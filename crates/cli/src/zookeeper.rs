@@ -5,11 +5,10 @@
 
 use std::process::ExitCode;
 
+use ottla_terminal::connect;
+use ottla_terminal::options::{Stop, end};
+use ottla_terminal::output;
 use tokio::signal::unix::{SignalKind, signal};
-
-use crate::connect;
-use crate::options::{Stop, end};
-use crate::output;
 
 const EXPLANATION: &str = "\
 ZooKeeper is not needed: a node keeps the cluster's metadata in its own quorum (KRaft).

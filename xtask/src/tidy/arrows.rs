@@ -4,7 +4,7 @@ use super::Finding;
 use super::source::Tree;
 
 /// A crate and the crates it may depend on; `cli` may name them all.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("world", &[]),
     ("machine", &[]),
@@ -31,6 +31,9 @@ const ARROWS: [(&str, &[&str]); 13] = [
         ],
     ),
     ("client", &["wire", "world"]),
+    ("terminal", &["wire", "metadata", "client"]),
+    ("tools", &["wire", "metadata", "coordinator", "client", "terminal"]),
+    ("traffic", &["wire", "world", "client", "terminal"]),
     ("xtask", &["wire"]),
 ];
 

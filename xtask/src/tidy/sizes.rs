@@ -19,7 +19,7 @@ const FOLDERS_EXEMPT: [&str; 7] = [
     "bin/windows",
     "crates",
     "crates/broker/src/api",
-    "crates/cli/src",
+    "crates/tools/src",
     "crates/wire/src/messages",
 ];
 

@@ -292,3 +292,26 @@ fn configuration_says_how_long_records_linger() {
         assert_eq!(LogTerms::of_groups(&settings).linger, expected, "{given:?}");
     }
 }
+
+#[tokio::test]
+async fn a_large_partition_does_not_keep_a_small_one_from_loading() {
+    let mut fixture = Fixture::new();
+    fixture.create(OFFSETS_TOPIC, 2, &[]);
+    fixture.broker.stop_coordinating();
+    let large = fixture.partition(OFFSETS_TOPIC, 0);
+    let mut writes = Writes::<Told>::new(Arc::clone(&large), terms(Linger::Adaptive));
+    for _ in 0..2_000 {
+        writes.add(&[(Bytes::from_static(b"word"), true)], START_MS).expect("small");
+        writes.flush().expect("written");
+    }
+    let runtime = tokio::runtime::Handle::current();
+    let parts = Parts { runtime, clock: fixture.clock.clone(), terms: terms(Linger::Adaptive) };
+    let shards = Shards::new(Told::default(), parts);
+    shards.reconcile(2, &[large, fixture.partition(OFFSETS_TOPIC, 1)]);
+    let small = shards.at(1).expect("a task");
+    while small.look(|machine| machine.count).await.is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shards.at(0).expect("a task").look(|machine| machine.count).await, None);
+    assert_eq!(ask(&shards, || Ask::Count).await, Ok(2_000));
+}

@@ -1,6 +1,7 @@
 //! The bytes of the snapshots that a formatted directory begins with.
 
 use bytes::{Bytes, BytesMut};
+use ottla_tools::features::levels::FeatureLevels;
 use ottla_wire::codec::Message;
 use ottla_wire::messages::voters_record::{Endpoint, KRaftVersionFeature, Voter as VoterRecord};
 use ottla_wire::messages::{
@@ -9,7 +10,6 @@ use ottla_wire::messages::{
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, ControlType, control_batch};
 
-use super::features::FeatureLevels;
 use super::voters::Voter;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

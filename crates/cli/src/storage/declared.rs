@@ -1,6 +1,6 @@
 //! Subcommands and arguments of `kafka-storage.sh`.
 
-use crate::options::{Argument, Command};
+use ottla_terminal::options::{Argument, Command};
 
 const RELEASES: &str = "The minimum is 3.3-IV3; the default is 4.3-IV0";
 

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 
 use ottla_log::MetaProperties;
 use ottla_metadata::config::ServerConfig;
+use ottla_terminal::java_order::sort_as_hash_map;
+use ottla_terminal::options::{Arguments, Stop};
+use ottla_terminal::output;
+use ottla_tools::features::levels::FeatureLevels;
 use ottla_world::{Clock as _, RealDisk, SystemClock};
 
 use super::checkpoint;
 use super::directories::{directories, metadata_directory, random_id};
-use super::features::FeatureLevels;
 use super::voters::{Quorum, listener_name};
-use crate::java_order::sort_as_hash_map;
-use crate::options::{Arguments, Stop};
-use crate::output;
 
 const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
 const METADATA_LOG: &str = "__cluster_metadata-0";

@@ -2,11 +2,11 @@
 
 use ottla_log::MetaProperties;
 use ottla_metadata::config::ServerConfig;
+use ottla_terminal::options::Stop;
+use ottla_terminal::output;
 use ottla_world::RealDisk;
 
 use super::directories::directories;
-use crate::options::Stop;
-use crate::output;
 
 /// Runs the subcommand.
 pub(super) fn info(config: &ServerConfig) -> Result<(), Stop> {

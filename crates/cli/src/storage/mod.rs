@@ -6,7 +6,6 @@
 //! # Layout
 //! - `verb`: which subcommand; `directories`: what a node has
 //! - `declared`: subcommands and their arguments
-//! - `features`: feature levels of a release, and what they need
 //! - `format`: writing directories; `checkpoint`: the bytes of the first snapshots
 //! - `voters`: the quorum that a cluster begins with
 //! - `info`: what directories hold
@@ -14,7 +13,6 @@
 mod checkpoint;
 mod declared;
 mod directories;
-pub(crate) mod features;
 mod format;
 mod info;
 mod verb;

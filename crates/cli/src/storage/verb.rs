@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use ottla_metadata::config::ServerConfig;
 use ottla_metadata::config::properties::{Property, parse};
+use ottla_terminal::options::{Arguments, Stop, end};
+use ottla_terminal::output;
+use ottla_tools::features::levels;
 
 use super::directories::random_id;
-use super::{declared, features, format, info};
-use crate::options::{Arguments, Stop, end};
-use crate::output;
+use super::{declared, format, info};
 
 /// Runs the verb.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
@@ -20,8 +21,8 @@ fn execute(arguments: &[String]) -> Result<(), Stop> {
     match arguments.subcommand {
         Some("info") => info::info(&configuration(&arguments)?),
         Some("format") => format::format(&arguments, &configuration(&arguments)?),
-        Some("version-mapping") => features::print_mapping(arguments.text("release-version")),
-        Some("feature-dependencies") => features::print_dependencies(arguments.texts("feature")),
+        Some("version-mapping") => levels::print_mapping(arguments.text("release-version")),
+        Some("feature-dependencies") => levels::print_dependencies(arguments.texts("feature")),
         _ => output::line(random_id()),
     }
 }

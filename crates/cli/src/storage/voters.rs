@@ -1,10 +1,10 @@
 //! The quorum that a cluster begins with: its voters, their directories and addresses.
 
 use ottla_metadata::config::ServerConfig;
+use ottla_terminal::options::{Arguments, Stop};
 use ottla_wire::Uuid;
 
 use super::directories::random_id;
-use crate::options::{Arguments, Stop};
 
 /// One controller that votes.
 #[derive(Clone, Debug, PartialEq, Eq)]
