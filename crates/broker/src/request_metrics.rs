@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -140,12 +140,11 @@ impl RequestMetrics {
         &self,
         api: ApiKey,
         clock: &dyn Clock,
-        answer: impl Future<Output = Outcome>,
+        mut answer: Pin<&mut impl Future<Output = Outcome>>,
     ) -> Outcome {
         self.at_work.fetch_add(1, Ordering::Relaxed);
         let _at_work = AtWork(&self.at_work);
         let begun = clock.monotonic();
-        let mut answer = pin!(answer);
         let mut local = Duration::ZERO;
         let mut polled = begun;
         let outcome = std::future::poll_fn(|context| {
@@ -232,6 +231,8 @@ impl RequestMetrics {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use ottla_world::memory::ManualClock;
 
     use super::*;
@@ -246,12 +247,12 @@ mod tests {
     async fn work_and_waiting_are_told_apart() {
         let metrics = RequestMetrics::default();
         let clock = ManualClock::new(0);
-        let answer = async {
+        let answer = pin!(async {
             clock.advance(Duration::from_millis(3));
             tokio::task::yield_now().await;
             clock.advance(Duration::from_millis(4));
             Outcome::Silent
-        };
+        });
         let passing = async { clock.advance(Duration::from_millis(20)) };
         tokio::join!(metrics.timed(ApiKey::Fetch, &clock, answer), passing);
         metrics.add(1, Phase::Send, Duration::from_millis(2));

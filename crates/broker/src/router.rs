@@ -3,6 +3,7 @@
 //! What can't be understood ends the connection, as Kafka does: an unknown API, a version that is
 //! not served, a malformed body. ApiVersions alone answers any version.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -46,7 +47,7 @@ pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame:
         let version = caller.version;
         return Outcome::Close(format!("version {version} of {api} is not served"));
     }
-    let answer = async { call.route(&mut reader).await.unwrap_or_else(Outcome::Close) };
+    let answer = pin!(async { call.route(&mut reader).await.unwrap_or_else(Outcome::Close) });
     broker.requests.timed(api, broker.clock.as_ref(), answer).await
 }
 
@@ -77,6 +78,15 @@ impl Call<'_> {
                     api::fetch::fetch(broker, caller, self.read(reader)?).await;
                 self.reply_with(caller.version, &response, &slices)
             }
+            // A future is as large as the largest it may become: what is rare gets its own memory, so
+            // that every connection takes less.
+            _ => return Box::pin(self.route_rarer(reader)).await,
+        })
+    }
+
+    async fn route_rarer(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+        let (broker, caller) = (self.broker, self.caller);
+        Ok(match self.api {
             ApiKey::ListOffsets => self
                 .reply(&api::list_offsets::list_offsets(broker, caller, self.read(reader)?).await),
             ApiKey::Metadata => {
@@ -103,6 +113,22 @@ impl Call<'_> {
             }
             ApiKey::Heartbeat => {
                 self.reply(&api::heartbeat::heartbeat(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::ConsumerGroupHeartbeat => {
+                let request = self.read(reader)?;
+                self.reply(
+                    &api::consumer_group_heartbeat::consumer_group_heartbeat(
+                        broker, caller, request,
+                    )
+                    .await,
+                )
+            }
+            ApiKey::ConsumerGroupDescribe => {
+                let request = self.read(reader)?;
+                self.reply(
+                    &api::consumer_group_describe::consumer_group_describe(broker, caller, request)
+                        .await,
+                )
             }
             ApiKey::LeaveGroup => {
                 self.reply(&api::leave_group::leave_group(broker, caller, self.read(reader)?).await)

@@ -1,14 +1,15 @@
 //! The hosted partitions follow the metadata, survive restarts, and leave nothing behind.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::messages::{MetadataRecord, PartitionRecord};
 use ottla_world::Disk;
 use ottla_world::memory::Faults;
 
-use super::fixture::{BROKER, Fixture, START_MS, batch, config};
+use super::fixture::{BROKER, Fixture, START_MS, batch, caller, config};
 use super::*;
 use crate::partition::Append;
 
@@ -257,4 +258,32 @@ async fn files_of_deleted_segments_stay_for_their_delay() {
     assert!(deleted() > 2);
     fixture.partitions().remove_deleted(START_MS + 5000);
     assert_eq!(deleted(), 0);
+}
+
+#[tokio::test]
+async fn a_log_that_was_written_fast_is_cut_to_its_records_once_it_is_quiet() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &[]);
+    let partition = fixture.partition("a", 0);
+    let value = "x".repeat(30_000);
+    let append = |_| partition.append(batch(&[&value]), append(1)).expect("appended").bytes;
+    let bytes: u64 = (0..4).map(append).sum();
+    let path = Path::new("/data/a-0/00000000000000000000.log");
+    let file_bytes = || fixture.disk.metadata(path).expect("a file").len;
+    assert!(file_bytes() > bytes);
+    // The flushing thread looks again and again; by the fixture's clock the log is quiet from here.
+    fixture.clock.advance(Duration::from_millis(250));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while file_bytes() > bytes && Instant::now() < deadline {
+        std::thread::yield_now();
+    }
+    assert_eq!(file_bytes(), bytes);
+}
+
+#[tokio::test]
+async fn a_request_on_its_way_takes_little_memory() {
+    let fixture = Fixture::new();
+    let connection = caller(0).connection;
+    let bytes = size_of_val(&fixture.broker.handle(&connection, Bytes::new()));
+    assert!(bytes < 3_000, "every connection holds {bytes} bytes for it");
 }
