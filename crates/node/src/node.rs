@@ -25,6 +25,7 @@ use ottla_wire::Uuid;
 use ottla_world::{Clock, Disk, Random};
 use tokio::sync::mpsc;
 
+use crate::controller::founding::Founding;
 use crate::controller::{self, ControllerHandle};
 use crate::directories::DirectoryWatch;
 use crate::error::StartError;
@@ -86,6 +87,7 @@ impl Node {
         // A taken port is found before anything is written.
         let bound = bind(&config, &endpoints)?;
         let storage = Storage::open(&config, node_id, &world.disk, world.random.as_ref())?;
+        found(&config, &storage, &world)?;
         let advertised = advertised(&endpoints, &bound);
         let (fatal_sender, fatal) = mpsc::channel(1);
         let (controller, image) =
@@ -274,6 +276,21 @@ fn listening(advertised: &[crate::network::Endpoint], bound: &[Bound]) -> Vec<St
         }
     };
     bound.iter().map(line).collect()
+}
+
+/// Writes down who votes, in directories that were formatted just now.
+fn found(config: &ServerConfig, storage: &Storage, world: &World) -> Result<(), StartError> {
+    if !storage.is_new {
+        return Ok(());
+    }
+    let founding = Founding {
+        config,
+        node_id: node_id(config)?,
+        cluster_id: &storage.cluster_id,
+        directory: &storage.metadata_directory,
+        now_ms: world.clock.now_ms(),
+    };
+    founding.write(world.disk.as_ref(), world.random.as_ref())
 }
 
 fn start_controller(

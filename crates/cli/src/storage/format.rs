@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use ottla_log::MetaProperties;
 use ottla_metadata::config::ServerConfig;
+use ottla_node::controller::checkpoint;
+use ottla_node::controller::founding::{FIRST_SNAPSHOT, listener_name};
 use ottla_terminal::java_order::sort_as_hash_map;
 use ottla_terminal::options::{Arguments, Stop};
 use ottla_terminal::output;
 use ottla_tools::features::levels::FeatureLevels;
 use ottla_world::{Clock as _, RealDisk, SystemClock};
 
-use super::checkpoint;
 use super::directories::{directories, metadata_directory, random_id};
-use super::voters::{Quorum, listener_name};
+use super::voters::Quorum;
 
 const BOOTSTRAP_FILE: &str = "bootstrap.checkpoint";
 const METADATA_LOG: &str = "__cluster_metadata-0";
-const FIRST_SNAPSHOT: &str = "00000000000000000000-0000000000.checkpoint";
 
 /// Runs the subcommand.
 pub(super) fn format(arguments: &Arguments, config: &ServerConfig) -> Result<(), Stop> {
@@ -145,12 +145,14 @@ impl Format {
     ) -> Result<(), Box<dyn std::error::Error>> {
         let now_ms = SystemClock::default().now_ms();
         std::fs::create_dir_all(path)?;
-        store(&path.join(BOOTSTRAP_FILE), &checkpoint::features(&self.levels, now_ms)?)?;
+        let features = checkpoint::features(self.levels.recorded(), now_ms)?;
+        store(&path.join(BOOTSTRAP_FILE), &features)?;
         let voters = self.quorum.voters();
         if is_metadata && !voters.is_empty() {
             let log = path.join(METADATA_LOG);
             std::fs::create_dir_all(&log)?;
-            let bytes = checkpoint::voters(&self.levels, voters, &self.listener, now_ms)?;
+            let bytes =
+                checkpoint::voters(self.levels.kraft_version, voters, &self.listener, now_ms)?;
             store(&log.join(FIRST_SNAPSHOT), &bytes)?;
         }
         Ok(())

@@ -6,11 +6,10 @@
 //! # Layout
 //! - `verb`: which subcommand; `directories`: what a node has
 //! - `declared`: subcommands and their arguments
-//! - `format`: writing directories; `checkpoint`: the bytes of the first snapshots
+//! - `format`: writing directories
 //! - `voters`: the quorum that a cluster begins with
 //! - `info`: what directories hold
 
-mod checkpoint;
 mod declared;
 mod directories;
 mod format;

@@ -1,19 +1,11 @@
 //! The quorum that a cluster begins with: its voters, their directories and addresses.
 
 use ottla_metadata::config::ServerConfig;
+use ottla_node::controller::checkpoint::Voter;
+use ottla_node::controller::founding::own_voter;
 use ottla_terminal::options::{Arguments, Stop};
-use ottla_wire::Uuid;
 
 use super::directories::random_id;
-
-/// One controller that votes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Voter {
-    pub(super) id: i32,
-    pub(super) directory: Uuid,
-    pub(super) host: String,
-    pub(super) port: u16,
-}
 
 /// How the quorum is told its voters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +38,7 @@ impl Quorum {
             if !is_controller {
                 return Err(Stop::refused("You can only use --standalone on a controller."));
             }
-            return Ok(Self::Dynamic(Some(vec![own(config)?])));
+            return Ok(Self::Dynamic(Some(vec![own(config)])));
         }
         if arguments.has("no-initial-controllers") {
             return Ok(if has_voters { Self::Static } else { Self::Dynamic(None) });
@@ -69,26 +61,10 @@ impl Quorum {
     }
 }
 
-/// This node as the only voter, at its controller listener.
-fn own(config: &ServerConfig) -> Result<Voter, Stop> {
+/// This node as the only voter.
+fn own(config: &ServerConfig) -> Voter {
     let id = config.number("node.id").and_then(|id| i32::try_from(id).ok()).unwrap_or(1);
-    let name = listener_name(config);
-    let listed = [config.list("advertised.listeners"), config.list("listeners")].concat();
-    let address = listed.iter().find_map(|listener| {
-        let (listed, address) = listener.split_once("://")?;
-        let (host, port) = address.rsplit_once(':')?;
-        (listed.eq_ignore_ascii_case(&name)).then(|| Some((host.to_owned(), port.parse().ok()?)))?
-    });
-    // A node that is its own quorum has no use for an address.
-    let (host, port) = address.unwrap_or_default();
-    let host = if host.is_empty() { "localhost".to_owned() } else { host };
-    Ok(Voter { id, directory: random_id(), host, port })
-}
-
-/// The listener by which controllers are reached.
-pub(super) fn listener_name(config: &ServerConfig) -> String {
-    let mut names = config.list("controller.listener.names").into_iter();
-    names.next().unwrap_or_else(|| "CONTROLLER".to_owned())
+    own_voter(config, id, random_id())
 }
 
 /// `id@host:port:directory`.

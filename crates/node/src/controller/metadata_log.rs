@@ -119,7 +119,7 @@ impl MetadataLog {
         let last = log.latest_epoch().unwrap_or(0).max(state.leader_epoch);
         let mut metadata_log = Self { log, snapshots, epoch: last + 1 };
         QuorumState { leader_id: node_id, leader_epoch: last + 1 }
-            .write(disk.as_ref(), &directory)
+            .write(disk.as_ref(), &directory, metadata_log.snapshots.quorum().kraft_version())
             .map_err(|error| failed(&error))?;
         metadata_log.lead(node_id, now_ms).map_err(|error| failed(&error))?;
         Ok((metadata_log, beginning))

@@ -1,8 +1,10 @@
-//! `quorum-state`: the leader and epoch that the metadata log last had (Kafka's file, version 0).
+//! `quorum-state`: the leader and epoch that the metadata log last had (Kafka's file). Version 1 goes with
+//! kraft.version 1, whose voters are in the log.
 
 use std::io;
 use std::path::Path;
 
+use ottla_wire::Uuid;
 use ottla_world::Disk;
 use ottla_world::disk::{read_file, replace_file};
 use serde_json::{Value, json};
@@ -46,16 +48,25 @@ impl QuorumState {
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn write(self, disk: &dyn Disk, directory: &Path) -> io::Result<()> {
-        let state = json!({
-            "clusterId": "",
-            "leaderId": self.leader_id,
-            "leaderEpoch": self.leader_epoch,
-            "votedId": -1,
-            "appliedOffset": 0,
-            "currentVoters": [{ "voterId": self.leader_id }],
-            "data_version": 0,
-        });
+    pub fn write(self, disk: &dyn Disk, directory: &Path, kraft_version: i16) -> io::Result<()> {
+        let state = match kraft_version {
+            0 => json!({
+                "clusterId": "",
+                "leaderId": self.leader_id,
+                "leaderEpoch": self.leader_epoch,
+                "votedId": -1,
+                "appliedOffset": 0,
+                "currentVoters": [{ "voterId": self.leader_id }],
+                "data_version": 0,
+            }),
+            _ => json!({
+                "leaderId": self.leader_id,
+                "leaderEpoch": self.leader_epoch,
+                "votedId": -1,
+                "votedDirectoryId": Uuid::ZERO.to_string(),
+                "data_version": 1,
+            }),
+        };
         replace_file(disk, &directory.join(NAME), state.to_string().as_bytes())
     }
 }
@@ -74,8 +85,14 @@ mod tests {
         let none = QuorumState::read(&disk, directory).expect("readable");
         assert_eq!(none, QuorumState { leader_id: -1, leader_epoch: 0 });
         let state = QuorumState { leader_id: 3, leader_epoch: 7 };
-        state.write(&disk, directory).expect("written");
-        assert_eq!(QuorumState::read(&disk, directory).expect("readable"), state);
+        for (kraft_version, told) in
+            [(0, r#""currentVoters":[{"voterId":3}]"#), (1, r#""data_version":1"#)]
+        {
+            state.write(&disk, directory, kraft_version).expect("written");
+            assert_eq!(QuorumState::read(&disk, directory).expect("readable"), state);
+            let text = read_file(&disk, &directory.join(NAME), FILE_BYTES_MAX).expect("readable");
+            assert!(String::from_utf8_lossy(&text).contains(told), "{text:?}");
+        }
         replace_file(&disk, &directory.join(NAME), b"{").expect("written");
         assert!(QuorumState::read(&disk, directory).is_err());
     }

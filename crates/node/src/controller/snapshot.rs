@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use ottla_metadata::{MetadataImage, MetadataVersion, Provenance};
 use ottla_wire::codec::Message;
-use ottla_wire::messages::{MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord};
+use ottla_wire::messages::{
+    KRaftVersionRecord, MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord,
+};
 use ottla_wire::records::{
     Batch, BatchBuilder, BatchOptions, Batches, ControlType, Record, control_batch,
 };
@@ -79,6 +81,12 @@ impl QuorumRecords {
             Ok(Some(ControlType::KRaftVoters)) => self.voters.clone_from(&record.value),
             _ => {}
         }
+    }
+
+    /// kraft.version; zero where no record tells it: the configuration names the voters then.
+    pub(super) fn kraft_version(&self) -> i16 {
+        let record = self.version.as_ref().map(|value| KRaftVersionRecord::decode_exact(value, 0));
+        record.and_then(Result::ok).map_or(0, |record| record.k_raft_version)
     }
 
     fn iter(&self) -> impl Iterator<Item = (ControlType, &[u8])> {

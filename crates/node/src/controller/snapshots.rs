@@ -107,6 +107,11 @@ impl Snapshots {
         Ok((snapshots, Some((newest, read))))
     }
 
+    /// What is known of the quorum.
+    pub(super) fn quorum(&self) -> &QuorumRecords {
+        &self.quorum
+    }
+
     /// Notes what the log says of the quorum.
     pub(super) fn quorum_mut(&mut self) -> &mut QuorumRecords {
         &mut self.quorum

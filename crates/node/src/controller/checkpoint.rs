@@ -1,7 +1,7 @@
-//! The bytes of the snapshots that a formatted directory begins with.
+//! The bytes of the snapshots that a formatted directory begins with: Kafka's, whoever formats.
 
 use bytes::{Bytes, BytesMut};
-use ottla_tools::features::levels::FeatureLevels;
+use ottla_wire::Uuid;
 use ottla_wire::codec::Message;
 use ottla_wire::messages::voters_record::{Endpoint, KRaftVersionFeature, Voter as VoterRecord};
 use ottla_wire::messages::{
@@ -10,16 +10,29 @@ use ottla_wire::messages::{
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, ControlType, control_batch};
 
-use super::voters::Voter;
-
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
+/// One controller that votes, and where it is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voter {
+    pub id: i32,
+    pub directory: Uuid,
+    pub host: String,
+    pub port: u16,
+}
+
 /// `bootstrap.checkpoint`: the feature levels of a new cluster.
-pub(super) fn features(levels: &FeatureLevels, now_ms: i64) -> Outcome<Bytes> {
+///
+/// # Errors
+/// A name is longer than a record can be.
+pub fn features<'a>(
+    levels: impl IntoIterator<Item = (&'a str, i16)>,
+    now_ms: i64,
+) -> Outcome<Bytes> {
     let mut file = Checkpoint::begin(now_ms);
     file.control(&[(ControlType::SnapshotHeader, header(0)?)])?;
     let mut records = BatchBuilder::new(file.options());
-    for (name, feature_level) in levels.recorded() {
+    for (name, feature_level) in levels {
         let record = MetadataRecord::FeatureLevel(FeatureLevelRecord {
             name: name.to_owned(),
             feature_level,
@@ -32,17 +45,13 @@ pub(super) fn features(levels: &FeatureLevels, now_ms: i64) -> Outcome<Bytes> {
     file.end()
 }
 
-/// The first snapshot of the metadata log: who votes.
-pub(super) fn voters(
-    levels: &FeatureLevels,
-    voters: &[Voter],
-    listener: &str,
-    now_ms: i64,
-) -> Outcome<Bytes> {
-    let version = KRaftVersionRecord {
-        k_raft_version: levels.kraft_version,
-        ..KRaftVersionRecord::default()
-    };
+/// The first snapshot of the metadata log: who votes. `listener` is the one by which voters are reached.
+///
+/// # Errors
+/// A name is longer than a record can be.
+pub fn voters(kraft_version: i16, voters: &[Voter], listener: &str, now_ms: i64) -> Outcome<Bytes> {
+    let version =
+        KRaftVersionRecord { k_raft_version: kraft_version, ..KRaftVersionRecord::default() };
     let record = |voter: &Voter| VoterRecord {
         voter_id: voter.id,
         voter_directory_id: voter.directory,
