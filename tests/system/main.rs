@@ -10,6 +10,7 @@
 //! - `startup`: why a node does not start, and configurations of other days
 //! - `damage`: files that a crash or a disk has spoiled; `full_disk`: no room left
 //! - `directories`: several log directories, one of which fails
+//! - `moves`: logs that move to another directory
 //! - `crash`: kill -9 under load; `shutdown`: SIGTERM under load
 
 mod connections;
@@ -20,6 +21,7 @@ mod directories;
 mod full_disk;
 mod harness;
 mod hostile;
+mod moves;
 mod shutdown;
 mod slow;
 mod startup;

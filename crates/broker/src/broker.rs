@@ -24,7 +24,7 @@ use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log_levels::Logging;
 use crate::metrics::{self, PartitionMetrics};
 use crate::partition::Partition;
-use crate::partitions::{LoadError, Partitions};
+use crate::partitions::{Copiers, LoadError, Partitions};
 use crate::reply::Outcome;
 use crate::request_metrics::RequestMetrics;
 use crate::router;
@@ -60,6 +60,8 @@ pub struct Broker {
     pub log_levels: Logging,
     /// Compacts logs.
     pub cleaner: Cleaner,
+    /// Copies logs that move to other directories.
+    pub copiers: Copiers,
     /// What was answered.
     pub requests: RequestMetrics,
     settings: ArcSwap<Settings>,
@@ -79,6 +81,7 @@ impl Broker {
 
     fn unconfigured(parts: BrokerParts) -> Self {
         let cleaner = Cleaner::new(Arc::clone(&parts.partitions), Arc::clone(&parts.clock));
+        let copiers = Copiers::new(Arc::clone(&parts.partitions), Arc::clone(&parts.clock));
         Self {
             node_id: parts.node_id,
             cluster_id: parts.cluster_id,
@@ -92,6 +95,7 @@ impl Broker {
             transactions: parts.transactions,
             log_levels: Logging::default(),
             cleaner,
+            copiers,
             requests: RequestMetrics::default(),
             settings: ArcSwap::from_pointee(parts.settings),
             image: ArcSwap::from_pointee(MetadataImage::empty()),
@@ -168,6 +172,8 @@ impl Broker {
         if let Err(error) = self.cleaner.configure(CleanerSettings::of(&settings)) {
             tracing::error!(%error, "the log cleaner has too few threads");
         }
+        let rate = settings.number("replica.alter.log.dirs.io.max.bytes.per.second");
+        self.copiers.limit(rate.unwrap_or(i64::MAX));
     }
 
     /// Ends every coordinator; whoever waits is told to look for another.

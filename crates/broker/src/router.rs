@@ -224,6 +224,12 @@ impl Call<'_> {
             ApiKey::DescribeConfigs => {
                 self.reply(&api::describe_configs::describe_configs(broker, &self.read(reader)?))
             }
+            ApiKey::AlterReplicaLogDirs => {
+                let request = self.read(reader)?;
+                let answer =
+                    api::alter_replica_log_dirs::alter_replica_log_dirs(broker, caller, request);
+                self.reply(&answer.await)
+            }
             ApiKey::DescribeLogDirs => {
                 let request = self.read(reader)?;
                 self.reply(

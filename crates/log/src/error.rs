@@ -85,6 +85,17 @@ impl Error {
         )
     }
 
+    /// The file or directory that it tells of.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Error::Io { path, .. }
+            | Error::Corrupt { path, .. }
+            | Error::Offline { path }
+            | Error::Stopped { path }
+            | Error::Locked { path } => Some(path),
+        }
+    }
+
     /// For `map_err`: an IO error with its place.
     pub(crate) fn io<'a>(
         operation: &'static str,

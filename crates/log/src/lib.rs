@@ -35,7 +35,8 @@ pub use cleaner::{
 pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
 pub use descriptors::Descriptors;
 pub use directory::{
-    Listing, LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition,
+    FutureLog, Listing, LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition,
+    can_move,
 };
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};

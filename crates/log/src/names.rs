@@ -17,8 +17,13 @@ impl TopicPartition {
         TopicPartition { topic: topic.into(), partition }
     }
 
-    /// Reads the name of a partition's directory, `<topic>-<partition>`.
+    /// Reads the name of a partition's directory, `<topic>-<partition>`, or that of the copy in a folder
+    /// that it moves to, `<topic>-<partition>.<unique>-future`.
     pub fn from_directory_name(name: &str) -> Option<TopicPartition> {
+        let name = match name.strip_suffix(FUTURE_SUFFIX) {
+            Some(copy) => copy.rsplit_once('.')?.0,
+            None => name,
+        };
         let (topic, partition) = name.rsplit_once('-')?;
         if topic.is_empty()
             || partition.is_empty()
@@ -79,6 +84,8 @@ impl FileKind {
     }
 }
 
+/// The suffix of the directory that a log is copied to.
+pub(crate) const FUTURE_SUFFIX: &str = "-future";
 /// Appended to the name of a file that will be removed soon.
 pub(crate) const DELETED_SUFFIX: &str = ".deleted";
 /// Appended to the name of a segment that compaction is writing.
@@ -109,6 +116,9 @@ mod tests {
             ("topic-x", None),
             ("topic--1", Some(("topic-", 1))),
             ("topic-99999999999", None),
+            ("a.b-7.0123456789abcdef0123456789abcdef-future", Some(("a.b", 7))),
+            ("topic-future", None),
+            ("topic-0-future", None),
         ] {
             let expected = expected.map(|(topic, partition)| TopicPartition::new(topic, partition));
             assert_eq!(TopicPartition::from_directory_name(name), expected, "{name}");

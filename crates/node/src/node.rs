@@ -118,8 +118,9 @@ impl Node {
         let watch = watch.start(fatal_sender)?;
         follow(&controller, &broker, &registration, &limits).await;
         partitions.discard_unclaimed();
-        let threads = |error| StartError::new("cannot start the log cleaner's threads", error);
+        let threads = |error| StartError::new("cannot start the threads for logs", error);
         broker.cleaner.start().map_err(threads)?;
+        broker.copiers.start(copiers(&config)).map_err(threads)?;
         registration.unfenced().await?;
         wait_for_quick_logs(&partitions).await;
         let listening = listening(&identity.advertised, &bound);
@@ -177,6 +178,7 @@ impl Node {
                 tracing::error!("the thread of log directories panicked");
             }
             broker.cleaner.stop();
+            broker.copiers.stop();
             controller.stop();
             partitions.shutdown(registration.epoch(), clock.now_ms());
             drop(broker);
@@ -188,6 +190,12 @@ impl Node {
             server.stop().await;
         }
     }
+}
+
+/// How many threads copy logs that move; `None`: one for each directory.
+fn copiers(config: &ServerConfig) -> Option<usize> {
+    let threads = config.number("num.replica.alter.log.dirs.threads")?;
+    usize::try_from(threads).ok()
 }
 
 fn limits(config: &ServerConfig) -> Arc<Limits> {
@@ -334,7 +342,7 @@ struct Parts<'a> {
     config: &'a ServerConfig,
     world: &'a World,
     node_id: i32,
-    image: &'a MetadataImage,
+    image: &'a Arc<MetadataImage>,
 }
 
 impl Parts<'_> {
@@ -372,6 +380,7 @@ fn build_broker(
             .map(|open| HostedDirectory { log_directory: open.directory, id: open.id })
             .collect(),
         absent: storage.absent,
+        image: Arc::clone(image),
         placement: match config.text("ottla.log.dir.placement") {
             Some("bytes") => Placement::Bytes,
             _ => Placement::Partitions,

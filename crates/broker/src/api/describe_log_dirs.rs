@@ -46,6 +46,15 @@ pub(crate) async fn describe_log_dirs(
             is_future_key: false,
             ..DescribeLogDirsPartition::default()
         };
+        if let Some(copy) = partition.future_usage() {
+            let copied = DescribeLogDirsPartition {
+                partition_size: i64::try_from(copy.bytes).unwrap_or(i64::MAX),
+                offset_lag: copy.offset_lag,
+                is_future_key: true,
+                ..described.clone()
+            };
+            sizes[copy.directory].entry(name.0.clone()).or_default().push(copied);
+        }
         sizes[partition.directory()].entry(name.0).or_default().push(described);
     }
     let cordoned = cordoned(broker);

@@ -20,3 +20,4 @@ mod tests;
 pub use metrics::Report;
 pub use settings::CleanerSettings;
 pub use threads::Cleaner;
+pub(crate) use throttle::Throttle;

@@ -161,14 +161,20 @@ impl Schedule {
         let State { entries, uncleanable, .. } = &mut *state;
         let hosted = |name: &TopicPartition| partitions.get(&name.topic, name.partition);
         entries.retain(|name, entry| {
-            let is_known = hosted(name).is_some_and(|partition| {
+            let partition = hosted(name).filter(|partition| {
                 let id = partition.topic_id();
-                *entry.topic_id.get_or_insert(id) == id && partition.directory() == entry.directory
+                *entry.topic_id.get_or_insert(id) == id
             });
-            if !is_known {
+            let Some(partition) = partition else {
                 changed.insert(entry.directory);
+                return false;
+            };
+            // Its log may have moved, and was not compacted on the way.
+            let directory = partition.directory();
+            if entry.directory != directory {
+                changed.extend([std::mem::replace(&mut entry.directory, directory), directory]);
             }
-            is_known
+            true
         });
         uncleanable.retain(|name| hosted(name).is_some());
         drop(state);

@@ -7,18 +7,18 @@ const SPAN: Duration = Duration::from_millis(300);
 
 /// Counts bytes over a span and tells how long to rest.
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     begun: Duration,
     bytes: u64,
 }
 
 impl Throttle {
-    pub(super) fn new(now: Duration) -> Self {
+    pub(crate) fn new(now: Duration) -> Self {
         Self { begun: now, bytes: 0 }
     }
 
     /// Notes bytes; returns how long to rest so that the span keeps to `bytes_per_second_max`.
-    pub(super) fn spend(
+    pub(crate) fn spend(
         &mut self,
         bytes: u64,
         bytes_per_second_max: f64,

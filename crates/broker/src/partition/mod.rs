@@ -8,6 +8,7 @@
 //! - [`read`]: records out
 //! - [`offsets`]: look-ups by time and epoch, DeleteRecords
 //! - [`leadership`]: what the metadata says of the partition, followers, the high watermark
+//! - [`future`]: the copy that grows while the partition moves to another directory
 //! - [`flush`]: the thread that waits for the disk; [`cleaning`]: one compaction at a time
 //! - [`settings`]: what a topic's configuration means for its partitions
 //! - [`counters`]: what happened, for metrics
@@ -16,6 +17,7 @@ pub mod append;
 pub mod cleaning;
 pub mod counters;
 pub mod flush;
+pub mod future;
 pub mod leadership;
 pub mod offsets;
 pub mod read;
@@ -31,6 +33,7 @@ use parking_lot::Mutex;
 pub use append::{Append, AppendFailure};
 pub use counters::Counters;
 pub use flush::Flusher;
+pub use future::FutureUsage;
 pub use leadership::Assignment;
 pub use offsets::Deletion;
 pub use read::{Fetch, Fetched};
@@ -40,6 +43,7 @@ use crate::partitions::states::Seat;
 use crate::waiters::Waiters;
 use cleaning::{Cleaning, CleaningTurn};
 use flush::Asked;
+use future::Future;
 use leadership::Leadership;
 
 /// Names a partition and everything about it that never changes.
@@ -71,6 +75,7 @@ pub struct Partition {
     counters: Counters,
     flusher: Flusher,
     seat: ArcSwap<Seat>,
+    future: Mutex<Option<Future>>,
     asked: Asked,
     cleaning: Cleaning,
 }
@@ -103,6 +108,7 @@ impl Partition {
             counters: Counters::default(),
             flusher: services.flusher,
             seat: ArcSwap::from_pointee(services.seat),
+            future: Mutex::default(),
             asked: Asked::default(),
             cleaning: Cleaning::default(),
         }

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use ottla_log::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType};
+use ottla_log::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType, TopicPartition};
 use ottla_metadata::config::{Layers, Values, broker, resolve, topic};
 use ottla_metadata::{ConfigResource, MetadataImage};
+use ottla_wire::Uuid;
 
 /// The settings of a topic's partitions.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,17 @@ pub struct SettingsSource {
 }
 
 impl SettingsSource {
+    /// The log directory in which the metadata has this broker's replica.
+    #[must_use]
+    pub fn assigned_directory(
+        &self,
+        image: &MetadataImage,
+        partition: &TopicPartition,
+    ) -> Option<Uuid> {
+        let topic = image.topics.by_name(&partition.topic)?;
+        topic.partition(partition.partition)?.directory_of(self.broker_id)
+    }
+
     /// The settings in force for a topic.
     #[must_use]
     pub fn topic(&self, image: &MetadataImage, topic: &str) -> TopicSettings {

@@ -30,6 +30,8 @@ impl Partitions {
         let mut count = 0;
         for topic in topics {
             for partition in topic.online() {
+                // The files stay where they are, and with them the copy for the next start.
+                drop(partition.take_future(|future| future == directory));
                 if partition.directory() == directory {
                     // It can't be found any more before it refuses those who have found it.
                     topic.set(partition.index(), Hosted::Offline);

@@ -131,6 +131,7 @@ impl Fixture {
         };
         let hosting = Hosting {
             directories: directories.iter().enumerate().map(open).collect(),
+            image: Arc::new(image.clone()),
             absent: absent.iter().map(Into::into).collect(),
             placement: Placement::default(),
             settings: SettingsSource { broker_id: BROKER, file: Arc::default() },

@@ -156,8 +156,15 @@ impl Partitions {
             !self.states.is_offline(directory) && !self.loading.is_waiting_in(directory)
         };
         let mut is_clean: Vec<bool> = (0..self.directories.len()).map(is_whole).collect();
-        let logs = self
-            .all()
+        let partitions = self.all();
+        for (mut copy, directory) in partitions.iter().filter_map(|each| each.take_future(|_| true))
+        {
+            if let Err(error) = copy.close(now_ms) {
+                tracing::error!(partition = %copy.partition(), %error, "a copy is not closed in order");
+                is_clean[directory] = false;
+            }
+        }
+        let logs = partitions
             .into_iter()
             .filter_map(|partition| Some((partition.directory(), partition.take_log()?)));
         let unclaimed = std::mem::take(&mut *self.unclaimed.lock());

@@ -8,15 +8,20 @@
 //! - `reconcile`: creates, deletes and configures partitions as the metadata says
 //! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
 //! - [`states`]: how the log directories are; `failure`: what follows when one fails
+//! - `moves`: logs that move to another directory; [`Copiers`]: the threads that copy them
+//! - `twins`: two logs of one partition
 //! - `placement`: which directory takes a new log; `assignments`: telling the controller
 
 mod assignments;
+mod copier;
 mod failure;
 mod loading;
 mod maintenance;
+mod moves;
 mod placement;
 mod reconcile;
 pub mod states;
+mod twins;
 
 #[cfg(test)]
 mod directory_tests;
@@ -41,10 +46,12 @@ use ottla_world::{Clock, Disk, Random};
 use parking_lot::Mutex;
 
 pub use assignments::assignment_request;
+pub use copier::Copiers;
 pub use placement::Placement;
 pub use states::DirectoryNews;
 
 use assignments::Assignments;
+use moves::Moves;
 use placement::Wishes;
 use states::DirectoryStates;
 
@@ -69,6 +76,8 @@ pub struct Hosting {
     pub absent: Vec<PathBuf>,
     pub placement: Placement,
     pub settings: SettingsSource,
+    /// The metadata as it was when the last process ended.
+    pub image: Arc<MetadataImage>,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads: usize,
 }
@@ -123,6 +132,7 @@ pub struct Partitions {
     absent: Vec<PathBuf>,
     placement: Placement,
     wishes: Wishes,
+    moves: Moves,
     assignments: Assignments,
     /// Held while places of topics change.
     changing: Mutex<()>,
@@ -170,7 +180,7 @@ impl Partitions {
         let states = Arc::new(DirectoryStates::new(Arc::clone(&world.disk), paths));
         let mut listings = Vec::new();
         let mut deleted = Vec::new();
-        let mut names = HashSet::new();
+        let moves = Moves::default();
         for (directory, hosted) in hosting.directories.iter().enumerate() {
             let mut listing = match hosted.log_directory.list() {
                 Ok(listing) => listing,
@@ -186,21 +196,22 @@ impl Partitions {
             let due_ms = now_ms.saturating_add(LogConfig::default().file_delete_delay_ms);
             let gone = std::mem::take(&mut listing.deleted).into_iter();
             deleted.extend(gone.map(|path| Deleted { due_ms, directory, path }));
-            if let Some(twice) = listing.partitions.iter().find(|name| names.contains(*name)) {
-                let path = hosted.log_directory.path().join(twice.to_string());
-                return Err(LoadError::Twice { path });
-            }
-            names.extend(listing.partitions.iter().cloned());
+            moves.found(directory, std::mem::take(&mut listing.futures));
             listings.push(listing);
         }
+        let assigned =
+            |name: &TopicPartition| hosting.settings.assigned_directory(&hosting.image, name);
+        let unique = || unique(world.random.as_ref());
+        twins::settle(&hosting.directories, &mut listings, assigned, unique)?;
         Ok(Self {
             by_name: Topics::default(),
             by_id: Topics::default(),
-            directories: hosting.directories,
             states,
+            directories: hosting.directories,
             absent: hosting.absent,
             placement: hosting.placement,
             wishes: Wishes::default(),
+            moves,
             assignments: Assignments::default(),
             changing: Mutex::new(()),
             settings: hosting.settings,
@@ -342,9 +353,11 @@ impl Partitions {
     /// Deletes a hosted partition: its directory gets a name that ends with `-delete`, and goes later.
     pub(crate) fn delete(&self, partition: &Partition, now_ms: i64) {
         *self.retired.lock() += partition.counters().counts();
-        let delay_ms = partition.settings().log.file_delete_delay_ms;
-        if let Some(log) = partition.take_log() {
-            self.delete_log(partition.directory(), log, now_ms.saturating_add(delay_ms));
+        let log = partition.take_log();
+        // Only now can't a copy take the log's place any more.
+        let copy = partition.take_future(|_| true);
+        for found in log.map(|log| (log, partition.directory())).into_iter().chain(copy) {
+            self.delete_copy(found, now_ms);
         }
     }
 
@@ -369,6 +382,7 @@ impl Partitions {
         for (_, Unclaimed { directory, log }) in unclaimed {
             self.discard(directory, log);
         }
+        self.forget_copies(self.world.clock.now_ms());
     }
 
     /// A log that is nobody's: removed if its topic was deleted since the start, else set aside.
@@ -387,6 +401,7 @@ impl Partitions {
         } else {
             self.set_aside(directory, log);
         }
+        self.forget_copies(self.world.clock.now_ms());
     }
 
     /// Keeps the records of a log that has lost its topic, out of the way.
@@ -402,12 +417,16 @@ impl Partitions {
         }
     }
 
-    /// Thirty-two hexadecimal digits.
     fn unique(&self) -> String {
-        let mut random = [0; 16];
-        self.world.random.fill(&mut random);
-        random.iter().map(|byte| format!("{byte:02x}")).collect()
+        unique(self.world.random.as_ref())
     }
+}
+
+/// Thirty-two hexadecimal digits.
+fn unique(random: &dyn Random) -> String {
+    let mut bytes = [0; 16];
+    random.fill(&mut bytes);
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl HostedTopic {

@@ -23,11 +23,23 @@ pub enum Placement {
     Bytes,
 }
 
+/// Wishes that are remembered for logs that are not there: a client can name any topic.
+const WISHES_MAX: usize = 100_000;
+
 /// Directories that logs were wished into before they were there.
 #[derive(Debug, Default)]
 pub(super) struct Wishes(Mutex<HashMap<TopicPartition, usize>>);
 
 impl Wishes {
+    pub(super) fn remember(&self, name: TopicPartition, directory: usize) {
+        let mut wishes = self.0.lock();
+        if wishes.len() < WISHES_MAX || wishes.contains_key(&name) {
+            wishes.insert(name, directory);
+        } else {
+            tracing::warn!(partition = %name, "too many directories are wished for: this one is forgotten");
+        }
+    }
+
     pub(super) fn get(&self, name: &TopicPartition) -> Option<usize> {
         self.0.lock().get(name).copied()
     }

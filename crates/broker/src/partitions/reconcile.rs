@@ -75,6 +75,9 @@ impl Partitions {
                 let place = self.host(hosted, *index, partition, settings, now_ms);
                 // It is assigned before anybody can find it.
                 self.assign(&place, partition);
+                if let Hosted::Online(partition) = &place {
+                    self.resume_move(partition, now_ms);
+                }
                 hosted.set(*index, place);
             } else {
                 self.assign(&hosted.place(*index), partition);
@@ -168,6 +171,11 @@ impl Partitions {
         for directory in places {
             let log_directory = &self.directories[directory].log_directory;
             let config = Arc::clone(&settings.log);
+            if Some(self.directories[directory].id) == assigned
+                && let Some(log) = self.adopt_copy(name, directory, (Arc::clone(&config), now_ms))
+            {
+                return Some(Unclaimed { directory, log });
+            }
             match log_directory.create_log(name, Some(topic_id), config, now_ms) {
                 Ok(log) => return Some(Unclaimed { directory, log }),
                 Err(error) => {

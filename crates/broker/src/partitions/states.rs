@@ -3,7 +3,7 @@
 //! Whoever meets a fault of the disk reports it here; one thread of the node hears of it and does what
 //! follows. A directory that failed stays offline until the node starts again, as in Kafka.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -75,9 +75,18 @@ impl DirectoryStates {
 
     /// Reports what went wrong in a directory. It goes offline if the disk is to blame.
     pub(crate) fn report(&self, directory: usize, error: &Error) {
+        // A log that has moved away meanwhile may still tell of the disk that it came from.
+        let directory = error.path().and_then(|path| self.holder(path)).unwrap_or(directory);
         if error.blames_disk() || (error.blames_name() && self.is_gone(directory)) {
             self.fail(directory, error);
         }
+    }
+
+    /// The directory that holds a file.
+    fn holder(&self, path: &Path) -> Option<usize> {
+        let holds = |directory: &usize| path.starts_with(&self.states[*directory].path);
+        let depth = |directory: &usize| self.states[*directory].path.components().count();
+        (0..self.states.len()).filter(holds).max_by_key(depth)
     }
 
     fn is_gone(&self, directory: usize) -> bool {
@@ -155,7 +164,6 @@ impl Drop for Seat {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::path::Path;
 
     use ottla_world::memory::MemoryDisk;
 
@@ -168,21 +176,22 @@ mod tests {
         Arc::new(DirectoryStates::new(Arc::new(disk), paths.into_iter()))
     }
 
-    fn error(code: i32) -> Error {
+    fn error(path: &str, code: i32) -> Error {
         let source = io::Error::from_raw_os_error(code);
-        Error::Io { operation: "write", path: PathBuf::from("/a/t-0/0.log"), source }
+        Error::Io { operation: "write", path: PathBuf::from(path), source }
     }
 
     #[test]
     fn a_broken_disk_is_told_once_and_a_full_one_never() {
         let states = states();
         let news = states.take_news().expect("taken for the first time");
-        states.report(0, &error(28));
-        states.report(0, &error(2));
+        states.report(0, &error("/a/t-0/0.log", 28));
+        states.report(0, &error("/a/t-0/0.log", 2));
         assert!(!states.is_offline(0), "the directory is there");
-        states.report(0, &error(5));
-        states.report(0, &error(5));
-        states.report(1, &error(2));
+        states.report(1, &error("/a/t-0/0.log", 5));
+        states.report(0, &error("/a/t-0/0.log", 5));
+        assert!(states.is_offline(0) && !states.is_offline(1), "the path counts");
+        states.report(1, &error("/b/t-0/0.log", 2));
         assert!(states.is_offline(0) && states.is_offline(1), "there is no /b");
         assert_eq!(states.offline_count(), 2);
         let told: Vec<_> = news.try_iter().collect();

@@ -6,17 +6,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::{
-    DELETE_SUFFIX, LOG_STARTS, LogDirectory, OffsetsByPartition, RECOVERY_POINTS, STRAY_SUFFIX,
-    lenient_offsets,
+    DELETE_SUFFIX, FutureLog, LOG_STARTS, LogDirectory, OffsetsByPartition, RECOVERY_POINTS,
+    STRAY_SUFFIX, lenient_offsets,
 };
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
 use crate::log::{Log, OpenLog, RecoveryWatch, UnopenedLog};
-use crate::names::TopicPartition;
+use crate::names::{FUTURE_SUFFIX, TopicPartition};
 
-/// Directories that only moving a replica between folders makes; one left over means that the move
-/// was never finished.
-const FUTURE_SUFFIX: &str = "-future";
 /// The metadata log is the node's.
 const METADATA_TOPIC: &str = "__cluster_metadata";
 
@@ -27,6 +24,8 @@ pub struct Listing {
     pub partitions: Vec<TopicPartition>,
     /// Directories of deleted logs, for [`LogDirectory::remove`].
     pub deleted: Vec<PathBuf>,
+    /// Copies of logs that were moving here.
+    pub futures: Vec<FutureLog>,
     /// `recovery-point-offset-checkpoint`.
     pub recovery_points: OffsetsByPartition,
     /// `log-start-offset-checkpoint`.
@@ -72,15 +71,15 @@ impl LogDirectory {
                     directory = entry.name,
                     "set aside, since the metadata does not know it; remove it if nobody misses it"
                 );
-            } else if entry.name.ends_with(FUTURE_SUFFIX) {
-                tracing::warn!(
-                    directory = entry.name,
-                    "a move that was never finished; left alone"
-                );
             } else if let Some(partition) = TopicPartition::from_directory_name(&entry.name)
                 && partition.topic != METADATA_TOPIC
             {
-                listing.partitions.push(partition);
+                if entry.name.ends_with(FUTURE_SUFFIX) {
+                    let path = self.path.join(&entry.name);
+                    listing.futures.push(FutureLog { partition, path });
+                } else {
+                    listing.partitions.push(partition);
+                }
             }
         }
         Ok(listing)

@@ -3,7 +3,9 @@
 //! # Layout
 //! - `properties`: `meta.properties`
 //! - `load`: listing the logs, and opening them
+//! - `moving`: copies of logs that move to another folder
 mod load;
+mod moving;
 mod properties;
 #[cfg(test)]
 mod tests;
@@ -18,6 +20,7 @@ use ottla_world::Disk;
 use ottla_world::disk::{Lock, read_file, replace_file};
 
 pub use load::{Listing, LoadOptions, LoadedLogs};
+pub use moving::{FutureLog, can_move};
 pub use properties::MetaProperties;
 
 use crate::checkpoint::{read_offsets, write_offsets};
@@ -166,10 +169,7 @@ impl LogDirectory {
     }
 
     fn rename_log(&self, log: Log, unique: &str, kind: &str) -> Result<PathBuf> {
-        let suffix = format!(".{unique}{kind}");
-        let mut name = log.partition().to_string();
-        name.truncate(NAME_BYTES_MAX - suffix.len());
-        let renamed = self.path.join(format!("{name}{suffix}"));
+        let renamed = self.path.join(aside_name(log.partition(), unique, kind));
         self.disk
             .rename(log.directory(), &renamed)
             .map_err(Error::io("rename", log.directory()))?;
@@ -219,6 +219,14 @@ impl LogDirectory {
     fn checkpoint(&self, name: &str, offsets: &OffsetsByPartition) -> Result<()> {
         write_offsets(self.disk.as_ref(), &self.path.join(name), offsets)
     }
+}
+
+/// `<topic>-<partition>.<unique>` and a kind, cut where it would be too long.
+fn aside_name(partition: &TopicPartition, unique: &str, kind: &str) -> String {
+    let suffix = format!(".{unique}{kind}");
+    let mut name = partition.to_string();
+    name.truncate(NAME_BYTES_MAX - suffix.len());
+    name + &suffix
 }
 
 /// Reads a checkpoint. One that holds no offsets is as good as none: more is recovered then.

@@ -94,7 +94,6 @@ pub static ABSENT: &[&str] = &[
     "metrics.num.samples",
     "metrics.recording.level",
     "metrics.sample.window.ms",
-    "num.replica.alter.log.dirs.threads",
     "num.replica.fetchers",
     "principal.builder.class",
     "producer.purgatory.purge.interval.requests",

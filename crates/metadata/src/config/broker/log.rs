@@ -401,6 +401,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "How many threads a directory recover logs at the start.",
     ),
     key(
+        "num.replica.alter.log.dirs.threads",
+        Kind::Int,
+        None,
+        (Rule::Any, Update::ReadOnly),
+        Effect::Full,
+        "How many threads copy logs that move between directories; one a directory when not set.",
+    ),
+    key(
         "producer.id.expiration.check.interval.ms",
         Kind::Int,
         Some("600000"),

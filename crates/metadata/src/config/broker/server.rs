@@ -230,6 +230,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "What this node does: broker, controller, or both.",
     ),
     key(
+        "replica.alter.log.dirs.io.max.bytes.per.second",
+        Kind::Long,
+        Some("9223372036854775807"),
+        (Rule::AtLeast(0), Update::PerBroker),
+        Effect::Full,
+        "How many bytes a second logs that move between directories are copied with, all together.",
+    ),
+    key(
         "replica.high.watermark.checkpoint.interval.ms",
         Kind::Long,
         Some("5000"),
