@@ -242,6 +242,20 @@ async fn a_client_of_kip_890_only_writes_and_ends() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_transaction_begins_while_the_one_before_is_being_completed() {
+    let fixture = fixture();
+    let mut client = init(&fixture).await;
+    for round in 0..60 {
+        // Its markers come between the questions about the partitions and the records.
+        assert_eq!(client.commit_offset(&fixture, 5, round).await, ErrorCode::None, "{round}");
+        assert_eq!(client.produce(&fixture, 12, 0).await, ErrorCode::None, "{round}");
+        assert_eq!(client.end(&fixture, 5, true).await, ErrorCode::None, "{round}");
+    }
+    assert_eq!(completed(&fixture).await, "CompleteCommit");
+    assert_eq!(offset(&fixture, true).await, Ok(59));
+}
+
 #[tokio::test]
 async fn an_older_client_says_where_it_writes() {
     let fixture = fixture();

@@ -44,10 +44,9 @@ pub(crate) async fn verify(
     if !adds && !broker.settings().transactions.verifies_partitions {
         return wanted.iter().map(|_| Ok(Verification::NotRequired)).collect();
     }
-    let now_ms = broker.clock.now_ms();
-    let guards: Vec<Result<Option<VerificationGuard>, ErrorCode>> = wanted
-        .iter()
-        .map(|each| {
+    let guards = || -> Vec<Result<Option<VerificationGuard>, ErrorCode>> {
+        let now_ms = broker.clock.now_ms();
+        let guard = |each: &Wanted<'_>| {
             let verifying = Verifying {
                 producer_id: producer.producer_id,
                 producer_epoch: producer.producer_epoch,
@@ -55,10 +54,12 @@ pub(crate) async fn verify(
                 starts_at_zero: adds,
             };
             each.partition.verify(verifying, now_ms)
-        })
-        .collect();
+        };
+        wanted.iter().map(guard).collect()
+    };
+    let mut given = guards();
     let mut asked = Partitions::new();
-    for (each, guard) in wanted.iter().zip(&guards) {
+    for (each, guard) in wanted.iter().zip(&given) {
         if let Ok(Some(_)) = guard {
             let topic = asked.entry(each.partition.topic().to_string()).or_default();
             topic.insert(each.partition.index());
@@ -66,7 +67,17 @@ pub(crate) async fn verify(
     }
     let verdict = match (asked.is_empty(), adds) {
         (true, _) => Verdict::All(ErrorCode::None),
-        (false, true) => Verdict::All(add(broker, producer, asked).await),
+        (false, true) => {
+            let code = add(broker, producer, asked).await;
+            // The marker of the transaction before may have come meanwhile and taken the guards. One of this very
+            // transaction raises the producer's epoch, and has the append refused for that.
+            for (before, now) in given.iter_mut().zip(guards()) {
+                if let Ok(Some(_)) = before {
+                    *before = now;
+                }
+            }
+            Verdict::All(code)
+        }
         (false, false) => confirm(broker, producer, asked).await,
     };
     let judge = |(each, guard): (&Wanted<'_>, Result<Option<VerificationGuard>, ErrorCode>)| {
@@ -76,7 +87,7 @@ pub(crate) async fn verify(
             code => Err(told(code, support)),
         }
     };
-    wanted.iter().zip(guards).map(judge).collect()
+    wanted.iter().zip(given).map(judge).collect()
 }
 
 /// What the coordinator has said.
