@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ottla_metadata::config::broker::{self, BrokerKey, Effect, absent::ABSENT};
+use ottla_metadata::config::broker::{self, BrokerKey, Effect, absent};
 use ottla_metadata::config::group::{CLIENT_METRICS_KEYS, GROUP_KEYS};
 use ottla_metadata::config::key::{Key, Rule, Update};
 use ottla_metadata::config::topic::TOPIC_KEYS;
@@ -103,7 +103,9 @@ fn page() -> String {
     }
     page += "\n## Keys of Apache Kafka without a part here\n\n\
              A file that sets one of these starts, and the node says that the key has no effect.\n\n";
-    for name in ABSENT {
+    let mut names: Vec<&str> = absent::all().collect();
+    names.sort_unstable();
+    for name in names {
         let _ = writeln!(page, "- `{name}`");
     }
     page

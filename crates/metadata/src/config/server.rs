@@ -3,7 +3,7 @@
 //! Old spellings become what they mean today; what has no effect, or no meaning, is said so in a
 //! [`Notice`], with the nearest key for what looks like a slip. Nothing is dropped in silence.
 
-use super::broker::{self, Effect, absent::ABSENT};
+use super::broker::{self, Effect, absent};
 use super::key::{Invalid, list_items};
 use super::legacy;
 use super::nearest::nearest;
@@ -39,7 +39,7 @@ impl ServerConfig {
         let mut notices = Vec::new();
         legacy::translate(&mut given, &mut notices);
         let mut idle = Vec::new();
-        let mut absent = Vec::new();
+        let mut without_part = Vec::new();
         let mut invalid = Vec::new();
         for (name, value) in &given {
             match broker::find(name) {
@@ -50,7 +50,7 @@ impl ServerConfig {
                     }
                 }
                 None if is_listener_prefixed(name) => {}
-                None if ABSENT.binary_search(&name.as_str()).is_ok() => absent.push(name.as_str()),
+                None if absent::contains(name) => without_part.push(name.as_str()),
                 None => notices.push(unknown(name)),
             }
         }
@@ -58,8 +58,8 @@ impl ServerConfig {
             let names = idle.join(", ");
             notices.push(Notice::Info(format!("accepted, with nothing to tune here: {names}")));
         }
-        if !absent.is_empty() {
-            let names = absent.join(", ");
+        if !without_part.is_empty() {
+            let names = without_part.join(", ");
             notices.push(Notice::Warn(format!(
                 "these keys of Apache Kafka have no effect in this version of Ottla: {names}"
             )));
@@ -124,7 +124,7 @@ fn is_listener_prefixed(name: &str) -> bool {
 }
 
 fn unknown(name: &str) -> Notice {
-    let known = broker::all().map(|entry| entry.key.name).chain(ABSENT.iter().copied());
+    let known = broker::all().map(|entry| entry.key.name).chain(absent::all());
     let hint = match nearest(name, known) {
         Some(near) => format!("did you mean {near}?"),
         None if TOPIC_KEYS.iter().any(|entry| entry.key.name == name) => {

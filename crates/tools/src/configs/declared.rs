@@ -1,9 +1,11 @@
 //! The options of `kafka-configs.sh`.
 
+use ottla_metadata::config::broker;
+use ottla_metadata::config::group::{CLIENT_METRICS_KEYS, GROUP_KEYS};
 use ottla_metadata::config::topic::TOPIC_KEYS;
 use ottla_terminal::options::Parser;
 
-use super::names::{BROKER, CLIENT, CLIENT_METRICS, GROUP, IP, USER};
+use super::quota_names::{CLIENT, IP, USER};
 
 pub(super) fn parser() -> Parser {
     let mut parser = Parser::new();
@@ -74,15 +76,18 @@ fn keys() -> String {
         "Key Value pairs of configs to add. Square brackets can be used to group values which contain \
          commas: 'k1=v1,k2=[v1,v2,v2],k3=v3'. The following is a list of valid configurations: ",
     );
-    for (kind, names) in [
-        ("topics", topic.as_slice()),
-        ("brokers", BROKER.as_slice()),
-        ("users", USER.as_slice()),
-        ("clients", CLIENT.as_slice()),
-        ("ips", IP.as_slice()),
-        ("client-metrics", CLIENT_METRICS.as_slice()),
-        ("groups", GROUP.as_slice()),
-    ] {
+    let client_metrics: Vec<&str> = CLIENT_METRICS_KEYS.iter().map(|key| key.name).collect();
+    let group: Vec<&str> = GROUP_KEYS.iter().map(|entry| entry.key.name).collect();
+    let kinds: [(&str, &[&str]); 7] = [
+        ("topics", &topic),
+        ("brokers", &broker::dynamic()),
+        ("users", &USER),
+        ("clients", &CLIENT),
+        ("ips", &IP),
+        ("client-metrics", &client_metrics),
+        ("groups", &group),
+    ];
+    for (kind, names) in kinds {
         text.push_str(&format!("For entity-type '{kind}': \n\t{}\n", names.join("\n\t")));
     }
     text.push_str(

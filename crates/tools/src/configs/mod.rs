@@ -5,7 +5,7 @@
 //!
 //! # Layout
 //! - `verb`, `trouble`: what is asked, and how a failure is told
-//! - `declared`, `names`: the options and the keys that their help lists
+//! - `declared`, `quota_names`: the options and the keys that their help lists
 //! - `entity`: what is configured, and which command lines make sense
 //! - `describe`, `change`: topics, brokers, loggers, client metrics, groups
 //! - `quotas`: users, clients and addresses
@@ -14,7 +14,7 @@ mod change;
 mod declared;
 mod describe;
 mod entity;
-mod names;
+mod quota_names;
 mod quotas;
 mod trouble;
 mod verb;

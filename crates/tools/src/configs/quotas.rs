@@ -16,7 +16,7 @@ use ottla_wire::messages::{
 };
 
 use super::entity::{Entities, Kind};
-use super::names::{CLIENT, IP};
+use super::quota_names::{CLIENT, IP};
 use super::trouble::Trouble;
 
 /// How a filter matches an entity: this name, the default, or any name.

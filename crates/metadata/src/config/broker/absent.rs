@@ -1,14 +1,13 @@
 //! Keys of Apache Kafka that this version of Ottla has no part for. A file that sets one still starts; the
 //! server says that the key has no effect.
 
-/// The names, sorted.
-pub static ABSENT: &[&str] = &[
+/// The names of those that Kafka reads when it starts, sorted.
+static READ_ONLY: &[&str] = &[
     "alter.config.policy.class.name",
     "alter.log.dirs.replication.quota.window.num",
     "alter.log.dirs.replication.quota.window.size.seconds",
     "authorizer.class.name",
     "client.quota.callback.class",
-    "config.providers",
     "connection.failed.authentication.delay.ms",
     "connections.max.reauth.ms",
     "controller.performance.always.log.threshold.ms",
@@ -25,7 +24,6 @@ pub static ABSENT: &[&str] = &[
     "controller.quota.window.num",
     "controller.quota.window.size.seconds",
     "controller.socket.timeout.ms",
-    "cordoned.log.dirs",
     "create.topic.policy.class.name",
     "delegation.token.expiry.check.interval.ms",
     "delegation.token.expiry.time.ms",
@@ -33,8 +31,6 @@ pub static ABSENT: &[&str] = &[
     "delegation.token.secret.key",
     "delete.records.purgatory.purge.interval.requests",
     "fetch.purgatory.purge.interval.requests",
-    "follower.fetch.last.tiered.offset.enable",
-    "group.consumer.assignment.interval.ms",
     "group.consumer.assignors",
     "group.consumer.heartbeat.interval.ms",
     "group.consumer.max.assignment.interval.ms",
@@ -48,10 +44,8 @@ pub static ABSENT: &[&str] = &[
     "group.consumer.regex.refresh.interval.ms",
     "group.consumer.session.timeout.ms",
     "group.coordinator.background.threads",
-    "group.coordinator.cached.buffer.max.bytes",
     "group.coordinator.rebalance.protocols",
     "group.coordinator.threads",
-    "group.share.assignment.interval.ms",
     "group.share.assignors",
     "group.share.delivery.count.limit",
     "group.share.heartbeat.interval.ms",
@@ -74,7 +68,6 @@ pub static ABSENT: &[&str] = &[
     "group.share.persister.class.name",
     "group.share.record.lock.duration.ms",
     "group.share.session.timeout.ms",
-    "group.streams.assignment.interval.ms",
     "group.streams.heartbeat.interval.ms",
     "group.streams.initial.rebalance.delay.ms",
     "group.streams.max.assignment.interval.ms",
@@ -89,29 +82,17 @@ pub static ABSENT: &[&str] = &[
     "group.streams.session.timeout.ms",
     "kafka.metrics.polling.interval.secs",
     "kafka.metrics.reporters",
-    "max.connection.creation.rate",
-    "metric.reporters",
     "metrics.num.samples",
     "metrics.recording.level",
     "metrics.sample.window.ms",
-    "num.replica.fetchers",
-    "principal.builder.class",
     "producer.purgatory.purge.interval.requests",
     "quota.window.num",
     "quota.window.size.seconds",
-    "remote.fetch.max.wait.ms",
-    "remote.list.offsets.request.timeout.ms",
-    "remote.log.index.file.cache.total.size.bytes",
     "remote.log.index.file.cache.ttl.ms",
-    "remote.log.manager.copier.thread.pool.size",
-    "remote.log.manager.copy.max.bytes.per.second",
     "remote.log.manager.copy.quota.window.num",
     "remote.log.manager.copy.quota.window.size.seconds",
-    "remote.log.manager.expiration.thread.pool.size",
-    "remote.log.manager.fetch.max.bytes.per.second",
     "remote.log.manager.fetch.quota.window.num",
     "remote.log.manager.fetch.quota.window.size.seconds",
-    "remote.log.manager.follower.thread.pool.size",
     "remote.log.manager.task.interval.ms",
     "remote.log.manager.task.retry.backoff.max.ms",
     "remote.log.manager.task.retry.backoff.ms",
@@ -123,7 +104,6 @@ pub static ABSENT: &[&str] = &[
     "remote.log.metadata.manager.impl.prefix",
     "remote.log.metadata.manager.listener.name",
     "remote.log.reader.max.pending.tasks",
-    "remote.log.reader.threads",
     "remote.log.storage.manager.class.name",
     "remote.log.storage.manager.class.path",
     "remote.log.storage.manager.impl.prefix",
@@ -139,26 +119,13 @@ pub static ABSENT: &[&str] = &[
     "replication.quota.window.num",
     "replication.quota.window.size.seconds",
     "sasl.client.callback.handler.class",
-    "sasl.enabled.mechanisms",
-    "sasl.jaas.config",
-    "sasl.kerberos.kinit.cmd",
-    "sasl.kerberos.min.time.before.relogin",
-    "sasl.kerberos.principal.to.local.rules",
-    "sasl.kerberos.service.name",
-    "sasl.kerberos.ticket.renew.jitter",
-    "sasl.kerberos.ticket.renew.window.factor",
     "sasl.login.callback.handler.class",
     "sasl.login.class",
     "sasl.login.connect.timeout.ms",
     "sasl.login.read.timeout.ms",
-    "sasl.login.refresh.buffer.seconds",
-    "sasl.login.refresh.min.period.seconds",
-    "sasl.login.refresh.window.factor",
-    "sasl.login.refresh.window.jitter",
     "sasl.login.retry.backoff.max.ms",
     "sasl.login.retry.backoff.ms",
     "sasl.mechanism.controller.protocol",
-    "sasl.mechanism.inter.broker.protocol",
     "sasl.oauthbearer.assertion.algorithm",
     "sasl.oauthbearer.assertion.claim.aud",
     "sasl.oauthbearer.assertion.claim.exp.seconds",
@@ -190,7 +157,6 @@ pub static ABSENT: &[&str] = &[
     "security.providers",
     "server.max.startup.time.ms",
     "share.coordinator.append.linger.ms",
-    "share.coordinator.cached.buffer.max.bytes",
     "share.coordinator.cold.partition.snapshot.interval.ms",
     "share.coordinator.load.buffer.size",
     "share.coordinator.snapshot.update.records.per.snapshot",
@@ -207,6 +173,47 @@ pub static ABSENT: &[&str] = &[
     "socket.connection.setup.timeout.ms",
     "ssl.allow.dn.changes",
     "ssl.allow.san.changes",
+    "ssl.principal.mapping.rules",
+    "telemetry.max.bytes",
+    "unstable.feature.versions.enable",
+];
+
+/// The names of those that Kafka lets change while a cluster runs, sorted.
+pub(super) static DYNAMIC: &[&str] = &[
+    "config.providers",
+    "cordoned.log.dirs",
+    "follower.fetch.last.tiered.offset.enable",
+    "group.consumer.assignment.interval.ms",
+    "group.coordinator.cached.buffer.max.bytes",
+    "group.share.assignment.interval.ms",
+    "group.streams.assignment.interval.ms",
+    "max.connection.creation.rate",
+    "metric.reporters",
+    "num.replica.fetchers",
+    "principal.builder.class",
+    "remote.fetch.max.wait.ms",
+    "remote.list.offsets.request.timeout.ms",
+    "remote.log.index.file.cache.total.size.bytes",
+    "remote.log.manager.copier.thread.pool.size",
+    "remote.log.manager.copy.max.bytes.per.second",
+    "remote.log.manager.expiration.thread.pool.size",
+    "remote.log.manager.fetch.max.bytes.per.second",
+    "remote.log.manager.follower.thread.pool.size",
+    "remote.log.reader.threads",
+    "sasl.enabled.mechanisms",
+    "sasl.jaas.config",
+    "sasl.kerberos.kinit.cmd",
+    "sasl.kerberos.min.time.before.relogin",
+    "sasl.kerberos.principal.to.local.rules",
+    "sasl.kerberos.service.name",
+    "sasl.kerberos.ticket.renew.jitter",
+    "sasl.kerberos.ticket.renew.window.factor",
+    "sasl.login.refresh.buffer.seconds",
+    "sasl.login.refresh.min.period.seconds",
+    "sasl.login.refresh.window.factor",
+    "sasl.login.refresh.window.jitter",
+    "sasl.mechanism.inter.broker.protocol",
+    "share.coordinator.cached.buffer.max.bytes",
     "ssl.cipher.suites",
     "ssl.client.auth",
     "ssl.enabled.protocols",
@@ -219,7 +226,6 @@ pub static ABSENT: &[&str] = &[
     "ssl.keystore.location",
     "ssl.keystore.password",
     "ssl.keystore.type",
-    "ssl.principal.mapping.rules",
     "ssl.protocol",
     "ssl.provider",
     "ssl.secure.random.implementation",
@@ -228,6 +234,28 @@ pub static ABSENT: &[&str] = &[
     "ssl.truststore.location",
     "ssl.truststore.password",
     "ssl.truststore.type",
-    "telemetry.max.bytes",
-    "unstable.feature.versions.enable",
 ];
+
+/// Every name.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    READ_ONLY.iter().chain(DYNAMIC).copied()
+}
+
+/// Whether Apache Kafka has such a key, and nothing here does.
+#[must_use]
+pub fn contains(name: &str) -> bool {
+    [READ_ONLY, DYNAMIC].iter().any(|names| names.binary_search(&name).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted() {
+        for names in [READ_ONLY, DYNAMIC] {
+            assert!(names.is_sorted_by(|first, second| first < second));
+        }
+        assert!(READ_ONLY.iter().all(|name| !DYNAMIC.contains(name)));
+    }
+}

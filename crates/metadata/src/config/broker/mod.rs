@@ -56,6 +56,28 @@ pub fn find(name: &str) -> Option<&'static BrokerKey> {
     all().find(|entry| entry.key.name == name)
 }
 
+/// Keys that Kafka lets change while a cluster runs, and that count from the next start on here.
+const DYNAMIC_IN_KAFKA: [&str; 2] = ["listener.security.protocol.map", "listeners"];
+
+/// Keys that Kafka knows as quotas of brokers, and that no file can set.
+const QUOTAS: [&str; 3] = [
+    "follower.replication.throttled.rate",
+    "leader.replication.throttled.rate",
+    "replica.alter.log.dirs.io.max.bytes.per.second",
+];
+
+/// The names of the keys that Kafka lets change while a cluster runs, sorted.
+#[must_use]
+pub fn dynamic() -> Vec<&'static str> {
+    let own = all().filter(|entry| entry.key.update != Update::ReadOnly);
+    let own = own.map(|entry| entry.key.name).filter(|name| !name.starts_with("ottla."));
+    let others = [absent::DYNAMIC, &DYNAMIC_IN_KAFKA, &QUOTAS].concat();
+    let mut names: Vec<_> = own.chain(others).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 const fn same(name: &'static str) -> Synonym {
     Synonym { name, unit: Unit::Same }
 }
@@ -90,7 +112,7 @@ mod tests {
         assert_eq!(names.len(), count);
         for entry in all() {
             assert!(entry.key.doc.ends_with('.'), "{}", entry.key.name);
-            assert!(!absent::ABSENT.contains(&entry.key.name), "{}", entry.key.name);
+            assert!(!absent::contains(entry.key.name), "{}", entry.key.name);
             if let Some(default) = entry.key.default {
                 assert_eq!(entry.key.validate(default), Ok(()), "{}", entry.key.name);
             }
