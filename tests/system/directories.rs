@@ -7,8 +7,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ottla_wire::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
 use ottla_wire::messages::{
-    DescribeLogDirsRequest, DescribeLogDirsResponse, MetadataRequest, MetadataResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, MetadataRequest, MetadataResponse,
 };
 
 use crate::harness::client::Client;
@@ -133,6 +137,68 @@ fn a_failed_directory_goes_offline_and_comes_back_with_its_records() {
     assert_eq!(described(&mut client)["b"].0, 0);
     let ended = node.stop();
     assert!(!ended.output.contains("panicked"), "{}", ended.output);
+}
+
+/// Sets `cordoned.log.dirs` of the broker; the code of the answer.
+fn cordon(client: &mut Client, value: &str) -> i16 {
+    let config = AlterableConfig {
+        name: "cordoned.log.dirs".to_owned(),
+        value: Some(value.to_owned()),
+        ..Default::default()
+    };
+    let resource = AlterConfigsResource {
+        resource_type: 4,
+        resource_name: "1".to_owned(),
+        configs: vec![config],
+        ..Default::default()
+    };
+    let request =
+        IncrementalAlterConfigsRequest { resources: vec![resource], ..Default::default() };
+    let response: IncrementalAlterConfigsResponse = client.call(&request, 1).expect("an answer");
+    response.responses[0].error_code
+}
+
+/// The directories that are told to be cordoned.
+fn cordoned(client: &mut Client) -> Vec<String> {
+    let request = DescribeLogDirsRequest { topics: None, ..Default::default() };
+    let response: DescribeLogDirsResponse = client.call(&request, 5).expect("an answer");
+    let cordoned = response.results.into_iter().filter(|result| result.is_cordoned);
+    cordoned
+        .map(|result| result.log_dir.rsplit('/').next().unwrap_or_default().to_owned())
+        .collect()
+}
+
+#[test]
+fn cordoned_directories_take_nothing_new() {
+    const INVALID_REQUEST: i16 = 42;
+    let disks = Disks::new();
+    let node = disks.setup.start();
+    let mut client = Client::to(node.address);
+    client.create_topic("before", 1, &[]);
+    let [a, b, c] = disks.paths.each_ref().map(|path| path.display().to_string());
+    assert_eq!(cordon(&mut client, "/nowhere"), INVALID_REQUEST);
+    assert_eq!(cordon(&mut client, &format!("*,{a}")), INVALID_REQUEST);
+    assert_eq!(cordon(&mut client, &format!("{a},{b}")), 0);
+    assert_eq!(cordoned(&mut client), ["a", "b"]);
+    for topic in ["x", "y", "z"] {
+        client.create_topic(topic, 1, &[]);
+    }
+    assert_eq!(described(&mut client)["c"].1.len(), 3);
+    // What lies there is served on.
+    client.produce("before", &[b"value"]).expect("an answer").expect("written");
+    assert_eq!(cordon(&mut client, "*"), 0);
+    until("the controller knows", || {
+        (!client.try_create_topic("nowhere-to-go").expect("an answer")).then_some(())
+    });
+    node.stop();
+    let node = disks.setup.start();
+    let mut client = Client::to(node.address);
+    assert_eq!(cordoned(&mut client), ["a", "b", "c"], "it outlives a start");
+    assert_eq!(cordon(&mut client, &c), 0);
+    until("the controller knows", || {
+        client.try_create_topic("open-again").expect("an answer").then_some(())
+    });
+    node.stop();
 }
 
 #[test]

@@ -123,6 +123,8 @@ fn fill(client: &mut Client, topic: &str, count: usize) {
 
 #[track_caller]
 fn holds_all(client: &mut Client, topic: &str, count: usize) {
+    // After a crash a log of this size is opened while the node serves already.
+    until("the log is open", || client.fetch(topic, 0).expect("an answer").is_ok().then_some(()));
     let values = client.read_all(topic);
     assert_eq!(values.len(), count);
     for (number, value) in values.iter().enumerate() {
@@ -201,7 +203,7 @@ fn a_move_outlives_stops_and_crashes() {
     assert!(disks.holds(1 - from, is_copy));
     let node = disks.setup.start();
     let mut client = Client::to(node.address);
-    assert_eq!(described(&mut client, "moved").len(), 2, "it goes on");
+    until("it goes on", || (described(&mut client, "moved").len() == 2).then_some(()));
     node.stop();
     assert!(disks.holds(1 - from, is_copy));
     let fast = disks.setup.set("replica.alter.log.dirs.io.max.bytes.per.second", i64::MAX);

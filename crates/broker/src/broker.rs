@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use ottla_coordinator::DeletedTopic;
+use ottla_metadata::config::list_items;
 use ottla_metadata::version::TRANSACTION_VERSION;
 use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicFate};
 use ottla_world::{Clock, Random};
@@ -172,6 +173,9 @@ impl Broker {
         if let Err(error) = self.cleaner.configure(CleanerSettings::of(&settings)) {
             tracing::error!(%error, "the log cleaner has too few threads");
         }
+        let cordoned = settings.value("cordoned.log.dirs").unwrap_or_default();
+        let cordoned: Vec<String> = list_items(&cordoned).map(str::to_owned).collect();
+        self.partitions.cordon(&cordoned);
         let rate = settings.number("replica.alter.log.dirs.io.max.bytes.per.second");
         self.copiers.limit(rate.unwrap_or(i64::MAX));
     }

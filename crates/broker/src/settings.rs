@@ -90,6 +90,12 @@ impl Settings {
         Reader { file: &self.file, dynamic: &self.dynamic, cluster: &self.cluster }.text(name)
     }
 
+    /// Whether a broker key has a dynamic value.
+    #[must_use]
+    pub fn is_dynamic(&self, name: &str) -> bool {
+        self.dynamic.contains_key(name) || self.cluster.contains_key(name)
+    }
+
     /// A whole number that is in force; `None` when the key has neither a value nor a default.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<i64> {

@@ -11,7 +11,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::partitions::{DirectoryNews, Partitions};
-use ottla_wire::Uuid;
 use ottla_world::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -66,8 +65,9 @@ impl Watching {
     fn run(&self, news: &Receiver<DirectoryNews>, runtime: &Handle) {
         let mut untold: Vec<Untold> = Vec::new();
         let mut is_assigning = false;
+        let mut is_cordoning = false;
         loop {
-            let next = if untold.is_empty() && !is_assigning {
+            let next = if untold.is_empty() && !is_assigning && !is_cordoning {
                 news.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 news.recv_timeout(AGAIN)
@@ -81,10 +81,12 @@ impl Watching {
                     }
                 }
                 Ok(DirectoryNews::Assignments) => is_assigning = true,
+                Ok(DirectoryNews::Cordoned) => is_cordoning = true,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if !untold.is_empty() && self.tell_failures(runtime) {
+            if (!untold.is_empty() || is_cordoning) && self.beat(runtime) {
                 untold.clear();
+                is_cordoning = false;
             }
             is_assigning = is_assigning && !self.tell_assignments(runtime);
             let now = self.watch.clock.monotonic();
@@ -103,9 +105,6 @@ impl Watching {
         tracing::error!(
             directory = %path.display(), partitions, "stopped serving the replicas in the directory"
         );
-        if let Some(id) = self.watch.partitions.directory_id(directory) {
-            self.watch.registration.directory_failed(id);
-        }
         if path == self.watch.metadata_directory {
             self.end(format!("the directory of the metadata log, {}, has failed", path.display()));
             return false;
@@ -123,14 +122,17 @@ impl Watching {
         let _ = self.fatal.try_send(reason);
     }
 
-    /// Tells the controller at once; whether it has heard.
-    fn tell_failures(&self, runtime: &Handle) -> bool {
+    /// Tells the controller at once how the directories are; whether it has heard.
+    fn beat(&self, runtime: &Handle) -> bool {
         let telling =
             async { tokio::time::timeout(AGAIN, self.watch.registration.beat(false)).await };
         match runtime.block_on(telling) {
             Ok(Ok(_)) => true,
             Ok(Err(code)) => {
-                tracing::warn!(code = code.name(), "the controller did not hear of the failure");
+                tracing::warn!(
+                    code = code.name(),
+                    "the controller did not hear of the directories"
+                );
                 false
             }
             Err(_) => false,
@@ -150,22 +152,5 @@ impl Watching {
             }
         }
         true
-    }
-}
-
-/// The directories that a broker has told the controller to be offline, for good.
-#[derive(Debug, Default)]
-pub(crate) struct OfflineDirectories(parking_lot::Mutex<Vec<Uuid>>);
-
-impl OfflineDirectories {
-    pub(crate) fn add(&self, id: Uuid) {
-        let mut ids = self.0.lock();
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
-
-    pub(crate) fn all(&self) -> Vec<Uuid> {
-        self.0.lock().clone()
     }
 }

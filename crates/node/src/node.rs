@@ -112,15 +112,15 @@ impl Node {
         broker.load_logs(&image).map_err(|error| cannot_load(&error))?;
         broker.log_levels.begin(Arc::clone(&world.log_levels));
         controller.activate().await.map_err(stopped)?;
-        let registration =
-            Arc::new(Registration::register(Arc::clone(&controller) as _, &identity).await?);
-        let watch = parts.watch(&partitions, &registration, metadata_directory);
-        let watch = watch.start(fatal_sender)?;
+        let channel = Arc::clone(&controller) as _;
+        let registered = Registration::register(channel, Arc::clone(&partitions), &identity);
+        let registration = Arc::new(registered.await?);
+        let watch =
+            parts.watch(&partitions, &registration, metadata_directory).start(fatal_sender)?;
         follow(&controller, &broker, &registration, &limits).await;
         partitions.discard_unclaimed();
-        let threads = |error| StartError::new("cannot start the threads for logs", error);
-        broker.cleaner.start().map_err(threads)?;
-        broker.copiers.start(copiers(&config)).map_err(threads)?;
+        let started = broker.cleaner.start().and_then(|()| broker.copiers.start(copiers(&config)));
+        started.map_err(|error| StartError::new("cannot start the threads for logs", error))?;
         registration.unfenced().await?;
         wait_for_quick_logs(&partitions).await;
         let listening = listening(&identity.advertised, &bound);
@@ -128,8 +128,7 @@ impl Node {
         let ready = Arc::new(AtomicBool::new(true));
         let http_server = serve_http(&config, &broker, &limits, &ready).await?;
         let upkeep = Upkeep::start(Arc::clone(&partitions), Arc::clone(&world.clock), &config)?;
-        let interval = millis(config.whole("broker.heartbeat.interval.ms"));
-        let heartbeats = Heartbeats::start(Arc::clone(&registration), interval)?;
+        let heartbeats = heartbeats(&config, &registration)?;
         Ok(Self {
             listening,
             directories,
@@ -190,6 +189,14 @@ impl Node {
             server.stop().await;
         }
     }
+}
+
+fn heartbeats(
+    config: &ServerConfig,
+    registration: &Arc<Registration>,
+) -> Result<Heartbeats, StartError> {
+    let interval = millis(config.whole("broker.heartbeat.interval.ms"));
+    Heartbeats::start(Arc::clone(registration), interval)
 }
 
 /// How many threads copy logs that move; `None`: one for each directory.
@@ -377,7 +384,11 @@ fn build_broker(
     let directories = storage.directories.into_iter();
     let hosting = Hosting {
         directories: directories
-            .map(|open| HostedDirectory { log_directory: open.directory, id: open.id })
+            .map(|open| HostedDirectory {
+                log_directory: open.directory,
+                id: open.id,
+                name: open.name,
+            })
             .collect(),
         absent: storage.absent,
         image: Arc::clone(image),

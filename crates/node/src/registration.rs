@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::ControllerChannel;
-use ottla_broker::partitions::assignment_request;
+use ottla_broker::partitions::{Partitions, assignment_request};
 use ottla_metadata::version::SUPPORTED_FEATURES;
 use ottla_wire::messages::assign_replicas_to_dirs_request::DirectoryData;
 use ottla_wire::messages::broker_registration_request::{Feature, Listener};
@@ -18,7 +18,6 @@ use ottla_wire::{ErrorCode, Uuid};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
-use crate::directories::OfflineDirectories;
 use crate::error::StartError;
 use crate::network::Endpoint;
 
@@ -53,7 +52,7 @@ pub struct Registration {
     epoch: i64,
     /// Kept by the heartbeat: what the broker has read of the metadata log.
     metadata_offset: Mutex<i64>,
-    offline_directories: OfflineDirectories,
+    partitions: Arc<Partitions>,
 }
 
 impl Registration {
@@ -63,6 +62,7 @@ impl Registration {
     /// The controller refuses: the id is taken, or the cluster is another one.
     pub async fn register(
         controller: Arc<dyn ControllerChannel>,
+        partitions: Arc<Partitions>,
         identity: &Identity,
     ) -> Result<Self, StartError> {
         let request = RequestBody::from(request(identity));
@@ -88,13 +88,7 @@ impl Registration {
             Err(code) => return Err(refused(code)),
         };
         let node_id = identity.node_id;
-        Ok(Self {
-            controller,
-            node_id,
-            epoch,
-            metadata_offset: Mutex::new(epoch),
-            offline_directories: OfflineDirectories::default(),
-        })
+        Ok(Self { controller, node_id, epoch, metadata_offset: Mutex::new(epoch), partitions })
     }
 
     /// The epoch of this registration.
@@ -107,11 +101,6 @@ impl Registration {
     pub fn read_up_to(&self, offset: i64) {
         let mut known = self.metadata_offset.lock();
         *known = offset.max(*known);
-    }
-
-    /// From now on heartbeats tell that this directory is offline.
-    pub fn directory_failed(&self, id: Uuid) {
-        self.offline_directories.add(id);
     }
 
     /// Tells the controller in which directories replicas lie.
@@ -179,7 +168,8 @@ impl Registration {
             broker_epoch: self.epoch,
             current_metadata_offset: *self.metadata_offset.lock(),
             want_shut_down,
-            offline_log_dirs: self.offline_directories.all(),
+            offline_log_dirs: self.partitions.offline_directory_ids(),
+            cordoned_log_dirs: Some(self.partitions.cordoned_directory_ids()),
             ..BrokerHeartbeatRequest::default()
         };
         let request = RequestBody::from(request);

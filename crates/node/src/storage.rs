@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ottla_log::{LogDirectory, MetaProperties};
-use ottla_metadata::config::ServerConfig;
+use ottla_metadata::config::{ServerConfig, cordoned};
 use ottla_wire::Uuid;
 use ottla_world::{Disk, Random};
 
@@ -35,10 +35,22 @@ pub struct Storage {
 pub struct OpenDirectory {
     pub directory: LogDirectory,
     pub id: Uuid,
+    /// As `log.dirs` has it.
+    pub name: String,
+}
+
+/// A directory as `log.dirs` has it, and its full path.
+struct Place {
+    name: String,
+    path: PathBuf,
 }
 
 /// A directory that was opened, and what its `meta.properties` say, if it has them.
-type Found = (LogDirectory, Option<MetaProperties>);
+struct Found {
+    directory: LogDirectory,
+    properties: Option<MetaProperties>,
+    name: String,
+}
 
 impl Storage {
     /// Opens every directory of the configuration, formatting those that are new. One that the disk
@@ -53,10 +65,12 @@ impl Storage {
         disk: &Arc<dyn Disk>,
         random: &dyn Random,
     ) -> Result<Self, StartError> {
-        let paths = paths(config)?;
-        let metadata_directory =
-            config.text("metadata.log.dir").map_or_else(|| paths[0].clone(), PathBuf::from);
-        let (found, absent) = find(disk, &paths, &metadata_directory)?;
+        let places = places(config)?;
+        let metadata_directory = match config.text("metadata.log.dir") {
+            Some(name) => place(name)?.path,
+            None => places[0].path.clone(),
+        };
+        let (found, absent) = find(disk, places, &metadata_directory)?;
         let agreed = agreed_cluster(&found, node_id)?;
         if agreed.is_some() {
             require_metadata(disk.as_ref(), &found, &metadata_directory)?;
@@ -80,7 +94,7 @@ impl Storage {
     /// Completes the `meta.properties` of a directory.
     fn take(
         &mut self,
-        (directory, properties): Found,
+        Found { directory, properties, name }: Found,
         node_id: i32,
         random: &dyn Random,
     ) -> Result<(), StartError> {
@@ -114,7 +128,7 @@ impl Storage {
             self.is_new |= properties.is_none();
             tracing::info!(path = %path.display(), cluster_id = self.cluster_id, node_id, "formatted log directory");
         }
-        self.directories.push(OpenDirectory { directory, id });
+        self.directories.push(OpenDirectory { directory, id, name });
         Ok(())
     }
 
@@ -131,25 +145,26 @@ impl Storage {
 /// Opens the directories and reads whose they are; and those that can't be.
 fn find(
     disk: &Arc<dyn Disk>,
-    paths: &[PathBuf],
+    places: Vec<Place>,
     metadata_directory: &Path,
 ) -> Result<(Vec<Found>, Vec<PathBuf>), StartError> {
     let (mut found, mut absent) = (Vec::new(), Vec::new());
-    for path in paths {
-        let opened = open(disk, path).and_then(|directory| {
-            let properties = MetaProperties::read(disk.as_ref(), path)?;
-            Ok((directory, properties))
+    let count = places.len();
+    for Place { name, path } in places {
+        let opened = open(disk, &path).and_then(|directory| {
+            let properties = MetaProperties::read(disk.as_ref(), &path)?;
+            Ok(Found { directory, properties, name })
         });
         match opened {
             Ok(opened) => found.push(opened),
             Err(error) => {
                 let is_fault = matches!(error, ottla_log::Error::Io { .. });
-                let failed = explained(path, &error);
-                if !is_fault || path == metadata_directory || paths.len() == 1 {
+                let failed = explained(&path, &error);
+                if !is_fault || path == metadata_directory || count == 1 {
                     return Err(failed);
                 }
                 warn_of(&failed);
-                absent.push(path.clone());
+                absent.push(path);
             }
         }
     }
@@ -174,7 +189,8 @@ fn require_metadata(
     found: &[Found],
     metadata_directory: &Path,
 ) -> Result<(), StartError> {
-    for (directory, _) in found.iter().filter(|(found, _)| found.path() != metadata_directory) {
+    let others = found.iter().filter(|found| found.directory.path() != metadata_directory);
+    for Found { directory, .. } in others {
         let stray = directory.path().join(METADATA_LOG);
         if disk.exists(&stray).unwrap_or(false) {
             let detail = format!(
@@ -186,8 +202,8 @@ fn require_metadata(
                 .hint(format!("set metadata.log.dir to {}", directory.path().display())));
         }
     }
-    let mut own = found.iter().filter(|(found, _)| found.path() == metadata_directory);
-    if own.any(|(_, properties)| properties.is_none()) {
+    let mut own = found.iter().filter(|found| found.directory.path() == metadata_directory);
+    if own.any(|found| found.properties.is_none()) {
         return Err(StartError::directory(
             metadata_directory,
             "it is empty, other directories are not, and the metadata log belongs into it",
@@ -214,17 +230,31 @@ pub(crate) fn random_id(random: &dyn Random) -> [u8; 16] {
     }
 }
 
-fn paths(config: &ServerConfig) -> Result<Vec<PathBuf>, StartError> {
-    let paths: Vec<PathBuf> = config.list("log.dirs").into_iter().map(PathBuf::from).collect();
-    if paths.is_empty() {
+fn places(config: &ServerConfig) -> Result<Vec<Place>, StartError> {
+    let log_dirs = config.list("log.dirs");
+    if let Some(refusal) = cordoned::refusal(&config.list("cordoned.log.dirs"), &log_dirs) {
+        return Err(StartError::config("cordoned.log.dirs", refusal)
+            .hint("name directories as log.dirs names them"));
+    }
+    let places: Vec<Place> = log_dirs.iter().map(|name| place(name)).collect::<Result<_, _>>()?;
+    if places.is_empty() {
         return Err(StartError::config("log.dirs", "names no directory")
             .hint("set log.dirs to the directory that shall hold the records"));
     }
-    if let Some(twice) = (1..paths.len()).find(|&at| paths[..at].contains(&paths[at])) {
-        let detail = format!("{} stands twice", paths[twice].display());
+    let is_twice = |at: &usize| places[..*at].iter().any(|place| place.path == places[*at].path);
+    if let Some(twice) = (1..places.len()).find(is_twice) {
+        let detail = format!("{} stands twice", places[twice].path.display());
         return Err(StartError::config("log.dirs", detail).hint("name each directory once"));
     }
-    Ok(paths)
+    Ok(places)
+}
+
+/// Tools name directories by their full paths, as Kafka tells them.
+fn place(name: &str) -> Result<Place, StartError> {
+    match std::path::absolute(name) {
+        Ok(path) => Ok(Place { name: name.to_owned(), path }),
+        Err(error) => Err(StartError::directory_failed(Path::new(name), &error)),
+    }
 }
 
 fn explained(path: &Path, error: &ottla_log::Error) -> StartError {
@@ -242,7 +272,7 @@ fn explained(path: &Path, error: &ottla_log::Error) -> StartError {
 /// The cluster that the formatted directories belong to, if there are any.
 fn agreed_cluster(found: &[Found], node_id: i32) -> Result<Option<String>, StartError> {
     let mut agreed: Option<(&Path, &str)> = None;
-    for (directory, properties) in found {
+    for Found { directory, properties, .. } in found {
         let Some(properties) = properties else { continue };
         if let Some(theirs) = properties.node_id.filter(|theirs| *theirs != node_id) {
             let detail = format!("it belongs to node {theirs}, and this is node {node_id}");

@@ -187,12 +187,18 @@ fn logger_configs(
 fn broker_configs(broker: &Broker, form: Form) -> Vec<DescribeConfigsResourceResult> {
     let settings = broker.settings();
     broker_keys::all()
+        .filter(|entry| !is_told_when_set(entry) || settings.is_dynamic(entry.key.name))
         .map(|entry| {
             let synonyms = broker_keys::synonyms(entry.key.name);
             let layers = resolve::broker(&entry.key, synonyms, settings.layers());
             describe(&entry.key, layers, entry.key.update == Update::ReadOnly, form)
         })
         .collect()
+}
+
+/// Kafka's quotas of brokers have no place in its properties file, and none in a list of all keys.
+fn is_told_when_set(entry: &broker_keys::BrokerKey) -> bool {
+    entry.key.name == "replica.alter.log.dirs.io.max.bytes.per.second"
 }
 
 /// The dynamic values of all brokers: only those that are set.

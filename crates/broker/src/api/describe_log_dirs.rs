@@ -57,11 +57,8 @@ pub(crate) async fn describe_log_dirs(
         }
         sizes[partition.directory()].entry(name.0).or_default().push(described);
     }
-    let cordoned = cordoned(broker);
-    let results = sizes.into_iter().enumerate().map(|(directory, sizes)| {
-        let is_cordoned = cordoned.contains(&directory);
-        describe(broker, directory, sizes, is_cordoned)
-    });
+    let results =
+        sizes.into_iter().enumerate().map(|(directory, sizes)| describe(broker, directory, sizes));
     DescribeLogDirsResponse { results: results.chain(absent).collect(), ..Default::default() }
 }
 
@@ -71,12 +68,7 @@ fn offline(log_dir: String) -> DescribeLogDirsResult {
     DescribeLogDirsResult { log_dir, error_code, ..DescribeLogDirsResult::default() }
 }
 
-fn describe(
-    broker: &Broker,
-    directory: usize,
-    sizes: Sizes,
-    is_cordoned: bool,
-) -> DescribeLogDirsResult {
+fn describe(broker: &Broker, directory: usize, sizes: Sizes) -> DescribeLogDirsResult {
     let log_dir = broker.partitions.path(directory).display().to_string();
     if broker.partitions.is_offline(directory) {
         return offline(log_dir);
@@ -93,7 +85,7 @@ fn describe(
             topics: topics.collect(),
             total_bytes: bytes(space.total_bytes),
             usable_bytes: bytes(space.free_bytes),
-            is_cordoned,
+            is_cordoned: broker.partitions.is_cordoned(directory),
             ..DescribeLogDirsResult::default()
         },
         Err(error) => {
@@ -101,15 +93,4 @@ fn describe(
             offline(log_dir)
         }
     }
-}
-
-/// Which directories take no new partitions (KIP-1066).
-fn cordoned(broker: &Broker) -> Vec<usize> {
-    let image = broker.image();
-    let registered = image.broker(broker.node_id);
-    let Some(cordoned) = registered.and_then(|broker| broker.cordoned_directories.as_ref()) else {
-        return Vec::new();
-    };
-    let ids = broker.partitions.directory_ids();
-    ids.iter().enumerate().filter(|(_, id)| cordoned.contains(id)).map(|(at, _)| at).collect()
 }

@@ -66,16 +66,24 @@ impl Partitions {
         online.map(|(_, hosted)| hosted.id).collect()
     }
 
-    /// The id of a directory.
+    /// The ids of the log directories that have failed since the start.
     #[must_use]
-    pub fn directory_id(&self, directory: usize) -> Option<Uuid> {
-        self.directories.get(directory).map(|hosted| hosted.id)
+    pub fn offline_directory_ids(&self) -> Vec<Uuid> {
+        let all = self.directories.iter().enumerate();
+        let offline = all.filter(|(directory, _)| self.states.is_offline(*directory));
+        offline.map(|(_, hosted)| hosted.id).collect()
     }
 
     /// Whether a directory has failed.
     #[must_use]
     pub fn is_offline(&self, directory: usize) -> bool {
         self.states.is_offline(directory)
+    }
+
+    /// Whether a directory takes no new logs (KIP-1066).
+    #[must_use]
+    pub fn is_cordoned(&self, directory: usize) -> bool {
+        self.states.is_cordoned(directory)
     }
 
     /// How many of the directories of `log.dirs` can't be used.

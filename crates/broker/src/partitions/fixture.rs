@@ -128,6 +128,7 @@ impl Fixture {
             log_directory: LogDirectory::open(Arc::new(disk.clone()), path.as_ref())
                 .expect("a free directory"),
             id: Uuid::from_halves(0xd1, at as u64),
+            name: (*path).to_owned(),
         };
         let hosting = Hosting {
             directories: directories.iter().enumerate().map(open).collect(),

@@ -66,6 +66,8 @@ pub use loading::LoadingProgress;
 pub struct HostedDirectory {
     pub log_directory: LogDirectory,
     pub id: Uuid,
+    /// As `log.dirs` has it: the path may be relative.
+    pub name: String,
 }
 
 /// What a broker needs to host partitions.
@@ -401,7 +403,6 @@ impl Partitions {
         } else {
             self.set_aside(directory, log);
         }
-        self.forget_copies(self.world.clock.now_ms());
     }
 
     /// Keeps the records of a log that has lost its topic, out of the way.

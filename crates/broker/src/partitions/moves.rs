@@ -85,6 +85,7 @@ impl Partitions {
     ///
     /// # Errors
     /// Kafka's: `INVALID_TOPIC_EXCEPTION` for names too long to be copied, `LOG_DIR_NOT_FOUND`,
+    /// `INVALID_REPLICA_ASSIGNMENT` for a cordoned directory,
     /// `KAFKA_STORAGE_ERROR`, `REPLICA_NOT_AVAILABLE` when the partition is not here (but the wish is
     /// remembered), `UNKNOWN_TOPIC_OR_PARTITION`.
     pub(crate) fn move_to(
@@ -138,6 +139,9 @@ impl Partitions {
         match self.directories.iter().position(hosted) {
             Some(directory) if self.states.is_offline(directory) => {
                 Err(ErrorCode::KafkaStorageError)
+            }
+            Some(directory) if self.states.is_cordoned(directory) => {
+                Err(ErrorCode::InvalidReplicaAssignment)
             }
             Some(directory) => Ok(directory),
             None if self.absent.iter().any(|absent| absent == path) => {
@@ -226,13 +230,16 @@ impl Partitions {
 
     /// Removes copies of which nobody knows the partition.
     pub(super) fn forget_copies(&self, now_ms: i64) {
-        let found = std::mem::take(&mut self.moves.state.lock().found);
-        for (name, (directory, future)) in found {
-            // A partition that is offline may need it when its disk is back.
+        // A partition whose log is not open yet goes on to move; one that is offline may need the copy
+        // when its disk is back.
+        let is_nobodys = |name: &TopicPartition| {
             let topic = self.by_name.pin().get(&*name.topic).cloned();
-            if topic.is_some_and(|topic| !matches!(topic.place(name.partition), Hosted::Absent)) {
-                continue;
-            }
+            topic.is_none_or(|topic| matches!(topic.place(name.partition), Hosted::Absent))
+        };
+        let mut state = self.moves.state.lock();
+        let gone: Vec<_> = state.found.extract_if(|name, _| is_nobodys(name)).collect();
+        drop(state);
+        for (_, (directory, future)) in gone {
             tracing::warn!(path = %future.path.display(), "the copy of a log that is gone is removed");
             let deleted = Deleted { due_ms: now_ms, directory, path: future.path };
             self.deleted.lock().push(deleted);

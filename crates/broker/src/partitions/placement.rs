@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 
 use ottla_log::TopicPartition;
+use ottla_metadata::config::cordoned::cordons;
 use ottla_metadata::image::directory;
 use ottla_wire::Uuid;
 use parking_lot::Mutex;
 
-use super::Partitions;
+use super::{DirectoryNews, Partitions};
 
 /// How directories are compared for a new log (`ottla.log.dir.placement`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,6 +81,22 @@ impl Partitions {
     /// not placed yet is not; but at the start nobody knows whether it had been.
     fn may_lie_elsewhere(&self, assigned: Option<Uuid>) -> bool {
         assigned != Some(directory::UNASSIGNED) || !self.is_caught_up()
+    }
+
+    /// Takes over `cordoned.log.dirs`; the controller hears of it.
+    pub(crate) fn cordon(&self, cordoned: &[String]) {
+        let is_meant = |directory: usize| cordons(cordoned, &self.directories[directory].name);
+        if self.states.cordon(is_meant) {
+            self.states.tell(DirectoryNews::Cordoned);
+        }
+    }
+
+    /// The ids of the directories that take no new logs.
+    #[must_use]
+    pub fn cordoned_directory_ids(&self) -> Vec<Uuid> {
+        let all = self.directories.iter().enumerate();
+        let cordoned = all.filter(|(directory, _)| self.states.is_cordoned(*directory));
+        cordoned.map(|(_, hosted)| hosted.id).collect()
     }
 
     fn sort(&self, places: &mut [usize]) {

@@ -19,6 +19,8 @@ pub enum DirectoryNews {
     Failed(usize),
     /// Where logs lie is to be told to the controller. Told once until it was taken.
     Assignments,
+    /// Other directories than before take no new logs.
+    Cordoned,
     /// The node stops.
     Stop,
 }
@@ -115,6 +117,16 @@ impl DirectoryStates {
     /// Whether the directory takes no new logs (KIP-1066).
     pub(crate) fn is_cordoned(&self, directory: usize) -> bool {
         self.states[directory].is_cordoned.load(Ordering::Acquire)
+    }
+
+    /// Cordons those directories for which `is_meant` holds, and no others; whether that is news.
+    pub(super) fn cordon(&self, is_meant: impl Fn(usize) -> bool) -> bool {
+        let mut has_changed = false;
+        for (directory, state) in self.states.iter().enumerate() {
+            let cordoned = is_meant(directory);
+            has_changed |= state.is_cordoned.swap(cordoned, Ordering::AcqRel) != cordoned;
+        }
+        has_changed
     }
 
     /// How many directories have failed.

@@ -1,7 +1,7 @@
 //! What a resource's values must satisfy as a whole, in Kafka's words.
 
 use ottla_metadata::config::key::{Kind, Update};
-use ottla_metadata::config::{ServerConfig, Values, broker, topic};
+use ottla_metadata::config::{ServerConfig, Values, broker, cordoned, list_items, topic};
 use ottla_metadata::{ConfigResource, ResourceType};
 use ottla_wire::ErrorCode;
 
@@ -22,7 +22,7 @@ pub(crate) fn validate(
                 .map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
             validate_topic(server, values).map_err(invalid_config)
         }
-        ResourceType::Broker => validate_broker(&resource.name, values),
+        ResourceType::Broker => validate_broker(server, &resource.name, values),
         ResourceType::ClientMetrics => super::client_metrics::validate(&resource.name, values),
         ResourceType::Group => {
             if resource.name.is_empty() {
@@ -62,7 +62,7 @@ pub(crate) fn default_of(kind: ResourceType, name: &str) -> Option<&'static str>
 
 /// Keys of a running broker that may change, and values that it can take. Names that no table knows
 /// pass: they may belong to a plug-in.
-fn validate_broker(name: &str, values: &Values) -> Result<(), Refusal> {
+fn validate_broker(server: &ServerConfig, name: &str, values: &Values) -> Result<(), Refusal> {
     validate_broker_name(name)?;
     let those = |update: Update| -> Vec<&str> {
         let known = values.keys().filter_map(|name| broker::find(name));
@@ -84,7 +84,12 @@ fn validate_broker(name: &str, values: &Values) -> Result<(), Refusal> {
             "Cannot update these configs at default cluster level, broker id must be specified";
         refuse(what, those(Update::PerBroker))?;
     }
-    Ok(())
+    let cordoned = values.get("cordoned.log.dirs").map(String::as_str).unwrap_or_default();
+    let cordoned: Vec<String> = list_items(cordoned).map(str::to_owned).collect();
+    match cordoned::refusal(&cordoned, &server.list("log.dirs")) {
+        None => Ok(()),
+        Some(why) => Err(Refusal::invalid_request(format!("requirement failed: {why}"))),
+    }
 }
 
 fn validate_broker_name(name: &str) -> Result<(), Refusal> {

@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - [`broker`]: the keys of a broker
+//! - [`cordoned`]: directories that take no new logs
 //! - [`group`]: the keys of groups and of subscriptions to client metrics
 //! - [`key`]: one key: type, default, range, how it may change
 //! - [`topic`]: the keys of a topic
@@ -9,6 +10,7 @@
 //! - [`server`]: a server's configuration as given, with old spellings translated
 //! - [`properties`]: the `.properties` file format
 pub mod broker;
+pub mod cordoned;
 pub mod group;
 pub mod key;
 mod legacy;
@@ -18,6 +20,6 @@ pub mod resolve;
 pub mod server;
 pub mod topic;
 
-pub use key::{Invalid, Key, Kind, Rule, Update};
+pub use key::{Invalid, Key, Kind, Rule, Update, list_items};
 pub use resolve::{Layer, Layers, Source, Values};
 pub use server::{Notice, ServerConfig};

@@ -49,6 +49,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "The zstd level used when compression.type is zstd.",
     ),
     key(
+        "cordoned.log.dirs",
+        Kind::List,
+        Some(""),
+        (Rule::Any, Update::PerBroker),
+        Effect::Full,
+        "The directories of log.dirs that take no new logs; * for all of them.",
+    ),
+    key(
         "log.cleaner.backoff.ms",
         Kind::Long,
         Some("15000"),

@@ -233,7 +233,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "replica.alter.log.dirs.io.max.bytes.per.second",
         Kind::Long,
         Some("9223372036854775807"),
-        (Rule::AtLeast(0), Update::PerBroker),
+        (Rule::AtLeast(0), Update::ClusterWide),
         Effect::Full,
         "How many bytes a second logs that move between directories are copied with, all together.",
     ),
