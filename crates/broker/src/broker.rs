@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
-use ottla_coordinator::DeletedTopic;
+use ottla_coordinator::{DeletedTopic, TopicChanges};
 use ottla_metadata::config::list_items;
 use ottla_metadata::version::TRANSACTION_VERSION;
-use ottla_metadata::{MetadataDelta, MetadataImage, ResourceType, TopicFate};
+use ottla_metadata::{
+    Changes, ConfigResource, MetadataDelta, MetadataImage, ResourceType, TopicFate,
+};
 use ottla_world::{Clock, Random};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
@@ -122,6 +124,7 @@ impl Broker {
         self.image.store(Arc::clone(image));
         self.transactions.markers().publish(image);
         self.transactions.set_transaction_version(image.feature_level(TRANSACTION_VERSION));
+        self.tell_groups(image, changes);
         let has_changed =
             |name: &str| changes.topics.values().any(|change| change.name.as_ref() == name);
         for topic in [OFFSETS_TOPIC, TRANSACTIONS_TOPIC] {
@@ -152,6 +155,63 @@ impl Broker {
                 broker.coordinate(&opened.topic);
             }
         })
+    }
+
+    /// Has coordinators for the partitions of an internal topic that this broker leads, and no others.
+    fn coordinate(&self, topic: &str) {
+        // Calls come from the metadata's thread and from those that open logs: the last one to look is
+        // the last one to tell.
+        let _coordinating = self.coordinating.lock();
+        let (count, led) = self.led(topic, &self.image());
+        if topic == OFFSETS_TOPIC {
+            self.groups.reconcile(count, &led);
+        } else {
+            self.transactions.reconcile(count, &led);
+        }
+    }
+
+    /// Groups go by topics, by the racks of their brokers, and by what is set for groups.
+    fn tell_groups(&self, image: &Arc<MetadataImage>, changes: &Changes) {
+        let topics = if changes.topics.values().any(|change| change.fate == TopicFate::Created) {
+            TopicChanges::New
+        } else if changes.topics.is_empty() {
+            TopicChanges::None
+        } else {
+            TopicChanges::Known
+        };
+        let sets = |resource: &ConfigResource| {
+            matches!(resource.kind, ResourceType::Group | ResourceType::Broker)
+        };
+        if topics != TopicChanges::None
+            || !changes.brokers.is_empty()
+            || changes.configs.iter().any(sets)
+        {
+            self.groups.metadata_changed(image, topics);
+        }
+    }
+
+    /// Has the logs opened that are on disk, with the settings that `image` has. Their partitions serve
+    /// as soon as they are open and the metadata is published.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn load_logs(self: &Arc<Self>, image: &Arc<MetadataImage>) -> Result<(), LoadError> {
+        let broker = Arc::clone(self);
+        self.partitions.start_loading(image, move |opened| {
+            if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&opened.topic.as_str()) {
+                broker.coordinate(&opened.topic);
+            }
+        })
+    }
+
+    /// Tries again to create logs that could not be created.
+    pub fn create_missing_logs(&self, now_ms: i64) {
+        let created = self.partitions.create_missing(now_ms);
+        for topic in [OFFSETS_TOPIC, TRANSACTIONS_TOPIC] {
+            if created.iter().any(|name| name.topic == topic) {
+                self.coordinate(topic);
+            }
+        }
     }
 
     /// Has coordinators for the partitions of an internal topic that this broker leads, and no others.

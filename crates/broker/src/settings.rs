@@ -28,6 +28,8 @@ pub struct Settings {
     pub offsets_replication: Option<i16>,
     pub offsets_segment_bytes: i32,
     pub transactions: TransactionSettings,
+    /// Whether `group.coordinator.rebalance.protocols` has the consumer protocol.
+    pub consumer_protocol: bool,
     /// Whether versions of the protocol are served that may still change.
     pub unstable_versions: bool,
 }
@@ -71,6 +73,7 @@ impl Settings {
                 .then(|| read.short("offsets.topic.replication.factor")),
             offsets_segment_bytes: read.int("offsets.topic.segment.bytes"),
             transactions: TransactionSettings::new(&read),
+            consumer_protocol: read.has_item("group.coordinator.rebalance.protocols", "consumer"),
             unstable_versions: read.flag("unstable.api.versions.enable"),
             file,
             dynamic,
@@ -151,6 +154,11 @@ impl Reader<'_> {
 
     fn size(&self, name: &str) -> usize {
         usize::try_from(self.whole(name)).unwrap_or(0)
+    }
+
+    fn has_item(&self, name: &str, wanted: &str) -> bool {
+        let text = self.text(name).unwrap_or_default();
+        text.split(',').any(|item| item.trim() == wanted)
     }
 
     fn flag(&self, name: &str) -> bool {

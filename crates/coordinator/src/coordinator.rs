@@ -9,10 +9,12 @@ use ottla_machine::{Answer, Decision, Machine, Millis, Offset, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{OffsetCommitKey, OffsetCommitValue};
 
+use crate::classic::{ClassicGroup, Draft, Member};
 use crate::config::Config;
-use crate::group::{Draft, Group, Member, State};
+use crate::consumer::{ConsumerGroup, Soft};
+use crate::group::{Group, Metadata, State};
 use crate::offsets::Offsets;
-use crate::record::Record;
+use crate::record::{ConsumerRecord, Record};
 use crate::request::{Body, Request, Response};
 
 /// Decides the groups of one partition of `__consumer_offsets`.
@@ -23,6 +25,7 @@ pub struct GroupCoordinator {
     /// When each group that waits for anything wants to be looked at. Never later than its first deadline.
     wakes: BTreeSet<(Millis, String)>,
     offsets: Offsets,
+    metadata: Metadata,
     /// When offsets are next searched for expired ones. None until the first `expire`.
     next_offset_check: Option<Millis>,
 }
@@ -43,7 +46,17 @@ pub struct Touch(Change);
 #[derive(Debug)]
 enum Change {
     PutGroup(Box<Group>),
-    RenewSession { group_id: String, member_id: String, deadline: Millis },
+    /// What is soft in a group of the consumer protocol, all of it.
+    Consumer {
+        group_id: String,
+        soft: Soft,
+    },
+    Metadata(Metadata),
+    RenewSession {
+        group_id: String,
+        member_id: String,
+        deadline: Millis,
+    },
     CheckOffsetsAt(Millis),
 }
 
@@ -58,6 +71,10 @@ impl Touch {
             member_id: member.id.clone(),
             deadline: now.saturating_add(Millis::from(member.session_timeout_ms)),
         })
+    }
+
+    pub(crate) fn consumer(group_id: &str, soft: Soft) -> Self {
+        Self(Change::Consumer { group_id: group_id.to_owned(), soft })
     }
 
     pub(crate) fn check_offsets_at(at: Millis) -> Self {
@@ -87,7 +104,18 @@ impl Machine for GroupCoordinator {
             Body::EndTransaction(ended) => self.end_transaction(token, ended),
             Body::ListGroups(request) => self.list_groups(token, &request),
             Body::DescribeGroups(request) => self.describe_groups(token, &caller, &request),
-            Body::DeleteGroups(request) => self.delete_groups(token, &request),
+            Body::DeleteGroups(request) => self.delete_groups(token, &request, now),
+            Body::ConsumerGroupHeartbeat(request) => {
+                self.consumer_heartbeat(token, &caller, &request, now)
+            }
+            Body::ConsumerGroupDescribe(request) => self.describe_consumer_groups(token, &request),
+            Body::MetadataChanged(metadata) => {
+                let mut decision = Decision::answer(token, Response::MetadataTaken);
+                if metadata.version() > self.metadata.version() {
+                    decision.touches.push(Touch(Change::Metadata(metadata)));
+                }
+                decision
+            }
             Body::TopicsDeleted(topics) => self.forget_topics(token, &topics),
         }
     }
@@ -97,7 +125,10 @@ impl Machine for GroupCoordinator {
         let mut decision = Decision::nothing();
         let due = self.wakes.iter().take_while(|(at, _)| *at <= now);
         for group in due.filter_map(|(_, group_id)| self.groups.get(group_id)) {
-            decision.extend(self.expire_group(group, now));
+            decision.extend(match group {
+                Group::Classic(group) => self.expire_classic_group(group, now),
+                Group::Consumer(group) => self.expire_consumer_group(group, now),
+            });
         }
         // A group that changes in this decision must not be judged by what it was before: the offsets wait for the
         // next call, which is due at once.
@@ -127,11 +158,17 @@ impl Machine for GroupCoordinator {
                 self.offsets.end_transaction(ended.producer.producer_id, ended.is_commit);
             }
             Record::GroupMetadata { key, value: Some(value) } => {
-                self.put_group(Group::from_record(key.group.clone(), value));
+                let group = ClassicGroup::from_record(key.group.clone(), value);
+                self.put_group(Group::Classic(group));
             }
-            Record::GroupMetadata { key, value: None } => self.remove_group(&key.group),
+            Record::GroupMetadata { key, value: None } => {
+                if matches!(self.group(&key.group), Some(Group::Classic(_))) {
+                    self.remove_group(&key.group);
+                }
+            }
+            Record::Consumer(record) => self.apply_consumer(record),
             // Written by a newer version, for a group that this one knows nothing about.
-            Record::Consumer(_) | Record::Unknown { .. } => {}
+            Record::Unknown { .. } => {}
         }
     }
 
@@ -140,10 +177,21 @@ impl Machine for GroupCoordinator {
             Change::PutGroup(group) => self.put_group(*group),
             Change::RenewSession { group_id, member_id, deadline } => {
                 if let Some(mut group) = self.remove_group_entry(&group_id) {
-                    group.renew_session(&member_id, deadline);
+                    if let Group::Classic(group) = &mut group {
+                        group.renew_session(&member_id, deadline);
+                    }
                     self.put_group(group);
                 }
             }
+            Change::Consumer { group_id, soft } => {
+                if let Some(mut group) = self.remove_group_entry(&group_id) {
+                    if let Group::Consumer(group) = &mut group {
+                        group.set_soft(soft);
+                    }
+                    self.put_group(group);
+                }
+            }
+            Change::Metadata(metadata) => self.metadata = metadata,
             Change::CheckOffsetsAt(at) => self.next_offset_check = Some(at),
         }
     }
@@ -152,9 +200,10 @@ impl Machine for GroupCoordinator {
 impl GroupCoordinator {
     /// A coordinator that knows of nothing yet: records are replayed into it.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, metadata: Metadata) -> Self {
         Self {
             config,
+            metadata,
             groups: BTreeMap::new(),
             wakes: BTreeSet::new(),
             offsets: Offsets::default(),
@@ -196,18 +245,25 @@ impl GroupCoordinator {
         self.groups.values()
     }
 
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
     pub(crate) fn offsets(&self) -> &Offsets {
         &self.offsets
     }
 
-    pub(crate) fn draft(&self, group: Group, now: Millis) -> Draft<'_> {
+    pub(crate) fn draft(&self, group: ClassicGroup, now: Millis) -> Draft<'_> {
         Draft::new(&self.config, now, group)
     }
 
     fn start(&self, now: Millis) -> Decision<Self> {
         let mut decision = Decision::nothing();
         for group in self.groups() {
-            decision.extend(self.start_group(group, now));
+            decision.extend(match group {
+                Group::Classic(group) => self.start_classic_group(group, now),
+                Group::Consumer(group) => self.start_consumer_group(group, now),
+            });
         }
         decision.touches.push(Touch::check_offsets_at(self.next_check_after(now)));
         decision
@@ -220,16 +276,34 @@ impl GroupCoordinator {
     /// Who has offsets is a group, if only one without members.
     fn expect_group(&mut self, key: &OffsetCommitKey, value: Option<&OffsetCommitValue>) {
         if value.is_some() && !self.groups.contains_key(&key.group) {
-            self.put_group(Group::empty(key.group.clone(), None));
+            self.put_group(Group::simple(key.group.clone(), None));
+        }
+    }
+
+    /// A tombstone for what is no group of the consumer protocol is of one that has been.
+    fn apply_consumer(&mut self, record: &ConsumerRecord) {
+        let group_id = record.group_id();
+        let is_known = matches!(self.group(group_id), Some(Group::Consumer(_)));
+        if !is_known && record.is_tombstone() {
+            return;
+        }
+        let known = self.remove_group_entry(group_id);
+        let mut group = match known {
+            Some(Group::Consumer(group)) => group,
+            _ => ConsumerGroup::new(group_id.to_owned()),
+        };
+        if !group.apply(record) {
+            self.put_group(Group::Consumer(group));
         }
     }
 
     fn put_group(&mut self, group: Group) {
-        self.remove_group(&group.id);
+        let group_id = group.id().to_owned();
+        self.remove_group(&group_id);
         if let Some(at) = group.wake_at() {
-            self.wakes.insert((at, group.id.clone()));
+            self.wakes.insert((at, group_id.clone()));
         }
-        self.groups.insert(group.id.clone(), group);
+        self.groups.insert(group_id, group);
     }
 
     fn remove_group(&mut self, group_id: &str) {
@@ -239,7 +313,7 @@ impl GroupCoordinator {
     fn remove_group_entry(&mut self, group_id: &str) -> Option<Group> {
         let group = self.groups.remove(group_id)?;
         if let Some(at) = group.wake_at() {
-            self.wakes.remove(&(at, group.id.clone()));
+            self.wakes.remove(&(at, group_id.to_owned()));
         }
         Some(group)
     }

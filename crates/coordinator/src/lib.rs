@@ -7,18 +7,25 @@
 //! - [`request`]: what it is asked and what it answers
 //! - [`record`]: the records of `__consumer_offsets` and their bytes
 //! - [`config`]: Kafka's configuration keys that concern groups
-//! - `group`: the classic protocol: join, sync, heartbeat, leave, expire, describe
+//! - `group`: what is asked of every group; `classic`, `consumer`: the two protocols
+//! - `assignor`: who is to own which partition
+//! - [`re2`]: the regular expressions of subscriptions
 //! - `offsets`: committed offsets: commit, fetch, delete, expire
+mod assignor;
+mod classic;
 pub mod config;
+mod consumer;
 pub mod coordinator;
 mod group;
 mod offsets;
+pub mod re2;
 pub mod record;
 pub mod request;
 
-pub use config::Config;
+pub use assignor::Assignor;
+pub use config::{Config, ConsumerConfig, Migration};
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
-pub use group::State;
+pub use group::{Metadata, State, TopicChanges};
 pub use ottla_transaction as transaction;
 pub use record::{ConsumerRecord, Record, RecordError};
 pub use request::{Body, Caller, DeletedTopic, EndedTransaction, Request, Response};

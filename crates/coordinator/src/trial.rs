@@ -1,10 +1,11 @@
 //! A coordinator on a log in memory that commits at once, with a clock that tests move.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_machine::{Answer, Millis, Runner, Step, Token};
-use ottla_wire::ErrorCode;
+use ottla_metadata::MetadataImage;
 use ottla_wire::messages::join_group_request::JoinGroupRequestProtocol;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -12,11 +13,15 @@ use ottla_wire::messages::offset_commit_request::{
 use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_wire::messages::{
     DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, LeaveGroupResponse, OffsetCommitRequest, OffsetFetchRequest,
-    SyncGroupRequest, SyncGroupResponse,
+    LeaveGroupRequest, LeaveGroupResponse, MetadataRecord, OffsetCommitRequest, OffsetFetchRequest,
+    PartitionRecord, SyncGroupRequest, SyncGroupResponse, TopicRecord,
 };
+use ottla_wire::{ErrorCode, Uuid};
 
-use crate::{Body, Caller, Config, GroupCoordinator, Record, Request, Response};
+use crate::group::Group;
+use crate::{
+    Body, Caller, Config, GroupCoordinator, Metadata, Record, Request, Response, TopicChanges,
+};
 
 /// The group of most tests.
 pub(crate) const GROUP: &str = "group";
@@ -27,6 +32,7 @@ pub(crate) const BEGIN: Millis = 1_700_000_000_000;
 
 pub(crate) struct Trial {
     config: Config,
+    pub(crate) metadata: Metadata,
     pub(crate) runner: Runner<GroupCoordinator>,
     pub(crate) log: Vec<Record>,
     pub(crate) now: Millis,
@@ -48,10 +54,12 @@ pub(crate) struct Crash {
 
 impl Trial {
     pub(crate) fn new(config: Config) -> Self {
-        let runner = Runner::new(GroupCoordinator::new(config.clone()), 10_000);
+        let metadata = Metadata::new(Arc::new(MetadataImage::empty()));
+        let machine = GroupCoordinator::new(config.clone(), metadata.clone());
         let mut trial = Self {
             config,
-            runner,
+            metadata,
+            runner: Runner::new(machine, 10_000),
             log: Vec::new(),
             now: BEGIN,
             next_token: 0,
@@ -72,7 +80,8 @@ impl Trial {
 
     /// A coordinator that knows what the log says, and no more.
     pub(crate) fn loaded(&self) -> Runner<GroupCoordinator> {
-        let mut runner = Runner::new(GroupCoordinator::new(self.config.clone()), 10_000);
+        let machine = GroupCoordinator::new(self.config.clone(), self.metadata.clone());
+        let mut runner = Runner::new(machine, 10_000);
         for (offset, record) in (0..).zip(&self.log) {
             let (key, value) = record.encode().expect("records encode");
             // What a transaction's batch and a marker's are known by is not in their bytes.
@@ -170,6 +179,16 @@ impl Trial {
         }
         self.crashes += 1;
         self.reload();
+    }
+
+    /// The topics that there are from now on, with their partitions.
+    pub(crate) fn set_topics(&mut self, topics: &[(&str, i32)]) {
+        let before = &self.metadata;
+        let is_new = topics.iter().any(|(name, _)| before.id_of(name).is_none());
+        let changes = if is_new { TopicChanges::New } else { TopicChanges::Known };
+        let image = Arc::new(image_of(topics, before.version() + 1));
+        self.metadata = before.next(image, changes);
+        self.call(0, Body::MetadataChanged(self.metadata.clone()));
     }
 
     pub(crate) fn joined(&mut self, token: Token) -> JoinGroupResponse {
@@ -314,16 +333,44 @@ impl Trial {
 
 /// What the log is to bring back: every group as its record would say, and every offset.
 pub(crate) fn hard_state(coordinator: &GroupCoordinator) -> Vec<String> {
-    let groups = coordinator.groups().map(|group| {
-        let mut record = group.to_record();
-        if !group.is_empty() {
-            // The moment a group became stable is not recorded, as in Kafka.
-            record.current_state_timestamp = -1;
+    let groups = coordinator.groups().map(|group| match group {
+        Group::Classic(group) => {
+            let mut record = group.to_record();
+            if !group.is_empty() {
+                // The moment a group became stable is not recorded, as in Kafka.
+                record.current_state_timestamp = -1;
+            }
+            format!("{} {:?} {record:?}", group.id, group.state())
         }
-        format!("{} {:?} {record:?}", group.id, group.state())
+        Group::Consumer(group) => group.hard_state(),
     });
     let offsets = coordinator.committed_offsets().map(|committed| format!("{committed:?}"));
     groups.chain(offsets).collect()
+}
+
+/// An image with these topics, whose ids are made from their names.
+pub(crate) fn image_of(topics: &[(&str, i32)], version: i64) -> MetadataImage {
+    let mut image = MetadataImage::empty();
+    image.provenance.offset = version;
+    for (name, partitions) in topics {
+        let topic_id = topic_id(name);
+        let topic = TopicRecord { name: (*name).to_owned(), topic_id, ..Default::default() };
+        image.apply(&MetadataRecord::Topic(topic)).expect("a topic");
+        for partition_id in 0..*partitions {
+            let partition = PartitionRecord { partition_id, topic_id, ..Default::default() };
+            image.apply(&MetadataRecord::Partition(partition)).expect("a partition");
+        }
+    }
+    image
+}
+
+/// The id that a topic of this name has in trials.
+pub(crate) fn topic_id(name: &str) -> Uuid {
+    let mut bytes = [0; 16];
+    for (byte, letter) in bytes.iter_mut().zip(name.bytes()) {
+        *byte = letter;
+    }
+    Uuid::from_bytes(bytes)
 }
 
 pub(crate) fn code(code: i16) -> ErrorCode {

@@ -48,7 +48,7 @@ fn values_of(key: &Key) -> String {
         Rule::Between(least, most) => format!("{kind}, {least} to {most}"),
         Rule::BetweenOr(least, most, other) => format!("{kind}, {least} to {most}, or {other}"),
         Rule::Fraction => format!("{kind}, 0 to 1"),
-        Rule::OneOf(choices) => choices.join(", "),
+        Rule::OneOf(choices) | Rule::OneOfAnyCase(choices) => choices.join(", "),
         Rule::ListOf { items, empty } => {
             format!("list of {}{}", items.join(", "), if empty { ", or empty" } else { "" })
         }

@@ -17,6 +17,7 @@ use ottla_broker::partition::settings::SettingsSource;
 use ottla_broker::partitions::{HostedDirectory, Hosting, LoadError, Partitions, Placement};
 use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 use ottla_broker::{Broker, BrokerParts, Settings};
+use ottla_coordinator::{Assignor, ConsumerConfig, Migration};
 use ottla_controller::Settings as ControllerSettings;
 use ottla_metadata::MetadataImage;
 use ottla_metadata::config::ServerConfig;
@@ -447,9 +448,26 @@ fn group_config(config: &ServerConfig) -> ottla_coordinator::Config {
         group_max_session_timeout_ms: int("group.max.session.timeout.ms"),
         group_initial_rebalance_delay_ms: int("group.initial.rebalance.delay.ms"),
         group_max_size: int("group.max.size"),
+        consumer: consumer_config(config),
         offset_metadata_max_bytes: int("offset.metadata.max.bytes"),
         offsets_retention_minutes: int("offsets.retention.minutes"),
         offsets_retention_check_interval_ms: config.whole("offsets.retention.check.interval.ms"),
+    }
+}
+
+fn consumer_config(config: &ServerConfig) -> ConsumerConfig {
+    let int = |name: &str| i32::try_from(config.whole(name)).unwrap_or(i32::MAX);
+    let policy = config.text("group.consumer.migration.policy");
+    let names = config.list("group.consumer.assignors");
+    ConsumerConfig {
+        broker_id: int("node.id"),
+        session_timeout_ms: int("group.consumer.session.timeout.ms"),
+        heartbeat_interval_ms: int("group.consumer.heartbeat.interval.ms"),
+        max_size: int("group.consumer.max.size"),
+        assignors: names.iter().filter_map(|name| Assignor::of_name(name)).collect(),
+        migration: policy.and_then(Migration::of_name).unwrap_or(Migration::Bidirectional),
+        assignment_interval_ms: int("group.consumer.assignment.interval.ms"),
+        regex_refresh_interval_ms: int("group.consumer.regex.refresh.interval.ms"),
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) mod add_partitions_to_txn;
 mod alter_configs;
 pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
+pub(crate) mod consumer_group_describe;
+pub(crate) mod consumer_group_heartbeat;
 pub(crate) mod create_acls;
 pub(crate) mod delete_acls;
 pub(crate) mod delete_groups;
@@ -45,6 +47,7 @@ mod produce_batch;
 pub(crate) mod produce_verify;
 mod producer_ids;
 mod refusal;
+pub(crate) mod repeats;
 pub(crate) mod sync_group;
 mod transaction_call;
 pub(crate) mod txn_offset_commit;
@@ -109,6 +112,8 @@ pub(crate) const SERVED: &[ApiKey] = &[
     ApiKey::UnregisterBroker,
     ApiKey::DescribeTransactions,
     ApiKey::ListTransactions,
+    ApiKey::ConsumerGroupHeartbeat,
+    ApiKey::ConsumerGroupDescribe,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
 ];

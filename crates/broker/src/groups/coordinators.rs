@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use ottla_coordinator::{Body, Caller, Config, DeletedTopic, EndedTransaction, Request, Response};
+use ottla_coordinator::{
+    Body, Caller, Config, DeletedTopic, EndedTransaction, Request, Response, TopicChanges,
+};
 use ottla_log::Verification;
+use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
 use tokio::runtime::Handle;
@@ -22,7 +25,7 @@ impl GroupCoordinators {
     /// No coordinators yet. Tasks run on `runtime`.
     #[must_use]
     pub fn new(runtime: Handle, clock: Arc<dyn Clock>, config: Config, terms: LogTerms) -> Self {
-        Self { shards: Shards::new(Groups { config }, Parts { runtime, clock, terms }) }
+        Self { shards: Shards::new(Groups::new(config), Parts { runtime, clock, terms }) }
     }
 
     /// Starts and stops coordinators so that they match the partitions this broker leads.
@@ -91,6 +94,20 @@ impl GroupCoordinators {
             looks.extend(queue.look(Look::of).await);
         }
         looks
+    }
+
+    /// Tells every coordinator, without waiting for them, of a change of the cluster's metadata. Calls come in the
+    /// order of the metadata log.
+    pub fn metadata_changed(&self, image: &Arc<MetadataImage>, topics: TopicChanges) {
+        let metadata = self.shards.kind().advance(image, topics);
+        for queue in self.shards.all() {
+            let request = || unasked(Body::MetadataChanged(metadata.clone()));
+            if !queue.note(request()) {
+                // What overtakes it meanwhile is newer, and then it changes nothing.
+                let request = request();
+                self.shards.parts().runtime.spawn(async move { queue.note_in_time(request).await });
+            }
+        }
     }
 
     /// Tells every coordinator, without waiting for them, that topics are gone.

@@ -2,22 +2,42 @@
 //! and their ends as control records.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_coordinator::transaction::ProducerEpoch;
 use ottla_coordinator::{
-    Body, Config, EndedTransaction, GroupCoordinator, Record, Request, Response,
+    Body, Config, EndedTransaction, GroupCoordinator, Metadata, Record, Request, Response,
+    TopicChanges,
 };
 use ottla_machine::Answer;
+use ottla_metadata::MetadataImage;
 use ottla_wire::codec::EncodeError;
 use ottla_wire::records::{self, BatchHeader, EndTransactionMarker};
+use parking_lot::Mutex;
 
 use crate::coordinators::{Envelope, Kind};
 
 /// Coordinators of groups.
 #[derive(Debug)]
 pub(super) struct Groups {
-    pub config: Config,
+    config: Config,
+    /// What a coordinator that is loaded now begins with.
+    metadata: Mutex<Metadata>,
+}
+
+impl Groups {
+    pub(super) fn new(config: Config) -> Self {
+        let metadata = Mutex::new(Metadata::new(Arc::new(MetadataImage::empty())));
+        Self { config, metadata }
+    }
+
+    /// The metadata after a change, for those who are loaded already.
+    pub(super) fn advance(&self, image: &Arc<MetadataImage>, topics: TopicChanges) -> Metadata {
+        let mut metadata = self.metadata.lock();
+        *metadata = metadata.next(Arc::clone(image), topics);
+        metadata.clone()
+    }
 }
 
 impl Kind for Groups {
@@ -26,7 +46,7 @@ impl Kind for Groups {
     const NAME: &'static str = "group";
 
     fn machine(&self) -> GroupCoordinator {
-        GroupCoordinator::new(self.config.clone())
+        GroupCoordinator::new(self.config.clone(), self.metadata.lock().clone())
     }
 
     /// A batch's header says of which transaction its records are.

@@ -1,10 +1,11 @@
 //! DeleteGroups: a group goes with all its offsets, if nobody is a member.
 
-use ottla_machine::{Decision, Token};
+use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::delete_groups_response::DeletableGroupResult;
 use ottla_wire::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
+use super::Group;
 use crate::coordinator::GroupCoordinator;
 use crate::record::Record;
 use crate::request::Response;
@@ -14,6 +15,7 @@ impl GroupCoordinator {
         &self,
         token: Token,
         request: &DeleteGroupsRequest,
+        now: Millis,
     ) -> Decision<Self> {
         let mut decision = Decision::nothing();
         let mut results: Vec<DeletableGroupResult> = Vec::new();
@@ -24,9 +26,9 @@ impl GroupCoordinator {
             let error = match self.group(group_id) {
                 None => ErrorCode::GroupIdNotFound,
                 Some(group) if !group.is_empty() => ErrorCode::NonEmptyGroup,
-                Some(_) => {
+                Some(group) => {
                     decision.records.extend(self.offsets().tombstones_of(group_id));
-                    decision.records.push(Record::group_tombstone(group_id));
+                    decision.records.extend(self.group_tombstones(group, now));
                     ErrorCode::None
                 }
             };
@@ -38,5 +40,13 @@ impl GroupCoordinator {
         }
         let response = DeleteGroupsResponse { results, ..DeleteGroupsResponse::default() };
         decision.and_answer(token, Response::DeleteGroups(response))
+    }
+
+    /// The records that remove a group which has neither members nor offsets.
+    pub(crate) fn group_tombstones(&self, group: &Group, now: Millis) -> Vec<Record> {
+        match group {
+            Group::Classic(group) => vec![Record::group_tombstone(&group.id)],
+            Group::Consumer(group) => group.tombstones(self, now),
+        }
     }
 }

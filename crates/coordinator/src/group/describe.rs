@@ -5,18 +5,16 @@
 
 use ottla_machine::{Decision, Token};
 use ottla_wire::ErrorCode;
-use ottla_wire::messages::describe_groups_response::{DescribedGroup, DescribedGroupMember};
+use ottla_wire::messages::describe_groups_response::DescribedGroup;
 use ottla_wire::messages::list_groups_response::ListedGroup;
 use ottla_wire::messages::{
     DescribeGroupsRequest, DescribeGroupsResponse, ListGroupsRequest, ListGroupsResponse,
 };
 
-use super::{Group, Member, State};
+use super::Group;
 use crate::coordinator::GroupCoordinator;
 use crate::request::{Caller, Response};
 
-/// The type of the groups in this module, as tools filter by it.
-const GROUP_TYPE: &str = "classic";
 const FIRST_VERSION_WITH_NOT_FOUND: i16 = 6;
 /// The state of a group that does not exist.
 const DEAD: &str = "Dead";
@@ -28,10 +26,11 @@ impl GroupCoordinator {
             .iter()
             .map(|state| state.to_lowercase().trim().to_owned())
             .collect();
-        let is_type_wanted = request.types_filter.is_empty()
-            || request.types_filter.iter().any(|name| name.to_lowercase() == GROUP_TYPE);
+        let types: Vec<String> =
+            request.types_filter.iter().map(|name| name.to_lowercase()).collect();
         let is_wanted = |group: &&Group| {
-            let state = group.state.name().to_lowercase();
+            let state = group.state().name().to_lowercase();
+            let is_type_wanted = types.is_empty() || types.iter().any(|name| name == group.kind());
             is_type_wanted && (states.is_empty() || states.contains(&state))
         };
         let groups = self.groups().filter(is_wanted).map(Group::listed).collect();
@@ -49,8 +48,12 @@ impl GroupCoordinator {
             .groups
             .iter()
             .map(|group_id| match self.group(group_id) {
-                Some(group) => group.described(),
-                None => not_found(caller, group_id),
+                Some(Group::Classic(group)) => group.described(),
+                Some(Group::Consumer(_)) => {
+                    let message = format!("Group {group_id} is not a classic group.");
+                    not_found(caller, group_id, message)
+                }
+                None => not_found(caller, group_id, format!("Group {group_id} not found.")),
             })
             .collect();
         let response = DescribeGroupsResponse { groups, ..DescribeGroupsResponse::default() };
@@ -58,7 +61,7 @@ impl GroupCoordinator {
     }
 }
 
-fn not_found(caller: &Caller, group_id: &str) -> DescribedGroup {
+fn not_found(caller: &Caller, group_id: &str, message: String) -> DescribedGroup {
     let mut described = DescribedGroup {
         group_id: group_id.to_owned(),
         group_state: DEAD.to_owned(),
@@ -66,46 +69,31 @@ fn not_found(caller: &Caller, group_id: &str) -> DescribedGroup {
     };
     if caller.api_version >= FIRST_VERSION_WITH_NOT_FOUND {
         described.error_code = ErrorCode::GroupIdNotFound.code();
-        described.error_message = Some(format!("Group {group_id} not found."));
+        described.error_message = Some(message);
     }
     described
 }
 
 impl Group {
+    /// The type of the group, as tools filter by it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Classic(_) => "classic",
+            Self::Consumer(_) => "consumer",
+        }
+    }
+
     fn listed(&self) -> ListedGroup {
+        let protocol_type = match self {
+            Self::Classic(group) => group.protocol_type().unwrap_or_default(),
+            Self::Consumer(_) => "consumer",
+        };
         ListedGroup {
-            group_id: self.id.clone(),
-            protocol_type: self.protocol_type.clone().unwrap_or_default(),
-            group_state: self.state.name().to_owned(),
-            group_type: GROUP_TYPE.to_owned(),
+            group_id: self.id().to_owned(),
+            protocol_type: protocol_type.to_owned(),
+            group_state: self.state().name().to_owned(),
+            group_type: self.kind().to_owned(),
             ..ListedGroup::default()
-        }
-    }
-
-    /// Only a stable group has a protocol to speak of, and metadata that belongs to it.
-    fn described(&self) -> DescribedGroup {
-        let protocol = self.protocol.as_deref().filter(|_| self.state == State::Stable);
-        DescribedGroup {
-            group_id: self.id.clone(),
-            group_state: self.state.name().to_owned(),
-            protocol_type: self.protocol_type.clone().unwrap_or_default(),
-            protocol_data: protocol.unwrap_or_default().to_owned(),
-            members: self.members().map(|member| member.described(protocol)).collect(),
-            ..DescribedGroup::default()
-        }
-    }
-}
-
-impl Member {
-    fn described(&self, protocol: Option<&str>) -> DescribedGroupMember {
-        DescribedGroupMember {
-            member_id: self.id.clone(),
-            group_instance_id: self.instance_id.clone(),
-            client_id: self.client_id.clone(),
-            client_host: self.client_host.clone(),
-            member_metadata: self.metadata(protocol),
-            member_assignment: self.assignment.clone(),
-            ..DescribedGroupMember::default()
         }
     }
 }

@@ -16,6 +16,7 @@ use ottla_wire::messages::{
 };
 
 use super::client::{Client, Phase};
+use crate::group::Group;
 use crate::trial::{Crash, GROUP, Trial, code, hard_state, sync_request};
 use crate::{Body, Config, Record, Response};
 
@@ -167,7 +168,8 @@ impl World {
         }
         let alive = self.clients.iter().filter(|client| !client.is_dead).count();
         let group = self.trial.runner.machine().group(GROUP);
-        let has_ghosts = group.is_some_and(|group| group.members().count() != alive);
+        let has_ghosts =
+            matches!(group, Some(Group::Classic(group)) if group.members().count() != alive);
         !has_ghosts && (owned.len() == PARTITIONS as usize || generation.is_none())
     }
 
@@ -424,9 +426,9 @@ impl World {
     fn check(&self) {
         self.check_offsets();
         let machine = self.trial.runner.machine();
-        let is_at_rest = machine
-            .groups()
-            .all(|group| matches!(group.state(), crate::State::Stable | crate::State::Empty));
+        let is_at_rest = machine.groups().all(|group| {
+            !matches!(group.state().name(), "PreparingRebalance" | "CompletingRebalance")
+        });
         if is_at_rest {
             let loaded = self.trial.loaded();
             assert_eq!(

@@ -16,7 +16,7 @@ use ottla_wire::messages::offset_commit_response::{
 use ottla_wire::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetCommitValue};
 
 use crate::coordinator::{GroupCoordinator, Touch};
-use crate::group::Group;
+use crate::group::{Group, Permit};
 use crate::record::Record;
 use crate::request::{Caller, Response};
 
@@ -30,8 +30,11 @@ impl GroupCoordinator {
         request: OffsetCommitRequest,
         now: Millis,
     ) -> Decision<Self> {
-        let touch = match self.validate_commit(caller, &request, now) {
-            Ok(touch) => touch,
+        let permitted = self.permit_commit(caller, &request);
+        let permitted =
+            permitted.and_then(|permit| self.check_partitions(&permit, &request).map(|()| permit));
+        let permit = match permitted {
+            Ok(permit) => permit,
             Err(error) => return Decision::answer(token, refusal(request, error)),
         };
         let expires_at = match request.retention_time_ms {
@@ -39,7 +42,7 @@ impl GroupCoordinator {
             retention_ms => now.saturating_add(retention_ms),
         };
         let mut decision = Decision::nothing();
-        decision.touches.extend(touch);
+        decision.touches.extend(self.touch_of(&permit, &request.group_id, now));
         let mut topics = Vec::with_capacity(request.topics.len());
         for topic in request.topics {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
@@ -68,25 +71,42 @@ impl GroupCoordinator {
         decision.and_answer(token, Response::OffsetCommit(response))
     }
 
-    /// What a valid commit touches: a new simple group, or the session of the member that commits.
-    fn validate_commit(
+    fn permit_commit(
         &self,
         caller: &Caller,
         request: &OffsetCommitRequest,
-        now: Millis,
-    ) -> Result<Option<Touch>, ErrorCode> {
+    ) -> Result<Permit<'_>, ErrorCode> {
         match self.group(&request.group_id) {
-            Some(group) => {
-                let member = group.validate_commit(request)?;
-                Ok(member.map(|member| Touch::renew_session(&request.group_id, member, now)))
-            }
-            None if request.generation_id_or_member_epoch < 0 => {
-                Ok(Some(Touch::put_group(Group::empty(request.group_id.clone(), None))))
-            }
+            Some(group) => group.validate_commit(request, caller.api_version),
+            None if request.generation_id_or_member_epoch < 0 => Ok(Permit::default()),
             None if caller.api_version >= FIRST_VERSION_WITH_NOT_FOUND => {
                 Err(ErrorCode::GroupIdNotFound)
             }
             None => Err(ErrorCode::IllegalGeneration),
+        }
+    }
+
+    /// One partition that may not be committed refuses all of them.
+    fn check_partitions(
+        &self,
+        permit: &Permit<'_>,
+        request: &OffsetCommitRequest,
+    ) -> Result<(), ErrorCode> {
+        for topic in &request.topics {
+            let topic_id = self.metadata().id_of(&topic.name);
+            for partition in &topic.partitions {
+                permit.check(topic_id, partition.partition_index)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a commit touches: a new simple group, or the session of the member that commits.
+    fn touch_of(&self, permit: &Permit<'_>, group_id: &str, now: Millis) -> Option<Touch> {
+        match (self.group(group_id), permit.session) {
+            (None, _) => Some(Touch::put_group(Group::simple(group_id.to_owned(), None))),
+            (Some(_), Some(member)) => Some(Touch::renew_session(group_id, member, now)),
+            (Some(_), None) => None,
         }
     }
 

@@ -69,14 +69,14 @@ impl GroupCoordinator {
     pub(crate) fn forget_topics(&self, token: Token, topics: &[DeletedTopic]) -> Decision<Self> {
         let mut decision = Decision::nothing();
         for group in self.groups() {
-            let Some(committed) = self.offsets().of_group(&group.id) else { continue };
+            let Some(committed) = self.offsets().of_group(group.id()) else { continue };
             for deleted in topics {
                 let partitions = committed.get(&deleted.name).into_iter().flatten();
                 let gone = partitions.filter(|(_, committed)| {
                     committed.topic_id == Uuid::ZERO || committed.topic_id == deleted.id
                 });
                 decision.records.extend(gone.map(|(partition, _)| {
-                    Record::offset_tombstone(&group.id, &deleted.name, *partition)
+                    Record::offset_tombstone(group.id(), &deleted.name, *partition)
                 }));
             }
         }

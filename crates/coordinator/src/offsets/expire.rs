@@ -23,7 +23,7 @@ impl GroupCoordinator {
                 return decision;
             }
             if has_finished && group.is_empty() {
-                decision.records.push(Record::group_tombstone(&group.id));
+                decision.records.extend(self.group_tombstones(group, now));
             }
         }
         decision.touches.push(Touch::check_offsets_at(self.next_check_after(now)));
@@ -33,8 +33,8 @@ impl GroupCoordinator {
     /// Whether the group has no offsets left when these records are applied.
     fn expire_offsets_of(&self, group: &Group, now: Millis, records: &mut Vec<Record>) -> bool {
         let pending = self.offsets().pending();
-        let mut has_finished = pending.of_group(&group.id).next().is_none();
-        let Some(topics) = self.offsets().of_group(&group.id) else { return has_finished };
+        let mut has_finished = pending.of_group(group.id()).next().is_none();
+        let Some(topics) = self.offsets().of_group(group.id()) else { return has_finished };
         let Some(expiry) = group.offset_expiry() else { return false };
         for (topic, partitions) in topics {
             if group.is_subscribed_to(topic) {
@@ -45,9 +45,9 @@ impl GroupCoordinator {
                 if records.len() >= TOMBSTONES_MAX {
                     return false;
                 }
-                let is_pending = pending.has(&group.id, topic, *partition);
+                let is_pending = pending.has(group.id(), topic, *partition);
                 if !is_pending && self.is_expired(committed, expiry, now) {
-                    records.push(Record::offset_tombstone(&group.id, topic, *partition));
+                    records.push(Record::offset_tombstone(group.id(), topic, *partition));
                 } else {
                     has_finished = false;
                 }

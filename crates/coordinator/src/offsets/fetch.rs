@@ -1,7 +1,7 @@
 //! OffsetFetch.
 //!
 //! v1-7: one group.  v2: null topics mean all of them.  v7: `require_stable`.  v8: several groups (KIP-709).
-//! v10: topic ids; the broker resolves them before and after.
+//! v9: the member and its epoch.  v10: topic ids; the broker resolves them before and after.
 //!
 //! A partition without a committed offset answers -1. A group that does not exist has committed nothing.
 
@@ -32,15 +32,34 @@ impl GroupCoordinator {
     ) -> Decision<Self> {
         let response = if caller.api_version < FIRST_VERSION_WITH_GROUPS {
             let stable = request.require_stable;
-            let topics = self.offsets().fetch(one_group(request), stable).topics;
-            let topics = topics.into_iter().map(as_single_group).collect();
-            OffsetFetchResponse { topics, ..OffsetFetchResponse::default() }
+            let group = self.fetch_group(one_group(request), stable);
+            let topics = group.topics.into_iter().map(as_single_group).collect();
+            let error_code = group.error_code;
+            OffsetFetchResponse { topics, error_code, ..OffsetFetchResponse::default() }
         } else {
-            let fetch = |group| self.offsets().fetch(group, request.require_stable);
+            let fetch = |group| self.fetch_group(group, request.require_stable);
             let groups = request.groups.into_iter().map(fetch).collect();
             OffsetFetchResponse { groups, ..OffsetFetchResponse::default() }
         };
         Decision::answer(token, Response::OffsetFetch(response))
+    }
+
+    fn fetch_group(
+        &self,
+        request: OffsetFetchRequestGroup,
+        stable: bool,
+    ) -> OffsetFetchResponseGroup {
+        let valid = self.group(&request.group_id).map_or(Ok(()), |group| {
+            group.validate_fetch(request.member_id.as_deref(), request.member_epoch)
+        });
+        match valid {
+            Ok(()) => self.offsets().fetch(request, stable),
+            Err(error) => OffsetFetchResponseGroup {
+                group_id: request.group_id,
+                error_code: error.code(),
+                ..OffsetFetchResponseGroup::default()
+            },
+        }
     }
 }
 

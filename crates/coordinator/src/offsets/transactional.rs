@@ -68,13 +68,25 @@ impl GroupCoordinator {
         &self,
         request: &TxnOffsetCommitRequest,
     ) -> Result<Option<Touch>, ErrorCode> {
-        match self.group(&request.group_id) {
-            Some(group) => group.validate_transactional_commit(request).map(|()| None),
-            None if request.generation_id_or_member_epoch < 0 => {
-                Ok(Some(Touch::put_group(Group::empty(request.group_id.clone(), None))))
+        let Some(group) = self.group(&request.group_id) else {
+            return match request.generation_id_or_member_epoch {
+                ..0 => Ok(Some(Touch::put_group(Group::simple(request.group_id.clone(), None)))),
+                0.. => Err(ErrorCode::IllegalGeneration),
+            };
+        };
+        // Producers know generations, not epochs.
+        let told = |error| match error {
+            ErrorCode::StaleMemberEpoch => ErrorCode::IllegalGeneration,
+            error => error,
+        };
+        let permit = group.validate_transactional_commit(request).map_err(told)?;
+        for topic in &request.topics {
+            let topic_id = self.metadata().id_of(&topic.name);
+            for partition in &topic.partitions {
+                permit.check(topic_id, partition.partition_index).map_err(told)?;
             }
-            None => Err(ErrorCode::IllegalGeneration),
         }
+        Ok(None)
     }
 
     pub(crate) fn end_transaction(&self, token: Token, ended: EndedTransaction) -> Decision<Self> {

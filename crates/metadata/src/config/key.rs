@@ -63,6 +63,8 @@ pub enum Rule {
     BetweenOr(i64, i64, i64),
     Fraction,
     OneOf(&'static [&'static str]),
+    /// As `OneOf`; upper and lower case are the same.
+    OneOfAnyCase(&'static [&'static str]),
     /// A list whose items come from these, without repetition; may be empty when `empty` holds.
     ListOf {
         items: &'static [&'static str],
@@ -204,6 +206,12 @@ impl Key {
             Rule::OneOf(choices) if !choices.contains(&value) => {
                 Some(format!("String must be one of: {}", choices.join(", ")))
             }
+            Rule::OneOfAnyCase(choices)
+                if !choices.iter().any(|choice| choice.eq_ignore_ascii_case(value)) =>
+            {
+                let choices = choices.join(", ").to_ascii_uppercase();
+                Some(format!("String must be one of (case insensitive): {choices}"))
+            }
             Rule::NonEmpty if value.is_empty() => Some("String must be non-empty".to_owned()),
             _ => None,
         }
@@ -268,6 +276,11 @@ mod tests {
             (key(Kind::Boolean, Rule::Any), "yes", "Expected value to be either true or false"),
             (key(Kind::Double, Rule::Fraction), "1.5", "Value must be no more than 1"),
             (key(Kind::String, Rule::OneOf(&["a", "b"])), "c", "String must be one of: a, b"),
+            (
+                key(Kind::String, Rule::OneOfAnyCase(&["a", "b"])),
+                "c",
+                "String must be one of (case insensitive): A, B",
+            ),
             (
                 key(Kind::List, Rule::ListOf { items: &["compact", "delete"], empty: true }),
                 "nope",

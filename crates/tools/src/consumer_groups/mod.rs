@@ -16,7 +16,6 @@ mod list;
 mod moment;
 mod options;
 mod partitions;
-mod re2;
 mod reset;
 mod tables;
 mod verb;

@@ -2,12 +2,12 @@
 
 use std::process::ExitCode;
 
+use ottla_coordinator::re2;
 use ottla_terminal::connect;
 use ottla_terminal::options::{Options, Stop, end};
 use ottla_terminal::output;
 
 use super::failure::{Failure, tell};
-use super::re2;
 use super::{delete, describe, list, options, reset};
 
 /// Runs the tool.

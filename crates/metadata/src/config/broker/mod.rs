@@ -1,9 +1,10 @@
 //! The keys of a broker.
 //!
 //! # Layout
-//! - [`network`], [`log`], [`groups`], [`transactions`], [`server`]: the tables, by subject
+//! - [`network`], [`log`], [`groups`], [`consumer_groups`], [`transactions`], [`server`]: the tables, by subject
 //! - [`absent`]: keys of Apache Kafka that nothing here reads
 pub mod absent;
+mod consumer_groups;
 mod groups;
 mod log;
 mod network;
@@ -46,7 +47,7 @@ const fn key(
 
 /// Every broker key.
 pub fn all() -> impl Iterator<Item = &'static BrokerKey> {
-    let groups = groups::KEYS.iter().chain(transactions::KEYS);
+    let groups = groups::KEYS.iter().chain(consumer_groups::KEYS).chain(transactions::KEYS);
     network::KEYS.iter().chain(log::KEYS).chain(groups).chain(server::KEYS)
 }
 

@@ -12,7 +12,7 @@ use ottla_wire::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::member::detached;
 use super::rebalance::sync_refusal;
-use super::{Draft, Group, Member, State, Waiting};
+use super::{ClassicGroup, Draft, Member, State, Waiting};
 use crate::coordinator::GroupCoordinator;
 use crate::request::{Caller, Response};
 
@@ -20,54 +20,38 @@ use crate::request::{Caller, Response};
 const FIRST_VERSION_WITH_REQUIRED_PROTOCOL: i16 = 5;
 
 impl GroupCoordinator {
-    pub(crate) fn sync_group(
+    pub(crate) fn sync_classic_group(
         &self,
         token: Token,
         caller: &Caller,
+        group: &ClassicGroup,
         request: &SyncGroupRequest,
         now: Millis,
     ) -> Decision<Self> {
-        let group = match self.validate_sync(caller, request) {
-            Ok(group) => group,
-            Err(error) => {
-                return Decision::answer(token, Response::SyncGroup(sync_refusal(error)));
-            }
-        };
+        if let Err(error) = group.validate_sync(request) {
+            return refuse_sync(token, error);
+        }
         let mut draft = self.draft(group.clone(), now);
         draft.sync(Waiting { token, api_version: caller.api_version }, request);
         draft.into_decision()
     }
+}
 
-    fn validate_sync(
-        &self,
-        caller: &Caller,
-        request: &SyncGroupRequest,
-    ) -> Result<&Group, ErrorCode> {
-        if caller.api_version >= FIRST_VERSION_WITH_REQUIRED_PROTOCOL
-            && (request.protocol_type.is_none() || request.protocol_name.is_none())
-        {
-            return Err(ErrorCode::InconsistentGroupProtocol);
-        }
-        if request.group_id.is_empty() {
-            return Err(ErrorCode::InvalidGroupId);
-        }
-        let group = self
-            .group(&request.group_id)
-            .filter(|group| !group.is_empty())
-            .ok_or(ErrorCode::UnknownMemberId)?;
-        group.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
-        if request.generation_id != group.generation {
-            return Err(ErrorCode::IllegalGeneration);
-        }
-        if differ(&request.protocol_type, &group.protocol_type)
-            || differ(&request.protocol_name, &group.protocol)
-        {
-            return Err(ErrorCode::InconsistentGroupProtocol);
-        }
-        if group.state == State::PreparingRebalance {
-            return Err(ErrorCode::RebalanceInProgress);
-        }
-        Ok(group)
+/// The answer to a sync that is refused.
+pub(crate) fn refuse_sync(token: Token, error: ErrorCode) -> Decision<GroupCoordinator> {
+    Decision::answer(token, Response::SyncGroup(sync_refusal(error)))
+}
+
+/// Whether a sync says what its version has to, whatever the group.
+pub(crate) fn validate_sync(caller: &Caller, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
+    if caller.api_version >= FIRST_VERSION_WITH_REQUIRED_PROTOCOL
+        && (request.protocol_type.is_none() || request.protocol_name.is_none())
+    {
+        return Err(ErrorCode::InconsistentGroupProtocol);
+    }
+    match request.group_id.is_empty() {
+        true => Err(ErrorCode::InvalidGroupId),
+        false => Ok(()),
     }
 }
 
@@ -138,7 +122,23 @@ impl Draft<'_> {
     }
 }
 
-impl Group {
+impl ClassicGroup {
+    fn validate_sync(&self, request: &SyncGroupRequest) -> Result<(), ErrorCode> {
+        self.validate_member(&request.member_id, request.group_instance_id.as_deref())?;
+        if request.generation_id != self.generation {
+            return Err(ErrorCode::IllegalGeneration);
+        }
+        if differ(&request.protocol_type, &self.protocol_type)
+            || differ(&request.protocol_name, &self.protocol)
+        {
+            return Err(ErrorCode::InconsistentGroupProtocol);
+        }
+        match self.state {
+            State::PreparingRebalance => Err(ErrorCode::RebalanceInProgress),
+            _ => Ok(()),
+        }
+    }
+
     fn assigned(&self, member: &Member) -> SyncGroupResponse {
         SyncGroupResponse {
             protocol_type: self.protocol_type.clone(),

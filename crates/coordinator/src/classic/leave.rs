@@ -3,52 +3,59 @@
 //! v3: several members at once, and static ones by their instance id, which is how an administrator removes them.
 //! v5: a reason. Up to v2 there is one member, and its error is the answer's.
 
-use ottla_machine::{Decision, Millis, Token};
+use ottla_machine::{Decision, Millis};
 use ottla_wire::ErrorCode;
+use ottla_wire::messages::LeaveGroupResponse;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
 use ottla_wire::messages::leave_group_response::MemberResponse;
-use ottla_wire::messages::{LeaveGroupRequest, LeaveGroupResponse};
 
-use super::{Draft, State};
+use super::{ClassicGroup, Draft, State};
 use crate::coordinator::GroupCoordinator;
 use crate::request::{Caller, Response};
 
 const FIRST_VERSION_WITH_MEMBERS: i16 = 3;
 
 impl GroupCoordinator {
-    pub(crate) fn leave_group(
+    /// Takes members out. The errors are in the order of `members`.
+    pub(crate) fn leave_classic_group(
         &self,
-        token: Token,
-        caller: &Caller,
-        mut request: LeaveGroupRequest,
+        group: &ClassicGroup,
+        members: &[MemberIdentity],
         now: Millis,
-    ) -> Decision<Self> {
-        if caller.api_version < FIRST_VERSION_WITH_MEMBERS {
-            let member_id = std::mem::take(&mut request.member_id);
-            request.members = vec![MemberIdentity { member_id, ..MemberIdentity::default() }];
-        }
-        if request.group_id.is_empty() {
-            return Decision::answer(token, refusal(ErrorCode::InvalidGroupId));
-        }
-        let Some(group) = self.group(&request.group_id) else {
-            let unknown = |member| response_for(member, Err(ErrorCode::UnknownMemberId));
-            let members = request.members.iter().map(unknown).collect();
-            return Decision::answer(token, answer(caller, members));
-        };
+    ) -> (Vec<Result<(), ErrorCode>>, Decision<Self>) {
         let mut draft = self.draft(group.clone(), now);
-        let members = draft.leave(&request.members);
-        draft.into_decision().and_answer(token, answer(caller, members))
+        let results = draft.leave(members);
+        (results, draft.into_decision())
     }
 }
 
-fn refusal(error: ErrorCode) -> Response {
+/// Who leaves, in the shape of the later versions.
+pub(crate) fn leaving_members(
+    caller: &Caller,
+    member_id: String,
+    members: Vec<MemberIdentity>,
+) -> Vec<MemberIdentity> {
+    match caller.api_version {
+        ..FIRST_VERSION_WITH_MEMBERS => vec![MemberIdentity { member_id, ..Default::default() }],
+        _ => members,
+    }
+}
+
+pub(crate) fn refuse_leave(error: ErrorCode) -> Response {
     Response::LeaveGroup(LeaveGroupResponse {
         error_code: error.code(),
         ..LeaveGroupResponse::default()
     })
 }
 
-fn answer(caller: &Caller, members: Vec<MemberResponse>) -> Response {
+/// What has become of each who leaves.
+pub(crate) fn leave_answer(
+    caller: &Caller,
+    members: &[MemberIdentity],
+    results: &[Result<(), ErrorCode>],
+) -> Response {
+    let responses = members.iter().zip(results).map(|(member, left)| response_for(member, *left));
+    let members: Vec<MemberResponse> = responses.collect();
     if caller.api_version < FIRST_VERSION_WITH_MEMBERS {
         let error_code = members.first().map_or(0, |member| member.error_code);
         return Response::LeaveGroup(LeaveGroupResponse {
@@ -69,18 +76,12 @@ fn response_for(member: &MemberIdentity, left: Result<(), ErrorCode>) -> MemberR
 }
 
 impl Draft<'_> {
-    fn leave(&mut self, members: &[MemberIdentity]) -> Vec<MemberResponse> {
-        let mut has_left = false;
-        let mut responses = Vec::with_capacity(members.len());
-        for member in members {
-            let left = self.leave_one(member);
-            has_left |= left.is_ok();
-            responses.push(response_for(member, left));
-        }
-        if has_left && self.group.state != State::Empty {
+    fn leave(&mut self, members: &[MemberIdentity]) -> Vec<Result<(), ErrorCode>> {
+        let results: Vec<_> = members.iter().map(|member| self.leave_one(member)).collect();
+        if results.iter().any(Result::is_ok) && self.group.state != State::Empty {
             self.rebalance();
         }
-        responses
+        results
     }
 
     fn leave_one(&mut self, member: &MemberIdentity) -> Result<(), ErrorCode> {

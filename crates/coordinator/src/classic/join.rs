@@ -4,12 +4,12 @@
 //! and must join again with it, so that a lost answer leaves no ghost behind (KIP-394).  v5: static members (KIP-345).
 //! v9: a static leader that comes back need not assign (KIP-814).
 
-use ottla_machine::{Decision, Millis, Token};
+use ottla_machine::{Decision, Millis};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::JoinGroupRequest;
 
 use super::rebalance::{join_answer, join_refusal};
-use super::{Draft, Group, Member, State, Waiting};
+use super::{ClassicGroup, Draft, Member, State, Waiting};
 use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
 use crate::coordinator::GroupCoordinator;
 use crate::request::Caller;
@@ -28,35 +28,22 @@ pub(super) struct Join<'a> {
 pub(super) struct Refusal(ErrorCode, String);
 
 impl GroupCoordinator {
-    pub(crate) fn join_group(
+    pub(crate) fn join_classic_group(
         &self,
-        token: Token,
+        waiting: Waiting,
         caller: &Caller,
         request: &JoinGroupRequest,
+        group: ClassicGroup,
         now: Millis,
     ) -> Decision<Self> {
-        let waiting = Waiting { token, api_version: caller.api_version };
-        if let Err(error) = self.validate_join(request) {
-            return refuse(waiting, &request.member_id, error);
-        }
-        let known = self.group(&request.group_id);
-        if known.is_none() && !request.member_id.is_empty() {
-            return refuse(waiting, &request.member_id, ErrorCode::UnknownMemberId);
-        }
-        let is_new_group = known.is_none();
-        let group =
-            known.cloned().unwrap_or_else(|| Group::empty(request.group_id.clone(), Some(now)));
         let mut draft = self.draft(group, now);
         if let Err(Refusal(error, member_id)) = draft.join(&Join { waiting, caller, request }) {
             draft.answer_join(waiting, join_refusal(&member_id, error));
         }
-        if is_new_group && !draft.has_records() {
-            draft.write_new_group();
-        }
         draft.into_decision()
     }
 
-    fn validate_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
+    pub(crate) fn validate_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
         if request.group_id.is_empty() {
             return Err(ErrorCode::InvalidGroupId);
         }
@@ -69,7 +56,12 @@ impl GroupCoordinator {
     }
 }
 
-fn refuse(waiting: Waiting, member_id: &str, error: ErrorCode) -> Decision<GroupCoordinator> {
+/// The answer to a join that is refused.
+pub(crate) fn refuse_join(
+    waiting: Waiting,
+    member_id: &str,
+    error: ErrorCode,
+) -> Decision<GroupCoordinator> {
     let answer = join_answer(waiting, join_refusal(member_id, error));
     Decision::answer(answer.token, answer.response)
 }

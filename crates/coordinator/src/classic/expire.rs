@@ -2,7 +2,7 @@
 
 use ottla_machine::{Decision, Millis};
 
-use super::{Draft, Group, JoinDeadline, State};
+use super::{ClassicGroup, Draft, JoinDeadline, State};
 use crate::coordinator::GroupCoordinator;
 
 /// A deadline of a group.
@@ -17,7 +17,7 @@ enum Due {
 
 impl GroupCoordinator {
     /// What is due in one group.
-    pub(crate) fn expire_group(&self, group: &Group, now: Millis) -> Decision<Self> {
+    pub(crate) fn expire_classic_group(&self, group: &ClassicGroup, now: Millis) -> Decision<Self> {
         let mut draft = self.draft(group.clone(), now);
         for (_, due) in group.due(now) {
             draft.expire(&due);
@@ -28,7 +28,7 @@ impl GroupCoordinator {
 
     /// Starts a group that was loaded: every member has a fresh session. A group that has more members than it may
     /// rebalances, and the last ones to join are turned away.
-    pub(crate) fn start_group(&self, group: &Group, now: Millis) -> Decision<Self> {
+    pub(crate) fn start_classic_group(&self, group: &ClassicGroup, now: Millis) -> Decision<Self> {
         let mut draft = self.draft(group.clone(), now);
         for member_id in group.members.keys() {
             if let Some(deadline) = draft.session_deadline(member_id) {
@@ -42,7 +42,7 @@ impl GroupCoordinator {
     }
 }
 
-impl Group {
+impl ClassicGroup {
     /// Deadlines that have passed, the earliest first.
     fn due(&self, now: Millis) -> Vec<(Millis, Due)> {
         let pending = self

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Group, Member, State};
+use super::{ClassicGroup, Member, State};
 
 /// How many members support each protocol.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,7 +31,7 @@ impl SupportedProtocols {
     }
 }
 
-impl Group {
+impl ClassicGroup {
     /// Whether a member of this type with these protocols could work with the others.
     pub(super) fn supports<'a>(
         &self,

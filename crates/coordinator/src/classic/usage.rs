@@ -1,21 +1,15 @@
 //! What a group says about its offsets: who may commit them, delete them, and when they expire.
 
-use ottla_machine::{Answer, Millis};
+use ottla_machine::Answer;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{OffsetCommitRequest, TxnOffsetCommitRequest};
 
 use super::rebalance::{join_answer, join_refusal, sync_refusal};
-use super::{Group, Member, State};
+use super::{ClassicGroup, Member, State};
+use crate::group::Expiry;
 use crate::request::Response;
 
-/// From when on an offset counts as unused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Expiry {
-    SinceEmpty(Millis),
-    SinceCommit,
-}
-
-impl Group {
+impl ClassicGroup {
     /// Whether this commit may be done, and by which member; none when the committer is on its own.
     ///
     /// # Errors

@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::Group;
+use super::ClassicGroup;
 
-impl Group {
+impl ClassicGroup {
     /// The topics that the members subscribe to; `None` when the group has another protocol or the coordinator can't
     /// tell.
     pub(super) fn read_subscriptions(&self) -> Option<Arc<BTreeSet<String>>> {

@@ -9,9 +9,10 @@ use ottla_wire::messages::group_metadata_value::MemberMetadata;
 use ottla_wire::messages::join_group_response::JoinGroupResponseMember;
 use ottla_wire::messages::{GroupMetadataValue, JoinGroupResponse, SyncGroupResponse};
 
-use super::{Group, JoinDeadline, Member, State, Waiting};
+use super::{ClassicGroup, JoinDeadline, Member, State, Waiting};
 use crate::config::Config;
 use crate::coordinator::{GroupCoordinator, Touch};
+use crate::group::Group;
 use crate::record::Record;
 use crate::request::Response;
 
@@ -23,13 +24,13 @@ const NOBODY_JOINED_PAUSE_MS: i32 = 100;
 pub(crate) struct Draft<'a> {
     pub(super) config: &'a Config,
     pub(super) now: Millis,
-    pub(super) group: Group,
+    pub(super) group: ClassicGroup,
     records: Vec<Record>,
     answers: Vec<Answer<Response>>,
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(config: &'a Config, now: Millis, group: Group) -> Self {
+    pub(crate) fn new(config: &'a Config, now: Millis, group: ClassicGroup) -> Self {
         Self { config, now, group, records: Vec::new(), answers: Vec::new() }
     }
 
@@ -37,13 +38,9 @@ impl<'a> Draft<'a> {
     pub(crate) fn into_decision(self) -> Decision<GroupCoordinator> {
         Decision {
             records: self.records,
-            touches: vec![Touch::put_group(self.group)],
+            touches: vec![Touch::put_group(Group::Classic(self.group))],
             answers: self.answers,
         }
-    }
-
-    pub(super) fn has_records(&self) -> bool {
-        !self.records.is_empty()
     }
 
     /// The moment `timeout_ms` from now. A negative timeout has passed already.
@@ -69,7 +66,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Opens the join phase. Whoever waits for an assignment must join again.
-    pub(super) fn prepare_rebalance(&mut self) {
+    pub(crate) fn prepare_rebalance(&mut self) {
         if self.group.state == State::CompletingRebalance {
             self.withdraw_syncs();
         }
@@ -224,21 +221,21 @@ impl<'a> Draft<'a> {
     }
 
     /// Records the group as it is.
-    pub(super) fn write_group(&mut self) {
+    pub(crate) fn write_group(&mut self) {
         let value = self.group.to_record();
         self.records.push(Record::group(&self.group.id, value));
     }
+}
 
-    /// Records that a new group exists, before it has anything to tell.
-    pub(super) fn write_new_group(&mut self) {
-        let value = GroupMetadataValue {
-            current_state_timestamp: self.group.state_since.unwrap_or(-1),
-            protocol: None,
-            leader: None,
-            ..GroupMetadataValue::default()
-        };
-        self.records.push(Record::group(&self.group.id, value));
-    }
+/// Says that a new group exists, before it has anything to tell.
+pub(crate) fn new_group_record(group_id: &str, now: Millis) -> Record {
+    let value = GroupMetadataValue {
+        current_state_timestamp: now,
+        protocol: None,
+        leader: None,
+        ..GroupMetadataValue::default()
+    };
+    Record::group(group_id, value)
 }
 
 /// Java's arithmetic wraps; a group that lived this long starts over.
@@ -246,7 +243,7 @@ fn next_generation(generation: i32) -> i32 {
     generation.checked_add(1).unwrap_or(0)
 }
 
-impl Group {
+impl ClassicGroup {
     /// What a record says about the group.
     pub(crate) fn to_record(&self) -> GroupMetadataValue {
         let member = |member: &Member| MemberMetadata {
@@ -299,7 +296,7 @@ impl Group {
 }
 
 /// The answer to a join. "No protocol" is null from version 7, before that it is the empty string.
-pub(super) fn join_answer(waiting: Waiting, mut response: JoinGroupResponse) -> Answer<Response> {
+pub(crate) fn join_answer(waiting: Waiting, mut response: JoinGroupResponse) -> Answer<Response> {
     let name = response.protocol_name.take().filter(|name| !name.is_empty());
     response.protocol_name =
         if waiting.api_version < 7 { name.or(Some(String::new())) } else { name };

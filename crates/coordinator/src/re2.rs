@@ -1,5 +1,6 @@
 //! Regular expressions of RE2, and what is wrong with one in the words of Kafka's RE2 library. Pure.
 
+use regex::Regex;
 use regex_syntax::ast::{Ast, ErrorKind, RepetitionKind, RepetitionRange};
 
 /// The most that `{n}` may ask for.
@@ -9,7 +10,7 @@ const REPEAT_MAX: u32 = 1_000;
 ///
 /// # Errors
 /// What is wrong with it.
-pub(crate) fn check(pattern: &str) -> Result<(), &'static str> {
+pub fn check(pattern: &str) -> Result<(), &'static str> {
     let parsed = regex_syntax::ast::parse::Parser::new().parse(pattern);
     let ast = parsed.map_err(|error| describe(error.kind()))?;
     check_repetitions(&ast)?;
@@ -17,6 +18,15 @@ pub(crate) fn check(pattern: &str) -> Result<(), &'static str> {
         Ok(_) => Ok(()),
         Err(_) => Err("invalid character class range"),
     }
+}
+
+/// What matches a whole text with `pattern`.
+///
+/// # Errors
+/// What is wrong with the pattern.
+pub fn whole_match(pattern: &str) -> Result<Regex, &'static str> {
+    check(pattern)?;
+    Regex::new(&format!(r"\A(?:{pattern})\z")).map_err(|_| "expression too large")
 }
 
 /// RE2 knows no repetition of a repetition, and has a limit for counts.
@@ -75,7 +85,16 @@ fn describe(kind: &ErrorKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{check, whole_match};
+
+    #[test]
+    fn a_match_is_of_the_whole_text() {
+        let regex = whole_match("a|ab").expect("a pattern");
+        let matched: Vec<&str> =
+            ["a", "ab", "abc", "xa", ""].into_iter().filter(|text| regex.is_match(text)).collect();
+        assert_eq!(matched, ["a", "ab"]);
+        assert_eq!(whole_match("((a{1000}){100}){100}").err(), Some("expression too large"));
+    }
 
     #[test]
     fn what_is_wrong_is_told_in_the_words_of_kafka() {

@@ -1,0 +1,53 @@
+//! ConsumerGroupDescribe (KIP-848).
+//!
+//! v1: the protocol of each member (KIP-1099).
+
+use ottla_coordinator::{Body, Response};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::consumer_group_describe_response::DescribedGroup;
+use ottla_wire::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
+
+use super::access::GROUP_OPERATIONS;
+use super::consumer_group_heartbeat::is_in_use;
+use super::group_call::ask;
+use crate::broker::Broker;
+use crate::caller::Caller;
+
+pub(crate) async fn consumer_group_describe(
+    broker: &Broker,
+    caller: &Caller,
+    request: ConsumerGroupDescribeRequest,
+) -> ConsumerGroupDescribeResponse {
+    let refused = |group_id: String, code: ErrorCode| DescribedGroup {
+        error_code: code.code(),
+        group_id,
+        ..DescribedGroup::default()
+    };
+    let mut response = ConsumerGroupDescribeResponse::default();
+    let is_in_use = is_in_use(broker);
+    for group_id in request.group_ids {
+        if !is_in_use {
+            response.groups.push(refused(group_id, ErrorCode::UnsupportedVersion));
+            continue;
+        }
+        if group_id.is_empty() {
+            response.groups.push(refused(group_id, ErrorCode::InvalidGroupId));
+            continue;
+        }
+        let one = ConsumerGroupDescribeRequest {
+            group_ids: vec![group_id.clone()],
+            ..ConsumerGroupDescribeRequest::default()
+        };
+        match ask(broker, caller, &group_id, Body::ConsumerGroupDescribe(one)).await {
+            Ok(Response::ConsumerGroupDescribe(part)) => response.groups.extend(part.groups),
+            Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
+            Err(code) => response.groups.push(refused(group_id, code)),
+        }
+    }
+    if request.include_authorized_operations {
+        for group in response.groups.iter_mut().filter(|group| group.error_code == 0) {
+            group.authorized_operations = GROUP_OPERATIONS;
+        }
+    }
+    response
+}
