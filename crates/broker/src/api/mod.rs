@@ -47,7 +47,6 @@ mod produce_batch;
 pub(crate) mod produce_verify;
 mod producer_ids;
 mod refusal;
-pub(crate) mod repeats;
 pub(crate) mod sync_group;
 mod transaction_call;
 pub(crate) mod txn_offset_commit;
