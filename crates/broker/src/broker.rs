@@ -54,7 +54,7 @@ pub struct Broker {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) random: Arc<dyn Random>,
     pub(crate) controller: Arc<dyn ControllerChannel>,
-    pub(crate) partitions: Arc<Partitions>,
+    pub partitions: Arc<Partitions>,
     pub(crate) fetch_sessions: Arc<FetchSessions>,
     pub(crate) producer_ids: ProducerIds,
     pub(crate) groups: Arc<GroupCoordinators>,
@@ -143,33 +143,6 @@ impl Broker {
         }
     }
 
-    /// Has the logs opened that are on disk, with the settings that `image` has. Their partitions serve
-    /// as soon as they are open and the metadata is published.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn load_logs(self: &Arc<Self>, image: &Arc<MetadataImage>) -> Result<(), LoadError> {
-        let broker = Arc::clone(self);
-        self.partitions.start_loading(image, move |opened| {
-            if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&opened.topic.as_str()) {
-                broker.coordinate(&opened.topic);
-            }
-        })
-    }
-
-    /// Has coordinators for the partitions of an internal topic that this broker leads, and no others.
-    fn coordinate(&self, topic: &str) {
-        // Calls come from the metadata's thread and from those that open logs: the last one to look is
-        // the last one to tell.
-        let _coordinating = self.coordinating.lock();
-        let (count, led) = self.led(topic, &self.image());
-        if topic == OFFSETS_TOPIC {
-            self.groups.reconcile(count, &led);
-        } else {
-            self.transactions.reconcile(count, &led);
-        }
-    }
-
     /// Groups go by topics, by the racks of their brokers, and by what is set for groups.
     fn tell_groups(&self, image: &Arc<MetadataImage>, changes: &Changes) {
         let topics = if changes.topics.values().any(|change| change.fate == TopicFate::Created) {
@@ -187,6 +160,43 @@ impl Broker {
             || changes.configs.iter().any(sets)
         {
             self.groups.metadata_changed(image, topics);
+        }
+    }
+
+    /// Has the logs opened that are on disk, with the settings that `image` has. Their partitions serve
+    /// as soon as they are open and the metadata is published.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn load_logs(self: &Arc<Self>, image: &Arc<MetadataImage>) -> Result<(), LoadError> {
+        let broker = Arc::clone(self);
+        self.partitions.start_loading(image, move |opened| {
+            if [OFFSETS_TOPIC, TRANSACTIONS_TOPIC].contains(&opened.topic.as_str()) {
+                broker.coordinate(&opened.topic);
+            }
+        })
+    }
+
+    /// Tries again to create logs that could not be created.
+    pub fn create_missing_logs(&self, now_ms: i64) {
+        let created = self.partitions.create_missing(now_ms);
+        for topic in [OFFSETS_TOPIC, TRANSACTIONS_TOPIC] {
+            if created.iter().any(|name| name.topic == topic) {
+                self.coordinate(topic);
+            }
+        }
+    }
+
+    /// Has coordinators for the partitions of an internal topic that this broker leads, and no others.
+    fn coordinate(&self, topic: &str) {
+        // Calls come from the metadata's thread and from those that open logs: the last one to look is
+        // the last one to tell.
+        let _coordinating = self.coordinating.lock();
+        let (count, led) = self.led(topic, &self.image());
+        if topic == OFFSETS_TOPIC {
+            self.groups.reconcile(count, &led);
+        } else {
+            self.transactions.reconcile(count, &led);
         }
     }
 

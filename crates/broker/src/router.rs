@@ -11,6 +11,10 @@ use ottla_log::FileSlice;
 use ottla_wire::api::{ApiKey, Request, RequestBody};
 use ottla_wire::codec::{Chunk, Message, Reader, Writer};
 use ottla_wire::header::{decode_request_header, encode_response_header};
+use ottla_wire::messages::{
+    ConsumerGroupDescribeRequest, DescribeGroupsRequest, DescribeProducersRequest,
+    DescribeTransactionsRequest, OffsetFetchRequest,
+};
 
 use crate::api::fetch::FetchAnswer;
 use crate::api::produce::ProduceAnswer;
@@ -95,8 +99,11 @@ impl Call<'_> {
             ApiKey::OffsetCommit => self.reply(
                 &api::offset_commit::offset_commit(broker, caller, self.read(reader)?).await,
             ),
-            ApiKey::OffsetFetch => self
-                .reply(&api::offset_fetch::offset_fetch(broker, caller, self.read(reader)?).await),
+            ApiKey::OffsetFetch => {
+                let request: OffsetFetchRequest = self.read(reader)?;
+                api::repeats::check(request.groups.iter().map(|group| &group.group_id))?;
+                self.reply(&api::offset_fetch::offset_fetch(broker, caller, request).await)
+            }
             ApiKey::FindCoordinator => {
                 let request = self.read(reader)?;
                 self.reply(&api::find_coordinator::find_coordinator(broker, caller, request).await)
@@ -124,7 +131,8 @@ impl Call<'_> {
                 )
             }
             ApiKey::ConsumerGroupDescribe => {
-                let request = self.read(reader)?;
+                let request: ConsumerGroupDescribeRequest = self.read(reader)?;
+                api::repeats::check(&request.group_ids)?;
                 self.reply(
                     &api::consumer_group_describe::consumer_group_describe(broker, caller, request)
                         .await,
@@ -137,7 +145,8 @@ impl Call<'_> {
                 self.reply(&api::sync_group::sync_group(broker, caller, self.read(reader)?).await)
             }
             ApiKey::DescribeGroups => {
-                let request = self.read(reader)?;
+                let request: DescribeGroupsRequest = self.read(reader)?;
+                api::repeats::check(&request.groups)?;
                 self.reply(&api::describe_groups::describe_groups(broker, caller, request).await)
             }
             ApiKey::ListGroups => {
@@ -185,7 +194,8 @@ impl Call<'_> {
                 self.reply(&answer.await)
             }
             ApiKey::DescribeTransactions => {
-                let request = self.read(reader)?;
+                let request: DescribeTransactionsRequest = self.read(reader)?;
+                api::repeats::check(&request.transactional_ids)?;
                 let answer =
                     api::describe_transactions::describe_transactions(broker, caller, request);
                 self.reply(&answer.await)
@@ -217,12 +227,12 @@ impl Call<'_> {
                 self.reply(&answer.await)
             }
             ApiKey::DescribeAcls => {
-                self.reply(&api::describe_acls::describe_acls(&self.read(reader)?))
+                self.reply(&api::describe_acls::describe_acls(&self.read(reader)?)?)
             }
-            ApiKey::CreateAcls => self.reply(&api::create_acls::create_acls(&self.read(reader)?)),
-            ApiKey::DeleteAcls => self.reply(&api::delete_acls::delete_acls(&self.read(reader)?)),
+            ApiKey::CreateAcls => self.reply(&api::create_acls::create_acls(&self.read(reader)?)?),
+            ApiKey::DeleteAcls => self.reply(&api::delete_acls::delete_acls(&self.read(reader)?)?),
             ApiKey::DescribeConfigs => {
-                self.reply(&api::describe_configs::describe_configs(broker, &self.read(reader)?))
+                self.reply(&api::describe_configs::describe_configs(broker, &self.read(reader)?)?)
             }
             ApiKey::AlterReplicaLogDirs => {
                 let request = self.read(reader)?;
@@ -241,7 +251,11 @@ impl Call<'_> {
                 self.reply(&api::describe_cluster::describe_cluster(broker, caller, &request))
             }
             ApiKey::DescribeProducers => {
-                let request = self.read(reader)?;
+                let request: DescribeProducersRequest = self.read(reader)?;
+                let topics = request.topics.iter();
+                api::repeats::check(topics.flat_map(|topic| {
+                    topic.partition_indexes.iter().map(|index| (topic.name.as_str(), *index))
+                }))?;
                 self.reply(
                     &api::describe_producers::describe_producers(broker, caller, request).await,
                 )

@@ -6,6 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use ottla_broker::Broker;
 use ottla_broker::partitions::Partitions;
 use ottla_metadata::config::ServerConfig;
 use ottla_world::Clock;
@@ -15,11 +16,20 @@ use crate::error::StartError;
 /// How often files are looked for that were deleted a while ago.
 const REMOVAL: Duration = Duration::from_secs(10);
 
+/// How often the creation of a log is tried again that has failed.
+const CREATION: Duration = Duration::from_secs(5);
+
 /// One kind of work and when it is due.
 struct Chore {
     every: Duration,
     due: Duration,
-    work: fn(&Partitions, i64),
+    work: Work,
+}
+
+/// What is done at a time, in milliseconds of the clock.
+enum Work {
+    Partitions(fn(&Partitions, i64)),
+    Broker(fn(&Broker, i64)),
 }
 
 /// The thread at work.
@@ -35,7 +45,7 @@ impl Upkeep {
     /// # Errors
     /// No thread can be started.
     pub fn start(
-        partitions: Arc<Partitions>,
+        broker: Arc<Broker>,
         clock: Arc<dyn Clock>,
         config: &ServerConfig,
     ) -> Result<Self, StartError> {
@@ -44,7 +54,7 @@ impl Upkeep {
         let chore = |key: &str, work: fn(&Partitions, i64)| Chore {
             every: millis(config.whole(key)).max(Duration::from_millis(1)),
             due: begun + first,
-            work,
+            work: Work::Partitions(work),
         };
         let mut chores = [
             chore("log.retention.check.interval.ms", Partitions::run_retention),
@@ -56,7 +66,16 @@ impl Upkeep {
                 partitions.checkpoint_log_starts();
             }),
             chore("producer.id.expiration.check.interval.ms", Partitions::expire_producers),
-            Chore { every: REMOVAL, due: begun + first, work: Partitions::remove_deleted },
+            Chore {
+                every: REMOVAL,
+                due: begun + first,
+                work: Work::Partitions(Partitions::remove_deleted),
+            },
+            Chore {
+                every: CREATION,
+                due: begun + CREATION,
+                work: Work::Broker(Broker::create_missing_logs),
+            },
             chore("replica.high.watermark.checkpoint.interval.ms", |partitions, _| {
                 partitions.checkpoint_high_watermarks();
             }),
@@ -65,7 +84,10 @@ impl Upkeep {
         let body = move || loop {
             let now = clock.monotonic();
             for chore in chores.iter_mut().filter(|chore| chore.due <= now) {
-                (chore.work)(&partitions, clock.now_ms());
+                match chore.work {
+                    Work::Partitions(work) => work(&broker.partitions, clock.now_ms()),
+                    Work::Broker(work) => work(&broker, clock.now_ms()),
+                }
                 chore.due = now.saturating_add(chore.every);
             }
             let next = chores.iter().map(|chore| chore.due).min().unwrap_or(now);

@@ -119,8 +119,64 @@ impl<'a> Filter<'a> {
 
 /// The pattern must match the whole id.
 fn compile(pattern: &str) -> Result<Regex, ErrorCode> {
-    RegexBuilder::new(&format!("^(?:{pattern})$"))
+    RegexBuilder::new(&format!("^(?:{})$", without_quotes(pattern)))
         .size_limit(PATTERN_BYTES_MAX)
         .build()
         .map_err(|_| ErrorCode::InvalidRegularExpression)
+}
+
+/// RE2 takes what stands between `\Q` and `\E` as it is; the library needs it escaped.
+fn without_quotes(pattern: &str) -> String {
+    let mut plain = String::with_capacity(pattern.len());
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            plain.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('Q') => {
+                let rest = characters.as_str();
+                let (quoted, after) = rest.split_once("\\E").unwrap_or((rest, ""));
+                plain.push_str(&regex::escape(quoted));
+                characters = after.chars();
+            }
+            escaped => {
+                plain.push('\\');
+                plain.extend(escaped);
+            }
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_match_whole_ids() {
+        let cases = [
+            ("a.c", "abc", true),
+            ("a.c", "abcd", false),
+            ("a|bc", "bc", true),
+            (r"\Qa.c\E", "a.c", true),
+            (r"\Qa.c\E", "abc", false),
+            (r"\Qa.c\Ed*", "a.cdd", true),
+            (r"\Q[", "[", true),
+            (r"\\Q", r"\Q", true),
+            (r"\.", ".", true),
+        ];
+        for (pattern, id, wanted) in cases {
+            let compiled = compile(pattern).expect(pattern);
+            assert_eq!(compiled.is_match(id), wanted, "{pattern} {id}");
+        }
+        for pattern in ["[", "*", r"\", r"\Qa\E["] {
+            assert_eq!(
+                compile(pattern).err(),
+                Some(ErrorCode::InvalidRegularExpression),
+                "{pattern}"
+            );
+        }
+    }
 }

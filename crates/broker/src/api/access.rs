@@ -37,3 +37,37 @@ pub(crate) const CLUSTER_OPERATIONS: i32 = 1 << CREATE
 
 /// What a request to change access rules is told.
 pub(crate) const NO_AUTHORIZER: &str = "No Authorizer is configured.";
+
+/// The code of an enumeration's value that nobody knows.
+const UNKNOWN: i8 = 0;
+
+/// Refuses a rule or filter whose codes (of resource, pattern, operation or permission) say "unknown": Kafka can't
+/// read such a request.
+///
+/// # Errors
+/// Why the connection ends.
+pub(super) fn check_known(codes: [i8; 4]) -> Result<(), String> {
+    match codes.contains(&UNKNOWN) {
+        true => Err(format!("an access rule contains unknown elements: {codes:?}")),
+        false => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_known;
+
+    #[test]
+    fn what_is_unknown_is_refused() {
+        for (codes, expected) in [
+            ([2, 3, 3, 3], true),
+            ([99, -1, 1, 1], true),
+            ([0, 3, 3, 3], false),
+            ([2, 0, 3, 3], false),
+            ([2, 3, 0, 3], false),
+            ([2, 3, 3, 0], false),
+        ] {
+            assert_eq!(check_known(codes).is_ok(), expected, "{codes:?}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use ottla_coordinator::partition_for;
 use ottla_coordinator::transaction::{Body, Partitions, Producer, Response};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
@@ -21,10 +22,11 @@ pub(crate) async fn add_offsets_to_txn(
     caller: &Caller,
     request: AddOffsetsToTxnRequest,
 ) -> AddOffsetsToTxnResponse {
-    let code = match broker.groups.partition_of(&request.group_id) {
-        None => ErrorCode::CoordinatorNotAvailable,
-        Some(index) => add(broker, request, index).await,
-    };
+    // Before there are groups it is known already where they will be.
+    let index = broker.groups.partition_of(&request.group_id).unwrap_or_else(|| {
+        partition_for(&request.group_id, broker.settings().offsets_partitions.max(1))
+    });
+    let code = add(broker, request, index).await;
     let is_old = caller.version < FIRST_VERSION_WITH_FENCED;
     let code = if is_old { without_fenced(code) } else { code };
     AddOffsetsToTxnResponse { error_code: code.code(), ..AddOffsetsToTxnResponse::default() }

@@ -37,7 +37,7 @@ fn describe(fixture: &Fixture, kind: i8, name: &str) -> DescribeConfigsResult {
         include_documentation: true,
         ..DescribeConfigsRequest::default()
     };
-    describe_configs(&fixture.broker, &request).results.remove(0)
+    describe_configs(&fixture.broker, &request).expect("a small answer").results.remove(0)
 }
 
 /// `name|value|source|synonyms` of each value.
@@ -184,4 +184,30 @@ async fn log_levels_are_altered_on_the_broker_itself() {
         assert_eq!(told, (code, message.to_owned()));
     }
     assert_eq!(lines(&describe(&fixture, LOGGER, "1")), ["root|WARN|6|"]);
+}
+
+#[tokio::test]
+async fn an_answer_out_of_nothing_is_bounded() {
+    let mut fixture = Fixture::new();
+    fixture.create("t", 1, &[]);
+    let ask = |kind: ResourceType, name: &dyn Fn(usize) -> String, count: usize| {
+        let resource = |at| DescribeConfigsResource {
+            resource_type: kind.code(),
+            resource_name: name(at),
+            ..DescribeConfigsResource::default()
+        };
+        let request = DescribeConfigsRequest {
+            resources: (0..count).map(resource).collect(),
+            ..DescribeConfigsRequest::default()
+        };
+        describe_configs(&fixture.broker, &request).map(|response| response.results.len())
+    };
+    let group = |at: usize| format!("g{at}");
+    assert_eq!(ask(ResourceType::Group, &group, 1_000), Ok(1_000));
+    assert!(ask(ResourceType::Group, &group, 40_000).is_err());
+    let topic = |_: usize| "t".to_owned();
+    assert_eq!(ask(ResourceType::Topic, &topic, 100), Ok(100));
+    assert!(ask(ResourceType::Topic, &topic, 40_000).is_err());
+    let broker = |at: usize| "0".repeat(at % 1_000) + "1";
+    assert!(ask(ResourceType::Broker, &broker, 10_000).is_err());
 }

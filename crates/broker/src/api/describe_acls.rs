@@ -3,10 +3,16 @@
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{DescribeAclsRequest, DescribeAclsResponse};
 
-pub(crate) fn describe_acls(_request: &DescribeAclsRequest) -> DescribeAclsResponse {
-    DescribeAclsResponse {
+use super::access::check_known;
+
+/// # Errors
+/// Why the connection ends.
+pub(crate) fn describe_acls(request: &DescribeAclsRequest) -> Result<DescribeAclsResponse, String> {
+    let (resource, pattern) = (request.resource_type_filter, request.pattern_type_filter);
+    check_known([resource, pattern, request.operation, request.permission_type])?;
+    Ok(DescribeAclsResponse {
         error_code: ErrorCode::SecurityDisabled.code(),
         error_message: Some("No Authorizer is configured on the broker".to_owned()),
         ..DescribeAclsResponse::default()
-    }
+    })
 }

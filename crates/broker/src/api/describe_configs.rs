@@ -2,6 +2,8 @@
 //!
 //! v1: synonyms.  v3: types and documentation.
 
+use std::collections::HashSet;
+
 use ottla_metadata::config::group::{CLIENT_METRICS_KEYS, GROUP_KEYS, GroupKey};
 use ottla_metadata::config::key::Key;
 use ottla_metadata::config::resolve::{self, Layer, Values};
@@ -16,12 +18,15 @@ use ottla_wire::messages::describe_configs_response::{
 use ottla_wire::messages::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 use super::log_levels;
+use super::repeats::Conjured;
 use crate::broker::Broker;
 
+/// # Errors
+/// Why the connection ends.
 pub(crate) fn describe_configs(
     broker: &Broker,
     request: &DescribeConfigsRequest,
-) -> DescribeConfigsResponse {
+) -> Result<DescribeConfigsResponse, String> {
     let form =
         Form { synonyms: request.include_synonyms, documentation: request.include_documentation };
     let result = |resource: &DescribeConfigsResource| {
@@ -48,8 +53,35 @@ pub(crate) fn describe_configs(
         }
         result
     };
-    let results = request.resources.iter().map(result).collect();
-    DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() }
+    let mut results = Vec::with_capacity(request.resources.len());
+    let (mut seen, mut conjured) = (HashSet::new(), Conjured::new());
+    for resource in &request.resources {
+        let result = result(resource);
+        // Any name is a group's, and a broker's number has many spellings.
+        if !is_kept(resource) || !seen.insert((resource.resource_type, &resource.resource_name)) {
+            conjured.take(result.configs.iter().map(weight).sum())?;
+        }
+        results.push(result);
+    }
+    Ok(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() })
+}
+
+/// Whether there are no more of its kind than the cluster holds.
+fn is_kept(resource: &DescribeConfigsResource) -> bool {
+    ResourceType::from_code(resource.resource_type) == Some(ResourceType::Topic)
+}
+
+/// The memory that a value takes, more or less.
+fn weight(config: &DescribeConfigsResourceResult) -> usize {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    let synonyms = config.synonyms.iter().map(|synonym| {
+        size_of::<DescribeConfigsSynonym>() + synonym.name.len() + text(&synonym.value)
+    });
+    size_of::<DescribeConfigsResourceResult>()
+        + config.name.len()
+        + text(&config.value)
+        + text(&config.documentation)
+        + synonyms.sum::<usize>()
 }
 
 /// What the caller wants to see of each value.

@@ -32,9 +32,10 @@ pub(crate) async fn metadata(
     let topics = match &request.topics {
         Some(topics) if caller.version >= 12 && topics.iter().any(has_id) => {
             let image = broker.image();
+            let mut seen = BTreeSet::new();
             topics
                 .iter()
-                .filter(|topic| has_id(topic))
+                .filter(|topic| has_id(topic) && seen.insert(topic.topic_id))
                 .map(|topic| identified(&image, caller, topic))
                 .collect()
         }

@@ -140,6 +140,7 @@ fn transactional(
 }
 
 /// Who has made a transactional batch, and its first sequence. Whether it is whole is checked later.
+/// A batch that nobody has made is not verified: no transaction holds it back or takes it in.
 fn producer_of(records: &Bytes) -> Option<(ProducerEpoch, i32)> {
     let batch = first_batch(records).ok().flatten().filter(|batch| batch.is_transactional)?;
     let fields = records.get(PRODUCER_AT..PRODUCER_END.min(batch.len))?;
@@ -150,5 +151,5 @@ fn producer_of(records: &Bytes) -> Option<(ProducerEpoch, i32)> {
         producer_id: i64::from_be_bytes(*producer_id),
         producer_epoch: i16::from_be_bytes(*producer_epoch),
     };
-    Some((producer, i32::from_be_bytes(*base_sequence)))
+    (producer.producer_id >= 0).then_some((producer, i32::from_be_bytes(*base_sequence)))
 }

@@ -32,10 +32,10 @@ pub(super) fn without_fenced(code: ErrorCode) -> ErrorCode {
     }
 }
 
-/// The partitions of a request.
+/// The partitions of a request. A topic without any is none of them.
 pub(super) fn partitions(topics: &[AddPartitionsToTxnTopic]) -> Partitions {
     let mut partitions = Partitions::new();
-    for topic in topics {
+    for topic in topics.iter().filter(|topic| !topic.partitions.is_empty()) {
         let known = partitions.entry(topic.name.clone()).or_default();
         known.extend(topic.partitions.iter().copied());
     }

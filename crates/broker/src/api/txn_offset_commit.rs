@@ -90,7 +90,8 @@ async fn commit(
     if request.group_id.is_empty() {
         return Err(ErrorCode::InvalidGroupId);
     }
-    let index = broker.groups.partition_of(&request.group_id).ok_or(ErrorCode::NotCoordinator)?;
+    let index = broker.groups.partition_of(&request.group_id);
+    let index = index.ok_or(ErrorCode::CoordinatorNotAvailable)?;
     let found = broker.partitions.find(OFFSETS_TOPIC, index, &broker.image());
     let partition = found.map_err(|_| ErrorCode::NotCoordinator)?;
     let producer = Producer {

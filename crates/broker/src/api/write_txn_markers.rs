@@ -3,6 +3,9 @@
 //! What a transaction coordinator, or an operator with `kafka-transactions.sh abort`, has written into partitions.
 //! v2: `transaction.version` of the transaction (KIP-1228).
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use ottla_coordinator::EndedTransaction;
 use ottla_coordinator::transaction::ProducerEpoch;
 use ottla_wire::ErrorCode;
@@ -15,39 +18,72 @@ use ottla_wire::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use crate::broker::Broker;
 use crate::caller::Caller;
 
+/// The values of `transaction.version`.
+const TRANSACTION_VERSIONS: RangeInclusive<i16> = 0..=2;
+
+/// Codes by producer id, topic and partition: a producer is answered once, whatever it is named.
+type Codes = BTreeMap<i64, BTreeMap<String, BTreeMap<i32, ErrorCode>>>;
+
 pub(crate) async fn write_txn_markers(
     broker: &Broker,
     _caller: &Caller,
     request: WriteTxnMarkersRequest,
 ) -> WriteTxnMarkersResponse {
-    let mut markers = Vec::with_capacity(request.markers.len());
+    let mut codes = Codes::new();
     for marker in request.markers {
-        markers.push(write(broker, marker).await);
+        write(broker, marker, &mut codes).await;
     }
-    WriteTxnMarkersResponse { markers, ..WriteTxnMarkersResponse::default() }
+    WriteTxnMarkersResponse {
+        markers: codes
+            .into_iter()
+            .map(|(producer_id, topics)| result(producer_id, topics))
+            .collect(),
+        ..WriteTxnMarkersResponse::default()
+    }
 }
 
-async fn write(broker: &Broker, marker: WritableTxnMarker) -> WritableTxnMarkerResult {
+async fn write(broker: &Broker, marker: WritableTxnMarker, codes: &mut Codes) {
     let producer_id = marker.producer_id;
+    let transaction_version = i16::from(marker.transaction_version);
     let ended = EndedTransaction {
         producer: ProducerEpoch { producer_id, producer_epoch: marker.producer_epoch },
         is_commit: marker.transaction_result,
         coordinator_epoch: marker.coordinator_epoch,
-        transaction_version: i16::from(marker.transaction_version),
+        transaction_version,
     };
-    let mut topics = Vec::with_capacity(marker.topics.len());
-    for topic in marker.topics {
-        let mut partitions = Vec::with_capacity(topic.partition_indexes.len());
+    let is_possible = producer_id >= 0
+        && marker.producer_epoch >= 0
+        && TRANSACTION_VERSIONS.contains(&transaction_version);
+    for topic in marker.topics.into_iter().filter(|topic| !topic.partition_indexes.is_empty()) {
         for index in topic.partition_indexes {
-            let written = broker.transactions.markers().write(&topic.name, index, ended).await;
-            partitions.push(WritableTxnMarkerPartitionResult {
-                partition_index: index,
-                error_code: written.err().unwrap_or(ErrorCode::None).code(),
-                ..WritableTxnMarkerPartitionResult::default()
-            });
+            let written = match is_possible {
+                true => broker.transactions.markers().write(&topic.name, index, ended).await,
+                false => Err(ErrorCode::UnknownServerError),
+            };
+            let code = written.err().unwrap_or(ErrorCode::None);
+            let topics = codes.entry(producer_id).or_default();
+            topics.entry(topic.name.clone()).or_default().insert(index, code);
         }
-        let name = topic.name;
-        topics.push(WritableTxnMarkerTopicResult { name, partitions, ..Default::default() });
     }
-    WritableTxnMarkerResult { producer_id, topics, ..WritableTxnMarkerResult::default() }
+}
+
+fn result(
+    producer_id: i64,
+    topics: BTreeMap<String, BTreeMap<i32, ErrorCode>>,
+) -> WritableTxnMarkerResult {
+    let partition = |(partition_index, code): (i32, ErrorCode)| WritableTxnMarkerPartitionResult {
+        partition_index,
+        error_code: code.code(),
+        ..WritableTxnMarkerPartitionResult::default()
+    };
+    let topics = topics.into_iter().map(|(name, codes)| WritableTxnMarkerTopicResult {
+        name,
+        partitions: codes.into_iter().map(partition).collect(),
+        ..WritableTxnMarkerTopicResult::default()
+    });
+    WritableTxnMarkerResult {
+        producer_id,
+        topics: topics.collect(),
+        ..WritableTxnMarkerResult::default()
+    }
 }

@@ -142,6 +142,8 @@ pub struct Partitions {
     pub(crate) flusher: Flusher,
     pub(crate) unclaimed: Mutex<HashMap<TopicPartition, Unclaimed>>,
     pub(crate) failed: Mutex<HashSet<TopicPartition>>,
+    /// Logs that could not be created: it is tried again.
+    missing: Mutex<HashSet<TopicPartition>>,
     deleted: Mutex<Vec<Deleted>>,
     /// What deleted partitions counted, so that the broker's totals never go back.
     retired: Mutex<Counts>,
@@ -220,6 +222,7 @@ impl Partitions {
             flusher: Flusher::start(Arc::clone(&world.clock)).map_err(LoadError::Thread)?,
             unclaimed: Mutex::default(),
             failed: Mutex::default(),
+            missing: Mutex::default(),
             deleted: Mutex::new(deleted),
             retired: Mutex::default(),
             strangers: Counters::default(),

@@ -35,6 +35,34 @@ impl Partitions {
         self.reconfigure(&changes.configs, image);
     }
 
+    /// Tries again to create the logs that could not be created, for want of space or descriptors. Returns
+    /// those that there are now.
+    pub fn create_missing(&self, now_ms: i64) -> Vec<TopicPartition> {
+        let _changing = self.changing.lock();
+        let missing = std::mem::take(&mut *self.missing.lock());
+        let Some(image) = self.image.lock().clone().filter(|_| !missing.is_empty()) else {
+            return Vec::new();
+        };
+        let mut created = Vec::new();
+        for name in missing {
+            let topic = image.topics.by_name(&name.topic);
+            let Some((topic, hosted)) =
+                topic.and_then(|topic| Some((topic, self.topic_by_id(topic.id)?)))
+            else {
+                continue;
+            };
+            if let Hosted::Offline = hosted.place(name.partition) {
+                hosted.set(name.partition, Hosted::Absent);
+                self.take_over(topic, &BTreeSet::from([name.partition]), &image, now_ms);
+                if let Hosted::Online(_) = hosted.place(name.partition) {
+                    tracing::info!(partition = %name, "the log is created after all");
+                    created.push(name);
+                }
+            }
+        }
+        created
+    }
+
     fn delete_topic(&self, id: Uuid, now_ms: i64) {
         if let Some(topic) = self.remove(id) {
             for partition in topic.online() {
@@ -184,6 +212,7 @@ impl Partitions {
                 }
             }
         }
+        self.missing.lock().insert(name.clone());
         None
     }
 

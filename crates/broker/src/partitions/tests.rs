@@ -162,6 +162,27 @@ async fn a_failed_write_takes_the_partition_offline() {
 }
 
 #[tokio::test]
+async fn a_log_that_found_no_room_is_created_when_there_is_some() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &[]);
+    let space = fixture.disk.space(Path::new("/data")).expect("a disk");
+    let full = space.total_bytes - space.free_bytes;
+    fixture.disk.set_faults(Faults { capacity_bytes: full, ..Faults::default() });
+    fixture.create("b", 1, &[]);
+    let found = |fixture: &Fixture| fixture.partitions().find("b", 0, &fixture.image).err();
+    assert_eq!(found(&fixture), Some(ErrorCode::KafkaStorageError));
+    assert_eq!(fixture.partitions().create_missing(START_MS), []);
+    assert_eq!(found(&fixture), Some(ErrorCode::KafkaStorageError));
+
+    fixture.disk.set_faults(Faults::default());
+    let created = fixture.partitions().create_missing(START_MS);
+    assert_eq!(created, [ottla_log::TopicPartition::new("b", 0)]);
+    fixture.partition("b", 0).append(batch(&["x"]), append(1)).expect("it serves");
+    assert_eq!(fixture.partitions().create_missing(START_MS), []);
+    assert_eq!(fixture.partitions().offline_count(), 0);
+}
+
+#[tokio::test]
 async fn new_logs_go_where_there_are_fewest() {
     let clock = std::sync::Arc::new(ottla_world::memory::ManualClock::new(START_MS));
     let disk = ottla_world::memory::MemoryDisk::new(3);

@@ -3,6 +3,7 @@
 use ottla_metadata::config::Values;
 use ottla_wire::ErrorCode;
 
+use super::java_pattern;
 use crate::refusal::Refusal;
 
 /// How often a client may be asked to push, in milliseconds.
@@ -52,11 +53,21 @@ fn validate_interval(value: &str) -> Result<(), Refusal> {
     Err(Refusal::invalid_request(message))
 }
 
+/// Each entry is the name of what clients are selected by, one `=`, and a pattern.
 fn validate_match(value: &str) -> Result<(), Refusal> {
-    for pattern in ottla_metadata::config::key::list_items(value) {
-        let selector = pattern.split_once('=').map(|(selector, _)| selector.trim());
-        if !selector.is_some_and(|selector| SELECTORS.contains(&selector)) {
-            let message = format!("Illegal client matching pattern: {pattern}");
+    for entry in ottla_metadata::config::key::list_items(value) {
+        let mut parts = entry.split('=');
+        let parts = (parts.next(), parts.next(), parts.next());
+        let is_legal = match parts {
+            (Some(selector), Some(pattern), None) => {
+                SELECTORS.contains(&selector.trim())
+                    && !pattern.is_empty()
+                    && java_pattern::is_valid(pattern.trim())
+            }
+            _ => false,
+        };
+        if !is_legal {
+            let message = format!("Illegal client matching pattern: {entry}");
             return Err(Refusal::new(ErrorCode::InvalidConfig, message));
         }
     }

@@ -1,21 +1,19 @@
 //! What a group's own configuration must satisfy: each value within the bounds that the brokers set.
 
-use ottla_metadata::config::{ServerConfig, Values, broker};
+use ottla_metadata::config::{ServerConfig, Values, group};
 
-/// A key, its smallest value, and the broker keys of its bounds (empty: none).
+/// A bound: the broker key that sets it, and its value where nobody did.
+type Bound = Option<(&'static str, i64)>;
+
+/// A key, its smallest value, and the bounds that brokers set it.
 struct GroupKey {
     name: &'static str,
     at_least: i64,
-    lower: &'static str,
-    upper: &'static str,
+    lower: Bound,
+    upper: Bound,
 }
 
-const fn number(
-    name: &'static str,
-    at_least: i64,
-    lower: &'static str,
-    upper: &'static str,
-) -> GroupKey {
+const fn number(name: &'static str, at_least: i64, lower: Bound, upper: Bound) -> GroupKey {
     GroupKey { name, at_least, lower, upper }
 }
 
@@ -24,76 +22,81 @@ const NUMBERS: [GroupKey; 14] = [
     number(
         "consumer.session.timeout.ms",
         1,
-        "group.consumer.min.session.timeout.ms",
-        "group.consumer.max.session.timeout.ms",
+        Some(("group.consumer.min.session.timeout.ms", 45_000)),
+        Some(("group.consumer.max.session.timeout.ms", 60_000)),
     ),
     number(
         "consumer.heartbeat.interval.ms",
         1,
-        "group.consumer.min.heartbeat.interval.ms",
-        "group.consumer.max.heartbeat.interval.ms",
+        Some(("group.consumer.min.heartbeat.interval.ms", 5_000)),
+        Some(("group.consumer.max.heartbeat.interval.ms", 15_000)),
     ),
     number(
         "consumer.assignment.interval.ms",
         0,
-        "group.consumer.min.assignment.interval.ms",
-        "group.consumer.max.assignment.interval.ms",
+        Some(("group.consumer.min.assignment.interval.ms", 0)),
+        Some(("group.consumer.max.assignment.interval.ms", 15_000)),
     ),
     number(
         "share.session.timeout.ms",
         1,
-        "group.share.min.session.timeout.ms",
-        "group.share.max.session.timeout.ms",
+        Some(("group.share.min.session.timeout.ms", 45_000)),
+        Some(("group.share.max.session.timeout.ms", 60_000)),
     ),
     number(
         "share.heartbeat.interval.ms",
         1,
-        "group.share.min.heartbeat.interval.ms",
-        "group.share.max.heartbeat.interval.ms",
+        Some(("group.share.min.heartbeat.interval.ms", 5_000)),
+        Some(("group.share.max.heartbeat.interval.ms", 15_000)),
     ),
     number(
         "share.record.lock.duration.ms",
         1_000,
-        "group.share.min.record.lock.duration.ms",
-        "group.share.max.record.lock.duration.ms",
+        Some(("group.share.min.record.lock.duration.ms", 15_000)),
+        Some(("group.share.max.record.lock.duration.ms", 60_000)),
     ),
     number(
         "share.delivery.count.limit",
         2,
-        "group.share.min.delivery.count.limit",
-        "group.share.max.delivery.count.limit",
+        Some(("group.share.min.delivery.count.limit", 2)),
+        Some(("group.share.max.delivery.count.limit", 10)),
     ),
     number(
         "share.partition.max.record.locks",
         100,
-        "group.share.min.partition.max.record.locks",
-        "group.share.max.partition.max.record.locks",
+        Some(("group.share.min.partition.max.record.locks", 100)),
+        Some(("group.share.max.partition.max.record.locks", 4_000)),
     ),
     number(
         "share.assignment.interval.ms",
         0,
-        "group.share.min.assignment.interval.ms",
-        "group.share.max.assignment.interval.ms",
+        Some(("group.share.min.assignment.interval.ms", 0)),
+        Some(("group.share.max.assignment.interval.ms", 15_000)),
     ),
     number(
         "streams.session.timeout.ms",
         1,
-        "group.streams.min.session.timeout.ms",
-        "group.streams.max.session.timeout.ms",
+        Some(("group.streams.min.session.timeout.ms", 45_000)),
+        Some(("group.streams.max.session.timeout.ms", 60_000)),
     ),
     number(
         "streams.heartbeat.interval.ms",
         1,
-        "group.streams.min.heartbeat.interval.ms",
-        "group.streams.max.heartbeat.interval.ms",
+        Some(("group.streams.min.heartbeat.interval.ms", 5_000)),
+        Some(("group.streams.max.heartbeat.interval.ms", 15_000)),
     ),
-    number("streams.num.standby.replicas", 0, "", "group.streams.max.standby.replicas"),
-    number("streams.initial.rebalance.delay.ms", 0, "", ""),
+    number(
+        "streams.num.standby.replicas",
+        0,
+        None,
+        Some(("group.streams.max.standby.replicas", 2)),
+    ),
+    number("streams.initial.rebalance.delay.ms", 0, None, None),
     number(
         "streams.assignment.interval.ms",
         0,
-        "group.streams.min.assignment.interval.ms",
-        "group.streams.max.assignment.interval.ms",
+        Some(("group.streams.min.assignment.interval.ms", 0)),
+        Some(("group.streams.max.assignment.interval.ms", 15_000)),
     ),
 ];
 
@@ -120,7 +123,10 @@ pub(super) fn validate(server: &ServerConfig, values: &Values) -> Result<(), Str
         let in_force = |name: &str| -> Option<i64> {
             match values.get(name) {
                 Some(value) => value.trim().parse().ok(),
-                None => bound(server, &format!("group.{name}")),
+                None => {
+                    let default = group::find(name)?.key.default?.parse().ok()?;
+                    Some(set_or(server, &format!("group.{name}"), default))
+                }
             }
         };
         if !values.contains_key(session) && !values.contains_key(heartbeat) {
@@ -146,11 +152,15 @@ fn validate_number(server: &ServerConfig, entry: &GroupKey, value: &str) -> Resu
             "Invalid value {number} for configuration {name}: Value must be at least {least}"
         ));
     }
-    if bound(server, entry.lower).is_some_and(|lower| number < lower) {
-        return Err(format!("{name} must be greater than or equal to {}", entry.lower));
+    if let Some((key, default)) = entry.lower
+        && number < set_or(server, key, default)
+    {
+        return Err(format!("{name} must be greater than or equal to {key}"));
     }
-    if bound(server, entry.upper).is_some_and(|upper| number > upper) {
-        return Err(format!("{name} must be less than or equal to {}", entry.upper));
+    if let Some((key, default)) = entry.upper
+        && number > set_or(server, key, default)
+    {
+        return Err(format!("{name} must be less than or equal to {key}"));
     }
     Ok(())
 }
@@ -184,8 +194,8 @@ fn validate_other(name: &str, value: &str) -> Result<(), String> {
     }
 }
 
-/// A broker key's value, if this version has that key.
-fn bound(server: &ServerConfig, name: &str) -> Option<i64> {
-    broker::find(name)?;
-    server.number(name)
+/// A broker key's value: as the server has it, or the default.
+fn set_or(server: &ServerConfig, name: &str, default: i64) -> i64 {
+    let given = server.values().get(name).and_then(|value| value.trim().parse().ok());
+    given.unwrap_or(default)
 }

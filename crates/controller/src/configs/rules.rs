@@ -1,15 +1,19 @@
 //! What a resource's values must satisfy as a whole, in Kafka's words.
 
-use ottla_metadata::config::key::{Kind, Update};
-use ottla_metadata::config::{ServerConfig, Values, broker, cordoned, list_items, topic};
+use ottla_metadata::config::key::Kind;
+use ottla_metadata::config::{
+    Layers, ServerConfig, Values, broker, cordoned, list_items, topic,
+};
 use ottla_metadata::{ConfigResource, ResourceType};
 use ottla_wire::ErrorCode;
 
 use crate::refusal::Refusal;
 
-/// Refuses values that the resource may not have. `values` is everything that it would have.
+/// Refuses values that the resource may not have. `values` is everything that it would have, `layers`
+/// what is in force.
 pub(crate) fn validate(
     server: &ServerConfig,
+    layers: Layers<'_>,
     resource: &ConfigResource,
     values: &Values,
 ) -> Result<(), Refusal> {
@@ -22,7 +26,10 @@ pub(crate) fn validate(
                 .map_err(|message| Refusal::new(ErrorCode::InvalidTopicException, message))?;
             validate_topic(server, values).map_err(invalid_config)
         }
-        ResourceType::Broker => validate_broker(server, &resource.name, values),
+        ResourceType::Broker => {
+            super::brokers::validate(layers, &resource.name, values)?;
+            check_cordoned(server, values)
+        }
         ResourceType::ClientMetrics => super::client_metrics::validate(&resource.name, values),
         ResourceType::Group => {
             if resource.name.is_empty() {
@@ -60,46 +67,13 @@ pub(crate) fn default_of(kind: ResourceType, name: &str) -> Option<&'static str>
     }
 }
 
-/// Keys of a running broker that may change, and values that it can take. Names that no table knows
-/// pass: they may belong to a plug-in.
-fn validate_broker(server: &ServerConfig, name: &str, values: &Values) -> Result<(), Refusal> {
-    validate_broker_name(name)?;
-    let those = |update: Update| -> Vec<&str> {
-        let known = values.keys().filter_map(|name| broker::find(name));
-        known.filter(|found| found.key.update == update).map(|found| found.key.name).collect()
-    };
-    let refuse = |what: &str, names: Vec<&str>| match names.is_empty() {
-        true => Ok(()),
-        false => Err(Refusal::invalid_request(format!("{what}: [{}]", names.join(", ")))),
-    };
-    refuse("Cannot update these configs dynamically", those(Update::ReadOnly))?;
-    for (name, value) in values {
-        if let Some(found) = broker::find(name) {
-            let valid = found.key.validate(value);
-            valid.map_err(|invalid| Refusal::invalid_request(invalid.to_string()))?;
-        }
-    }
-    if name.is_empty() {
-        let what =
-            "Cannot update these configs at default cluster level, broker id must be specified";
-        refuse(what, those(Update::PerBroker))?;
-    }
+/// `cordoned.log.dirs` names directories of `log.dirs`.
+fn check_cordoned(server: &ServerConfig, values: &Values) -> Result<(), Refusal> {
     let cordoned = values.get("cordoned.log.dirs").map(String::as_str).unwrap_or_default();
     let cordoned: Vec<String> = list_items(cordoned).map(str::to_owned).collect();
     match cordoned::refusal(&cordoned, &server.list("log.dirs")) {
         None => Ok(()),
         Some(why) => Err(Refusal::invalid_request(format!("requirement failed: {why}"))),
-    }
-}
-
-fn validate_broker_name(name: &str) -> Result<(), Refusal> {
-    if name.is_empty() {
-        return Ok(());
-    }
-    match name.parse::<i32>() {
-        Err(_) => Err(Refusal::invalid_request("Unable to parse broker name as a base 10 number.")),
-        Ok(id) if id < 0 => Err(Refusal::invalid_request("Invalid negative broker ID.")),
-        Ok(_) => Ok(()),
     }
 }
 

@@ -43,7 +43,7 @@ fn alter(
 #[test]
 fn changes_are_refused_in_kafkas_words() {
     type Case<'a> = ((i8, &'a str), (&'a str, Option<&'a str>, i8), i16, &'a str);
-    let cases: [Case<'_>; 20] = [
+    let cases: [Case<'_>; 26] = [
         (
             (TOPIC, "ok.1"),
             ("retention.ms", Some("5"), 2),
@@ -119,6 +119,42 @@ fn changes_are_refused_in_kafkas_words() {
         ),
         ((METRICS, "s"), ("nope", Some("1"), 0), 42, "Unknown client metrics configuration: nope"),
         ((3, "s"), ("nope", Some("1"), 0), 35, "Unknown resource type 3."),
+        (
+            (GROUP, "g"),
+            ("consumer.session.timeout.ms", Some("44999"), 0),
+            40,
+            "consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
+        ),
+        (
+            (GROUP, "g"),
+            ("share.partition.max.record.locks", Some("4001"), 0),
+            40,
+            "share.partition.max.record.locks must be less than or equal to group.share.max.partition.max.record.locks",
+        ),
+        (
+            (GROUP, "g"),
+            ("streams.num.standby.replicas", Some("3"), 0),
+            40,
+            "streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas",
+        ),
+        (
+            (METRICS, "s"),
+            ("match", Some("client_id=a,client_id=["), 0),
+            40,
+            "Illegal client matching pattern: client_id=[",
+        ),
+        (
+            (METRICS, "s"),
+            ("match", Some("client_id="), 0),
+            40,
+            "Illegal client matching pattern: client_id=",
+        ),
+        (
+            (METRICS, "s"),
+            ("match", Some("client_id=a=b"), 0),
+            40,
+            "Illegal client matching pattern: client_id=a=b",
+        ),
     ];
     let mut lab = Lab::with_brokers(&[1]);
     lab.topic("ok.1", &[&[1]]);

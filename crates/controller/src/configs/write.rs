@@ -47,7 +47,7 @@ impl Controller {
                 None => values.remove(name),
             };
         }
-        rules::validate(&self.settings.server, resource, &values)?;
+        rules::validate(&self.settings.server, self.layers(), resource, &values)?;
         self.check_exists(resource)?;
         let records = changes.into_iter().map(|(name, value)| {
             MetadataRecord::Config(ConfigRecord {

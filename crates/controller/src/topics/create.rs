@@ -73,7 +73,7 @@ impl Controller {
         self.check_name(&topic.name)?;
         let configs = creation_configs(topic)?;
         let resource = ConfigResource::topic(&topic.name);
-        rules::validate(&self.settings.server, &resource, &configs)?;
+        rules::validate(&self.settings.server, self.layers(), &resource, &configs)?;
         let partitions = if topic.assignments.is_empty() {
             self.placed_partitions(topic, draw)?
         } else {
