@@ -21,7 +21,7 @@ use ottla_coordinator::{Assignor, ConsumerConfig, Migration};
 use ottla_controller::Settings as ControllerSettings;
 use ottla_metadata::MetadataImage;
 use ottla_metadata::config::ServerConfig;
-use ottla_metadata::version::{METADATA_VERSION, TRANSACTION_VERSION};
+use ottla_metadata::version::{GROUP_VERSION, METADATA_VERSION, TRANSACTION_VERSION};
 use ottla_wire::Uuid;
 use ottla_world::{Clock, Disk, Random};
 use tokio::sync::mpsc;
@@ -321,7 +321,8 @@ fn start_controller(
     server.set_default("metadata.max.idle.interval.ms", "0");
     let mut settings = ControllerSettings::new(&storage.cluster_id, node_id, server);
     // Feature levels promise protocols: those that are not served yet stay at level 0.
-    let is_served = |name: &str| [METADATA_VERSION, TRANSACTION_VERSION].contains(&name);
+    let is_served =
+        |name: &str| [GROUP_VERSION, METADATA_VERSION, TRANSACTION_VERSION].contains(&name);
     settings.bootstrap_features.retain(|(name, _)| is_served(name));
     let asked =
         controller::bootstrap::feature_levels(world.disk.as_ref(), &storage.metadata_directory)?;

@@ -47,6 +47,7 @@ mod produce_batch;
 pub(crate) mod produce_verify;
 mod producer_ids;
 mod refusal;
+pub(crate) mod repeats;
 pub(crate) mod sync_group;
 mod transaction_call;
 pub(crate) mod txn_offset_commit;
