@@ -1,5 +1,7 @@
 //! What the codec reads, writes and refuses, one primitive at a time.
 
+use bytes::Bytes;
+
 use super::*;
 
 fn read<T>(
