@@ -4,6 +4,7 @@ mod batches;
 mod cluster;
 mod configs;
 mod create_topics;
+mod directories;
 mod every_api;
 mod fetch;
 mod groups;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         produce::cases(),
         fetch::cases(),
         lookups::cases(),
+        directories::cases(),
         cluster::cases(),
         configs::cases(),
         groups::cases(),
