@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
-use ottla_log::{Isolation, ReadOptions};
+use ottla_coordinator::{Body, Config, Record, Request};
+use ottla_log::{AppendOrigin, Isolation, ReadOptions, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
-use ottla_wire::messages::{DeleteGroupsRequest, OffsetCommitRequest};
-use ottla_wire::records::Batches;
+use ottla_wire::messages::{
+    DeleteGroupsRequest, OffsetCommitKey, OffsetCommitRequest, OffsetCommitValue,
+    OffsetFetchRequest,
+};
+use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
 
+use super::GroupCoordinators;
 use crate::api::delete_groups::delete_groups;
 use crate::api::offset_commit::offset_commit;
+use crate::coordinators::LogTerms;
 use crate::internal_topics::OFFSETS_TOPIC;
-use crate::partitions::fixture::{BROKER, Fixture, caller};
+use crate::partition::Append;
+use crate::partitions::fixture::{BROKER, Fixture, START_MS, caller};
 
 async fn commit(fixture: &Fixture, partitions: std::ops::Range<i32>) -> i16 {
     let partition = |partition_index| OffsetCommitRequestPartition {
@@ -98,4 +105,60 @@ async fn a_commit_waits_so_long_and_no_longer() {
     };
     assert_eq!(code, ErrorCode::CoordinatorNotAvailable.code());
     assert_eq!(batches(&fixture), [1], "it may be committed yet");
+}
+
+/// A batch of what one consumer commits at once.
+fn committed(group: i32, partitions: i32) -> bytes::Bytes {
+    let mut builder = BatchBuilder::new(BatchOptions::default());
+    for partition in 0..partitions {
+        let key = OffsetCommitKey {
+            group: format!("group-of-consumers-{group}"),
+            topic: "topic-that-is-consumed".to_owned(),
+            partition,
+        };
+        let value = OffsetCommitValue { offset: 7, ..OffsetCommitValue::default() };
+        let record = Record::OffsetCommit { key, value: Some(value) };
+        let (key, value) = record.encode().expect("a record");
+        builder.append(START_MS, Some(&key), value.as_deref(), &[]).expect("a small record");
+    }
+    builder.build().expect("a batch").freeze()
+}
+
+/// `cargo test --release -p ottla-broker million` measures; a debug build loads less, and may take its time.
+#[tokio::test]
+async fn a_million_offsets_load_within_two_seconds() {
+    let (groups, partitions) = (if cfg!(debug_assertions) { 1_000 } else { 50_000 }, 20);
+    let mut fixture = Fixture::new();
+    fixture.create("t", 1, &[]);
+    fixture.create_replicated(OFFSETS_TOPIC, 1, &[], &[BROKER], &[BROKER]);
+    fixture.broker.stop_coordinating();
+    let partition = fixture.partition(OFFSETS_TOPIC, 0);
+    for group in 0..groups {
+        let append = Append {
+            origin: AppendOrigin::Coordinator,
+            required_acks: -1,
+            now_ms: START_MS,
+            transaction_version: 0,
+            verification: Verification::NotRequired,
+        };
+        partition.append(committed(group, partitions), append).expect("appended");
+    }
+    let terms = LogTerms::of_groups(&fixture.broker.settings());
+    let (runtime, clock) = (tokio::runtime::Handle::current(), fixture.clock.clone());
+    let begin = std::time::Instant::now();
+    let coordinators = GroupCoordinators::new(runtime, clock, Config::default(), terms);
+    coordinators.reconcile(1, &[partition]);
+    let request = || Request {
+        caller: ottla_coordinator::Caller::default(),
+        body: Body::OffsetFetch(OffsetFetchRequest::default()),
+    };
+    while let Err(code) = coordinators.ask("any", request()).await {
+        assert_eq!(code, ErrorCode::CoordinatorLoadInProgress);
+        tokio::task::yield_now().await;
+    }
+    let took = begin.elapsed();
+    let loaded = coordinators.look().await[0].offsets.len();
+    assert_eq!(i32::try_from(loaded), Ok(groups * partitions));
+    println!("{loaded} offsets in {took:?}");
+    assert!(cfg!(debug_assertions) || took < Duration::from_secs(2), "{took:?}");
 }
