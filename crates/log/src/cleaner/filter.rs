@@ -58,7 +58,10 @@ impl Filter<'_> {
         batch.has_producer_id()
             && self.last_batches.get(&batch.producer_id).is_some_and(|last| {
                 match last.last_offset {
-                    Some(offset) => batch.last_offset() == offset,
+                    Some(offset) => {
+                        batch.last_offset() == offset
+                            || last.last_flushed == Some(batch.last_offset())
+                    }
                     None => batch.is_control() && batch.producer_epoch == last.producer_epoch,
                 }
             })

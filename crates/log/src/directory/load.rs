@@ -30,6 +30,8 @@ pub struct Listing {
     pub recovery_points: OffsetsByPartition,
     /// `log-start-offset-checkpoint`.
     pub log_starts: OffsetsByPartition,
+    /// `cleaner-offset-checkpoint`.
+    pub cleaned: OffsetsByPartition,
 }
 
 /// How to load the logs of a folder.
@@ -60,6 +62,7 @@ impl LogDirectory {
         let mut listing = Listing {
             recovery_points: lenient_offsets(self.disk.as_ref(), &self.path.join(RECOVERY_POINTS))?,
             log_starts: lenient_offsets(self.disk.as_ref(), &self.path.join(LOG_STARTS))?,
+            cleaned: self.cleaned_offsets()?,
             ..Listing::default()
         };
         let entries = self.disk.read_dir(&self.path).map_err(Error::io("list", &self.path))?;
@@ -97,6 +100,7 @@ impl LogDirectory {
         let offset_of = |offsets: &OffsetsByPartition| offsets.get(partition).copied().unwrap_or(0);
         options.recovery_point = offset_of(&listing.recovery_points);
         options.log_start_offset = offset_of(&listing.log_starts);
+        options.cleaned_to = offset_of(&listing.cleaned);
         options.clean = self.clean_shutdown.is_some();
         options.descriptors = Arc::clone(&self.descriptors);
         UnopenedLog::find(Arc::clone(&self.disk), options)

@@ -68,13 +68,6 @@ impl LogDirectory {
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<LogDirectory> {
         if !disk.exists(path).map_err(Error::io("look at", path))? {
             disk.create_dir_all(path).map_err(Error::io("create", path))?;
-            // A path of one name has an empty parent: the current directory.
-            let parent = path
-                .parent()
-                .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
-            if let Some(parent) = parent {
-                disk.sync_dir(parent).map_err(Error::io("sync", parent))?;
-            }
         }
         let lock_path = path.join(LOCK);
         let lock = match disk.lock(&lock_path) {
@@ -94,7 +87,23 @@ impl LogDirectory {
             lock,
         };
         directory.clean_shutdown = directory.take_clean_shutdown()?;
+        if directory.clean_shutdown.is_none() {
+            directory.keep_name()?;
+        }
         Ok(directory)
+    }
+
+    /// Makes the folder's own name durable, which whoever made it may not have lived to do.
+    fn keep_name(&self) -> Result<()> {
+        // A path of one name has an empty parent: the current directory.
+        let parent = (self.path.parent())
+            .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        let Some(parent) = parent else { return Ok(()) };
+        match self.disk.sync_dir(parent) {
+            // Somebody else's folder, who has given us this one.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => synced.map_err(Error::io("sync", parent)),
+        }
     }
 
     /// Has its logs share the files that may be open with those of others.

@@ -61,7 +61,7 @@ impl Log {
             sources: self.sources(bound)?,
             first_dirty: self.first_dirty(cleaned_to, bound),
             aborted,
-            last_batches: self.producers.last_batches(),
+            last_batches: self.producers.last_batches(self.recovery_point),
             truncations: self.truncations,
         }))
     }

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::segment::FileName;
 
 /// What is written but may not be on disk, besides records.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Unsynced {
     /// Names in the log's directory.
     pub(super) names: bool,
@@ -22,6 +22,37 @@ pub(super) struct Unsynced {
     pub(super) directory: bool,
     /// Small files that may be gone by the time they are synced.
     pub(super) paths: Vec<PathBuf>,
+    /// What the last flush has taken over, while nobody knows whether it succeeds.
+    pub(super) under_way: Option<Box<Unsynced>>,
+    /// Flushes that were begun.
+    pub(super) flushes: u64,
+}
+
+impl Unsynced {
+    /// What a flush that begins has to sync, including what one under way may not live to sync.
+    fn begin(&mut self) -> Unsynced {
+        let mut taken = Unsynced {
+            names: std::mem::take(&mut self.names),
+            directory: std::mem::take(&mut self.directory),
+            paths: std::mem::take(&mut self.paths),
+            ..Unsynced::default()
+        };
+        if let Some(before) = self.under_way.take() {
+            taken.names |= before.names;
+            taken.directory |= before.directory;
+            taken.paths.extend(before.paths);
+        }
+        self.under_way = Some(Box::new(taken.clone()));
+        self.flushes += 1;
+        taken
+    }
+
+    /// The flush of this number has succeeded.
+    fn end(&mut self, number: u64) {
+        if number == self.flushes {
+            self.under_way = None;
+        }
+    }
 }
 
 /// Files to sync. Made under the log's lock, run without it, handed back with [`Log::finish_flush`].
@@ -41,6 +72,8 @@ pub struct FlushedTo {
     /// The offset.
     pub offset: i64,
     truncations: u64,
+    /// Which flush of the log it was.
+    number: u64,
 }
 
 impl PendingFlush {
@@ -115,7 +148,9 @@ impl Log {
     /// Records, indexes and names.
     pub(super) fn sync_everything(&mut self) -> Result<FlushedTo> {
         self.unsynced.names = true;
-        self.collect(true)?.run()
+        let flushed = self.collect(true)?.run()?;
+        self.unsynced.end(flushed.number);
+        Ok(flushed)
     }
 
     fn collect(&mut self, everything: bool) -> Result<PendingFlush> {
@@ -128,18 +163,21 @@ impl Log {
                 files.push((file.handle()?, file.name().clone()));
             }
         }
-        let mut unsynced = std::mem::take(&mut self.unsynced);
         if self.epochs.take_unsynced() {
-            unsynced.paths.push(self.epochs.path().to_owned());
-            unsynced.names = true;
+            self.unsynced.paths.push(self.epochs.path().to_owned());
         }
-        unsynced.names |= !unsynced.paths.is_empty();
+        self.unsynced.names |= !self.unsynced.paths.is_empty();
+        let unsynced = self.unsynced.begin();
         Ok(PendingFlush {
             disk: Arc::clone(&self.disk),
             files,
             unsynced,
             directory: self.directory.clone(),
-            flushed: FlushedTo { offset: self.log_end, truncations: self.truncations },
+            flushed: FlushedTo {
+                offset: self.log_end,
+                truncations: self.truncations,
+                number: self.unsynced.flushes,
+            },
         })
     }
 
@@ -147,6 +185,7 @@ impl Log {
     pub fn finish_flush(&mut self, outcome: Result<FlushedTo>, now_ms: i64) -> Result<()> {
         self.change(|log| {
             let flushed = outcome?;
+            log.unsynced.end(flushed.number);
             // What was flushed may have been cut off and written anew since.
             if flushed.truncations == log.truncations {
                 log.recovery_point = log.recovery_point.max(flushed.offset);

@@ -9,26 +9,28 @@ use crate::segment::{AppendedBatch, Segment};
 impl Log {
     /// Closes the active segment and starts a new one, if it holds anything.
     pub fn roll(&mut self, now_ms: i64) -> Result<()> {
-        let log_end = self.log_end;
         self.change(|log| {
-            if log.active().bytes() == 0 && log.active().base_offset() == log_end {
+            if log.active().bytes() == 0 {
                 return Ok(());
             }
-            log.roll_at(log_end, now_ms)
+            log.roll_at(log.next_base()?, now_ms)
         })
     }
 
+    /// Where the next segment begins: where the records end. A gap may separate that from the end of
+    /// the log, and recovery has to tell a gap from a segment that has lost its end.
+    pub(super) fn next_base(&self) -> Result<i64> {
+        Ok(self.active().next_offset()?.min(self.log_end))
+    }
+
     /// Rolls when the batches that come next do not fit, or the active segment has waited long enough.
-    ///
-    /// The new segment begins where the log ends, and not with the batches where a gap comes before
-    /// them: so recovery can tell a gap from a segment that has lost its end.
     pub(super) fn roll_for(
         &mut self,
         batches: &[AppendedBatch],
         base_offset: i64,
         now_ms: i64,
     ) -> Result<()> {
-        let (config, log_end) = (Arc::clone(&self.config), self.log_end);
+        let config = Arc::clone(&self.config);
         let bytes = batches.iter().map(|batch| batch.bytes).sum();
         let last_offset = batches.last().map_or(base_offset, |batch| batch.last_offset);
         let timestamp = batches.iter().map(|batch| batch.max_timestamp).max().unwrap_or(-1);
@@ -36,8 +38,9 @@ impl Log {
         if active.is_full_for(bytes, last_offset, &config)?
             || active.is_due(now_ms, timestamp, &config)?
         {
-            let can_hold_gap = last_offset - log_end <= i64::from(i32::MAX);
-            self.roll_at(if can_hold_gap { log_end } else { base_offset }, now_ms)?;
+            let next_base = self.next_base()?;
+            let can_hold_gap = last_offset - next_base <= i64::from(i32::MAX);
+            self.roll_at(if can_hold_gap { next_base } else { base_offset }, now_ms)?;
         }
         Ok(())
     }

@@ -80,6 +80,11 @@ impl Producer {
         self.batches.back()
     }
 
+    /// The last remembered batch before `offset`.
+    pub(super) fn last_before(&self, offset: i64) -> Option<&RememberedBatch> {
+        self.batches.iter().rfind(|batch| batch.last_offset < offset)
+    }
+
     pub(super) fn last_sequence(&self) -> i32 {
         self.last().map_or(NO_SEQUENCE, |batch| batch.last_sequence)
     }

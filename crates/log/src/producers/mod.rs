@@ -290,6 +290,12 @@ impl Producers {
         Ok(())
     }
 
+    /// Removes snapshots of what comes after `offset`: the records will tell.
+    pub(crate) fn remove_snapshots_after(&mut self, offset: i64) -> Result<()> {
+        let after: Vec<i64> = self.snapshots.iter().copied().filter(|at| *at > offset).collect();
+        after.into_iter().try_for_each(|at| self.remove_snapshot(at))
+    }
+
     /// Renames the snapshot at `offset` so that it will be removed with its segment; returns the new path.
     pub(crate) fn retire_snapshot(&mut self, offset: i64) -> Result<Option<PathBuf>> {
         if !self.snapshots.remove(&offset) {
@@ -339,11 +345,13 @@ impl Producers {
         active
     }
 
-    /// The last data batch of every producer, which compaction keeps.
-    pub(crate) fn last_batches(&self) -> HashMap<i64, LastBatch> {
+    /// The last data batch of every producer, which compaction keeps, and the last one on disk, which
+    /// is the last one after a crash.
+    pub(crate) fn last_batches(&self, recovery_point: i64) -> HashMap<i64, LastBatch> {
         let last = |producer: &Producer| LastBatch {
             producer_epoch: producer.epoch,
             last_offset: producer.last().map(|batch| batch.last_offset),
+            last_flushed: producer.last_before(recovery_point).map(|batch| batch.last_offset),
         };
         self.producers
             .iter()
@@ -358,4 +366,6 @@ pub(crate) struct LastBatch {
     pub(crate) producer_epoch: i16,
     /// Last offset of its last data batch, if one is remembered.
     pub(crate) last_offset: Option<i64>,
+    /// Last offset of its last data batch that is on disk, if one is remembered.
+    pub(crate) last_flushed: Option<i64>,
 }

@@ -19,6 +19,8 @@ use crate::segment::Segment;
 struct Doubts<'a> {
     /// Segments from here on may be torn.
     torn_from: i64,
+    /// Holes before are compaction's.
+    cleaned_to: i64,
     /// Segments that lack an index.
     unindexed: BTreeSet<i64>,
     watch: &'a RecoveryWatch,
@@ -51,14 +53,21 @@ impl UnopenedLog {
             log_end: 0,
             recovery_point: options.recovery_point.max(0),
             last_flush_ms: options.now_ms,
-            unsynced: Unsynced { directory: is_new, names: is_new, paths: Vec::new() },
+            // Whoever was killed may have made names that no sync has reached.
+            unsynced: Unsynced {
+                directory: is_new || !options.clean,
+                names: is_new || !options.clean,
+                ..Unsynced::default()
+            },
             truncations: 0,
             recent: RecentBatches::default(),
             retired: Vec::new(),
             offline: false,
         };
         watch.set_remaining(remaining);
-        let loaded = log.load(&options, epochs_are_lost, &Doubts { torn_from, unindexed, watch });
+        let cleaned_to = options.cleaned_to;
+        let doubts = Doubts { torn_from, cleaned_to, unindexed, watch };
+        let loaded = log.load(&options, epochs_are_lost, &doubts);
         watch.set_remaining(0);
         loaded.map(|()| log)
     }
@@ -74,6 +83,10 @@ impl Log {
         self.read_topic_id(options.clean)?;
         let base_offsets: BTreeSet<i64> = self.segments.keys().copied().collect();
         self.producers.remove_stray_snapshots(&base_offsets)?;
+        if !options.clean {
+            // A crash may have brought back one whose records were lost, and others came in their place.
+            self.producers.remove_snapshots_after(doubts.torn_from)?;
+        }
         if epochs_are_lost {
             // Those of the segments that are scanned anyway are read there.
             for segment in self.segments.range(..doubts.torn_from).map(|(_, segment)| segment) {
@@ -123,7 +136,9 @@ impl Log {
             if newest != Some(base_offset) {
                 self.segments[&base_offset].release();
             }
-            if self.is_broken_after(base_offset, cut, is_torn)? {
+            // What is known to be whole can only lack what compaction took.
+            let cleaned_to = if is_torn { doubts.cleaned_to } else { i64::MAX };
+            if self.is_broken_after(base_offset, cut, cleaned_to)? {
                 self.drop_segments_after(base_offset)?;
                 return Ok(true);
             }
@@ -157,14 +172,15 @@ impl Log {
     }
 
     /// A crash may keep the next segment and lose the end of this one, batches and all. Compaction
-    /// makes such holes on purpose; and where there is none, what was cut off was no batch.
-    fn is_broken_after(&self, base_offset: i64, cut: u64, is_torn: bool) -> Result<bool> {
+    /// makes such holes on purpose, and a topic that is not compacted any more may have them, too; and
+    /// where there is none, what was cut off was no batch.
+    fn is_broken_after(&self, base_offset: i64, cut: u64, cleaned_to: i64) -> Result<bool> {
         let Some((next, _)) = self.segments.range(base_offset + 1..).next() else {
             return Ok(cut > 0);
         };
-        let is_compacted = self.config.cleanup_policy.compact;
+        let is_compacted = self.config.cleanup_policy.compact || *next <= cleaned_to;
         let is_hole = *next != self.segments[&base_offset].next_offset()?;
-        Ok(is_hole && (cut > 0 || (is_torn && !is_compacted)))
+        Ok(is_hole && (cut > 0 || !is_compacted))
     }
 
     /// What follows a torn segment was written later, and goes.

@@ -29,6 +29,8 @@ pub struct OpenLog {
     pub recovery_point: i64,
     /// First offset as last checkpointed (DeleteRecords), or 0.
     pub log_start_offset: i64,
+    /// Compaction has come so far, as last checkpointed, or 0: it left holes on purpose.
+    pub cleaned_to: i64,
     /// The log was closed in order: nothing needs to be checked.
     pub clean: bool,
     /// Kafka timestamp.
@@ -45,6 +47,7 @@ impl OpenLog {
             config,
             recovery_point: 0,
             log_start_offset: 0,
+            cleaned_to: 0,
             clean: false,
             now_ms,
             descriptors: Arc::default(),
