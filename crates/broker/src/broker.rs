@@ -256,6 +256,7 @@ impl Broker {
         }
         self.requests.write(text);
         metrics::text::cleaner(text, &self.cleaner.report());
+        metrics::text::journals(text, &self.partitions);
         metrics::text::loading(text, &self.partitions);
         metrics::text::groups(text, &self.groups.look().await, &self.partitions);
     }

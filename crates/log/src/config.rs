@@ -46,6 +46,8 @@ pub struct LogConfig {
     pub timestamp_before_max_ms: i64,
     /// `message.timestamp.after.max.ms`: how far ahead a record's timestamp may be.
     pub timestamp_after_max_ms: i64,
+    /// `ottla.durability`: what an acknowledgement means.
+    pub durability: Durability,
     /// `producer.id.expiration.ms` (broker): a producer silent for so long is forgotten.
     pub producer_id_expiration_ms: i64,
 }
@@ -86,9 +88,19 @@ impl Default for LogConfig {
             timestamp_type: TimestampType::CreateTime,
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: HOUR_MS,
+            durability: Durability::Os,
             producer_id_expiration_ms: 24 * HOUR_MS,
         }
     }
+}
+
+/// `ottla.durability`: what it takes for records to be acknowledged and read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Durability {
+    /// They are in the page cache, and flushed where `flush.messages` says so: Kafka's meaning.
+    Os,
+    /// The disk has them.
+    Fsync,
 }
 
 /// `cleanup.policy`: any combination; none of them keeps everything for ever (KIP-1161).

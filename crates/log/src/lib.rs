@@ -12,6 +12,7 @@
 //! - [`epochs`]: where each leader epoch starts
 //! - [`directory`]: a folder of logs: lock, checkpoints, loading
 //! - [`checkpoint`]: Kafka's small text files
+//! - [`journal`]: one file for all logs of a directory, on disk before an acknowledgement leaves
 //! - `cleaner`: compaction
 //!
 //! Tests: `log/tests`, and a directory of Apache Kafka in `tests/golden/log`.
@@ -23,6 +24,7 @@ pub mod descriptors;
 pub mod directory;
 pub mod epochs;
 pub mod error;
+pub mod journal;
 pub mod log;
 mod names;
 pub mod producers;
@@ -32,7 +34,7 @@ pub use append::{AppendOrigin, AppendPolicy, RecordError, Refusal, ValidatedBatc
 pub use cleaner::{
     Cleaned, CleanerMemory, CleanerStats, Compaction, CompactionNeed, FullSpeed, Pace,
 };
-pub use config::{BrokerCompression, CleanupPolicy, LogConfig};
+pub use config::{BrokerCompression, CleanupPolicy, Durability, LogConfig};
 pub use descriptors::Descriptors;
 pub use directory::{
     FutureLog, Listing, LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition,
@@ -40,6 +42,7 @@ pub use directory::{
 };
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};
+pub use journal::{Commit, Committed, Journal, JournalSize, JournalStats, LogKey, Replay};
 pub use log::{
     AbortedTransaction, Appended, FileSlice, FlushedTo, Isolation, LeaderAppend, Log, LogRead,
     Offsets, OpenLog, PendingFlush, ReadOptions, RecoveryWatch, TimestampOffset, UnopenedLog,

@@ -19,6 +19,7 @@ use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, Transact
 use ottla_broker::{Broker, BrokerParts, Settings};
 use ottla_controller::Settings as ControllerSettings;
 use ottla_coordinator::{Assignor, ConsumerConfig, Migration};
+use ottla_log::JournalSize;
 use ottla_metadata::MetadataImage;
 use ottla_metadata::config::ServerConfig;
 use ottla_metadata::version::{GROUP_VERSION, METADATA_VERSION, TRANSACTION_VERSION};
@@ -397,6 +398,10 @@ fn build_broker(
         placement: match config.text("ottla.log.dir.placement") {
             Some("bytes") => Placement::Bytes,
             _ => Placement::Partitions,
+        },
+        journal: JournalSize {
+            files: usize::try_from(config.whole("ottla.journal.files")).unwrap_or(2),
+            file_bytes: u64::try_from(config.whole("ottla.journal.file.bytes")).unwrap_or(1 << 20),
         },
         settings: SettingsSource { broker_id: node_id, file: Arc::new(file) },
         recovery_threads: usize::try_from(recovery_threads).unwrap_or(1),

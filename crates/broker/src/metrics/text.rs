@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
+use std::time::Duration;
+
+use ottla_log::JournalStats;
 
 use crate::cleaner::Report;
 use crate::groups::Look;
@@ -70,6 +73,33 @@ pub(crate) fn cleaner(text: &mut String, report: &Report) {
         let path = escaped(path);
         let _ = writeln!(text, "{name}{{logDirectory=\"{path}\"}} {}", uncleanable.bytes);
     }
+}
+
+/// Writes what the journals of the log directories did, behind `ottla.durability=fsync`.
+pub(crate) fn journals(text: &mut String, partitions: &Partitions) {
+    let all: Vec<_> = partitions.journals.stats().collect();
+    let mut one =
+        |name: &str, kind: &str, help: &str, value: &dyn Fn(&JournalStats, Duration) -> f64| {
+            let name = format!("ottla_log_journal_{name}");
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+            let suffix = if kind == "counter" { "_total" } else { "" };
+            for (directory, stats, took) in &all {
+                let path = escaped(&partitions.path(*directory).display().to_string());
+                let value = value(stats, *took);
+                let _ = writeln!(text, "{name}{suffix}{{logDirectory=\"{path}\"}} {value}");
+            }
+        };
+    let help = "Commits to the journal, each of which waited for the disk once";
+    one("commits", "counter", help, &|stats, _| stats.commits as f64);
+    let help = "Appends and other changes of logs in those commits";
+    one("entries", "counter", help, &|stats, _| stats.entries as f64);
+    one("bytes", "counter", "Bytes written to the journal", &|stats, _| stats.bytes as f64);
+    let help = "Time that commits took, most of it waiting for the disk";
+    one("commit_seconds", "counter", help, &|_, took| took.as_secs_f64());
+    let help = "How often every file was needed, so that commits waited for segments";
+    one("full_waits", "counter", help, &|stats, _| stats.waits as f64);
+    let help = "Files with records that their segments may not have on disk";
+    one("files_needed", "gauge", help, &|stats, _| stats.files_needed as f64);
 }
 
 /// Writes how many logs and segments are still to be opened since the start.

@@ -2,18 +2,19 @@
 //!
 //! The first stage of a produce request: *accepted*. When [`Partition::append`] returns, the order
 //! of the records is fixed; whether they are *durable* is a matter of the high watermark and, with
-//! `flush.messages`, of the disk ([`Partition::is_durable`]).
+//! `ottla.durability=fsync` or `flush.messages`, of the disk ([`Partition::is_durable`]).
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_log::{
-    AppendError, AppendOrigin, Appended, LeaderAppend, Log, RecordError, Refusal, Verification,
-    VerificationGuard, Verifying,
+    AppendError, AppendOrigin, Appended, Committed, Durability, LeaderAppend, Log, RecordError,
+    Refusal, Verification, VerificationGuard, Verifying,
 };
 use ottla_wire::ErrorCode;
 
 use super::{Partition, State};
+use crate::waiters::ENOUGH;
 
 /// How to append.
 #[derive(Clone, Copy, Debug)]
@@ -93,9 +94,7 @@ impl Partition {
         };
         let has_room = log.has_room();
         let flush_is_due = state.flush_is_due();
-        let stable_before = state.stable_gap();
-        let advanced = state.advance_high_watermark(broker_id);
-        let stable_moved = stable_before > 0 && state.stable_gap() < stable_before;
+        let progress = state.advance(broker_id);
         drop(state);
         self.counters.appended(&appended);
         if flush_is_due {
@@ -104,8 +103,8 @@ impl Partition {
         if has_room {
             self.request_trim();
         }
-        match advanced {
-            Ok(advanced) => self.tell_waiters(&appended, advanced, stable_moved),
+        match progress {
+            Ok(progress) => self.tell_waiters(progress, appended.bytes),
             Err(error) => {
                 self.failed(&error);
                 return Err(AppendFailure::of(ErrorCode::KafkaStorageError));
@@ -150,7 +149,7 @@ impl Partition {
     }
 
     /// Whether everything below `offset` is as safe as `required_acks` asks: written to every in-sync
-    /// replica for −1 and, where `flush.messages` says so, synced to disk.
+    /// replica for −1, and on disk where `ottla.durability` or `flush.messages` says so.
     ///
     /// # Errors
     /// `NOT_ENOUGH_REPLICAS_AFTER_APPEND`, or leadership was lost, the partition deleted, its disk
@@ -160,29 +159,76 @@ impl Partition {
         let log = state.leader_log(self.identity.broker_id)?;
         let is_committed = required_acks != -1 || log.high_watermark() >= offset;
         let flush_messages = log.config().flush_messages;
-        let is_flushed =
-            flush_messages == i64::MAX || offset - log.recovery_point() < flush_messages;
+        let is_flushed = match log.config().durability {
+            Durability::Fsync => log.durable_end() >= offset,
+            Durability::Os => {
+                flush_messages == i64::MAX || offset - log.recovery_point() < flush_messages
+            }
+        };
         if required_acks == -1 && is_committed && state.isr_len() < state.min_isr() {
             return Err(ErrorCode::NotEnoughReplicasAfterAppend);
         }
         Ok(is_committed && is_flushed)
     }
 
-    fn tell_waiters(&self, appended: &Appended, advanced: Option<i64>, stable_moved: bool) {
-        let Some(high_watermark) = advanced else { return };
-        let bytes = i64::try_from(appended.bytes).unwrap_or(crate::waiters::ENOUGH);
-        // A transaction that ends makes all that it held back readable at once.
-        self.waiters.readable(if stable_moved { crate::waiters::ENOUGH } else { bytes });
-        self.waiters.committed(high_watermark);
+    /// The journal has what was appended on disk.
+    pub(crate) fn journaled(&self, committed: Committed) {
+        let _ = self.with_log(|log| log.journaled(committed));
+        self.durable_end_moved(committed.bytes);
+    }
+
+    /// More of the log is durable than before, `bytes` more at most.
+    pub(super) fn durable_end_moved(&self, bytes: u64) {
+        let progress = self.state.lock().advance(self.identity.broker_id);
+        match progress {
+            Ok(progress) => self.tell_waiters(progress, bytes),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Wakes whoever waited for what has changed; `bytes` of records came in or became durable.
+    fn tell_waiters(&self, progress: Progress, bytes: u64) {
+        let Progress { high_watermark, durable_end, stable_moved } = progress;
+        if high_watermark.is_some() {
+            let bytes = i64::try_from(bytes).unwrap_or(ENOUGH);
+            // A transaction that ends makes all that it held back readable at once.
+            self.waiters.readable(if stable_moved { ENOUGH } else { bytes });
+        }
+        if let Some(end) = high_watermark.max(durable_end) {
+            self.waiters.committed(end);
+        }
     }
 }
 
+/// How far a partition has come.
+struct Progress {
+    /// The high watermark, if it moved.
+    high_watermark: Option<i64>,
+    /// Everything before is on disk, where an acknowledgement waits for that.
+    durable_end: Option<i64>,
+    /// Transactions hold back less than before.
+    stable_moved: bool,
+}
+
 impl State {
+    /// Raises the high watermark as far as it goes.
+    fn advance(&mut self, broker_id: i32) -> Result<Progress, ottla_log::Error> {
+        let stable_before = self.stable_gap();
+        let high_watermark = self.advance_high_watermark(broker_id)?;
+        let relying = |log: &&Log| log.config().durability == Durability::Fsync;
+        Ok(Progress {
+            high_watermark,
+            durable_end: self.log.as_ref().filter(relying).map(Log::durable_end),
+            stable_moved: stable_before > 0 && self.stable_gap() < stable_before,
+        })
+    }
+
     fn flush_is_due(&self) -> bool {
         let flush_messages = self.settings.log.flush_messages;
         self.log.as_ref().is_some_and(|log| {
             // A closed segment goes to disk soon, so that a crash leaves little to recover.
             log.has_closed_unflushed()
+                || log.waits_for_flush()
                 || (flush_messages < i64::MAX
                     && log.log_end_offset() - log.recovery_point() >= flush_messages)
         })

@@ -147,6 +147,7 @@ impl Partition {
         };
         match finished {
             Ok(()) => {
+                self.durable_end_moved(u64::MAX);
                 let high_watermark = self.with_log(|log| log.high_watermark());
                 self.waiters.committed(high_watermark.unwrap_or(i64::MAX));
             }

@@ -1,7 +1,8 @@
 //! What the metadata says of a partition, how far its followers are, and the high watermark.
 //!
 //! The high watermark is the smallest log end among the in-sync replicas. A leader that is alone in
-//! sync moves it with every append.
+//! sync moves it with every append, or with `ottla.durability=fsync` once the disk has the records: so
+//! nobody reads, and no coordinator answers by, what a crash may take back.
 
 use std::collections::BTreeMap;
 
@@ -107,7 +108,7 @@ impl State {
             return Ok(None);
         }
         let before = log.high_watermark();
-        let mut reached = log.log_end_offset();
+        let mut reached = log.durable_end();
         for follower in self.leadership.in_sync_followers(broker_id) {
             // A follower that has not fetched yet may be anywhere.
             reached = reached.min(follower.map_or(before, |follower| follower.log_end));

@@ -9,7 +9,7 @@
 //! - [`offsets`]: look-ups by time and epoch, DeleteRecords
 //! - [`leadership`]: what the metadata says of the partition, followers, the high watermark
 //! - [`future`]: the copy that grows while the partition moves to another directory
-//! - [`flush`]: the thread that waits for the disk; [`cleaning`]: one compaction at a time
+//! - [`flush`]: the thread that waits for the disk; `journals`: those behind `ottla.durability=fsync`; [`cleaning`]: one compaction at a time
 //! - [`settings`]: what a topic's configuration means for its partitions
 //! - [`counters`]: what happened, for metrics
 
@@ -18,6 +18,9 @@ pub mod cleaning;
 pub mod counters;
 pub mod flush;
 pub mod future;
+#[cfg(test)]
+mod journal_tests;
+pub(crate) mod journals;
 pub mod leadership;
 pub mod offsets;
 pub mod read;
@@ -26,7 +29,7 @@ pub mod settings;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use ottla_log::{AppendPolicy, Log, Offsets};
+use ottla_log::{AppendPolicy, Log, LogKey, Offsets};
 use ottla_wire::{ErrorCode, Uuid};
 use parking_lot::Mutex;
 
@@ -187,7 +190,19 @@ impl Partition {
             log.update_config(Arc::clone(&settings.log));
             self.policy.store(Arc::new(log.append_policy()));
         }
+        let is_relaxed = settings.log.durability < state.settings.log.durability;
         state.settings = settings;
+        drop(state);
+        if is_relaxed {
+            // Nobody has to wait for the disk any more.
+            self.durable_end_moved(u64::MAX);
+            self.waiters.changed();
+        }
+    }
+
+    /// How the journal of the log's directory names it.
+    pub(crate) fn journal_key(&self) -> LogKey {
+        LogKey { topic_id: self.identity.topic_id, partition: self.identity.index }
     }
 
     /// The settings in force.

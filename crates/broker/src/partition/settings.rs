@@ -4,7 +4,9 @@
 
 use std::sync::Arc;
 
-use ottla_log::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType, TopicPartition};
+use ottla_log::{
+    BrokerCompression, CleanupPolicy, Durability, LogConfig, TimestampType, TopicPartition,
+};
 use ottla_metadata::config::{Layers, Values, broker, resolve, topic};
 use ottla_metadata::{ConfigResource, MetadataImage};
 use ottla_wire::Uuid;
@@ -92,6 +94,10 @@ impl InForce<'_> {
             },
             timestamp_before_max_ms: self.number("message.timestamp.before.max.ms"),
             timestamp_after_max_ms: self.number("message.timestamp.after.max.ms"),
+            durability: match self.text("ottla.durability").as_str() {
+                "fsync" => Durability::Fsync,
+                _ => Durability::Os,
+            },
             producer_id_expiration_ms: self.producer_id_expiration_ms(),
         };
         TopicSettings { log: Arc::new(log), min_insync_replicas: self.int("min.insync.replicas") }
@@ -184,7 +190,7 @@ mod tests {
     }
 
     /// Every key that a partition goes by, with another value than its default.
-    const OTHERS: [(&str, &str); 22] = [
+    const OTHERS: [(&str, &str); 23] = [
         ("cleanup.policy", "compact"),
         ("compression.type", "gzip"),
         ("delete.retention.ms", "7"),
@@ -200,6 +206,7 @@ mod tests {
         ("min.cleanable.dirty.ratio", "0.7"),
         ("min.compaction.lag.ms", "7"),
         ("min.insync.replicas", "7"),
+        ("ottla.durability", "fsync"),
         ("preallocate", "true"),
         ("retention.bytes", "7"),
         ("retention.ms", "7"),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use bytes::Bytes;
 use ottla_coordinator::Config;
-use ottla_log::LogDirectory;
+use ottla_log::{JournalSize, LogDirectory};
 use ottla_metadata::{MetadataDelta, MetadataImage, Provenance};
 use ottla_wire::messages::{
     AllocateProducerIdsResponse, ConfigRecord, MetadataRecord, PartitionChangeRecord,
@@ -135,6 +135,7 @@ impl Fixture {
             image: Arc::new(image.clone()),
             absent: absent.iter().map(Into::into).collect(),
             placement: Placement::default(),
+            journal: JournalSize { files: 3, file_bytes: 1 << 16 },
             settings: SettingsSource { broker_id: BROKER, file: Arc::default() },
             recovery_threads: 1,
         };

@@ -135,9 +135,11 @@ async fn a_log_that_the_metadata_does_not_know_is_set_aside() {
 async fn a_log_that_cannot_be_opened_leaves_its_partition_offline() {
     let (disk, clock, image, _) = left_behind();
     // Records of a format from before 2017 are not cut off as a torn tail.
-    let mut old = vec![0; 40];
-    old[8..12].copy_from_slice(&28i32.to_be_bytes());
+    let mut old = vec![0; 34];
+    old[8..12].copy_from_slice(&22i32.to_be_bytes());
+    old[12..16].copy_from_slice(&0xcc2f_79d9_u32.to_be_bytes());
     old[16] = 1;
+    old[26..].fill(0xff);
     let path = Path::new("/data/a-0/00000000000000000000.log");
     replace_file(&disk, path, &old).expect("written");
     let fixture = Fixture::loading_on(disk, clock, image);

@@ -189,8 +189,12 @@ impl Partitions {
         self.write_checkpoints(&high_watermarks, LogDirectory::checkpoint_high_watermarks);
         self.write_checkpoints(&recovery_points, LogDirectory::checkpoint_recovery_points);
         self.write_checkpoints(&log_starts, LogDirectory::checkpoint_log_start_offsets);
-        for (hosted, _) in self.directories.iter().zip(is_clean).filter(|(_, clean)| *clean) {
-            if let Err(error) = hosted.log_directory.mark_clean_shutdown(broker_epoch) {
+        let directories = self.directories.iter().enumerate().zip(is_clean);
+        for ((directory, hosted), _) in directories.filter(|(_, is_clean)| *is_clean) {
+            let settled = self.journals.close(directory);
+            let marked =
+                settled.and_then(|()| hosted.log_directory.mark_clean_shutdown(broker_epoch));
+            if let Err(error) = marked {
                 tracing::error!(%error, "no clean shutdown marker: the next start will recover");
             }
         }

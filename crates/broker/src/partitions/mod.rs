@@ -39,7 +39,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
-use ottla_log::{Listing, Log, LogConfig, LogDirectory, TopicPartition};
+use ottla_log::{JournalSize, Listing, Log, LogConfig, LogDirectory, TopicPartition};
 use ottla_metadata::MetadataImage;
 use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::{Clock, Disk, Random};
@@ -56,6 +56,7 @@ use placement::Wishes;
 use states::DirectoryStates;
 
 use crate::partition::counters::Counts;
+use crate::partition::journals::Journals;
 use crate::partition::settings::SettingsSource;
 use crate::partition::{Counters, Flusher, Partition};
 use loading::Loading;
@@ -77,6 +78,8 @@ pub struct Hosting {
     /// Directories of `log.dirs` that could not be opened.
     pub absent: Vec<PathBuf>,
     pub placement: Placement,
+    /// `ottla.journal.files` and `ottla.journal.file.bytes`.
+    pub journal: JournalSize,
     pub settings: SettingsSource,
     /// The metadata as it was when the last process ended.
     pub image: Arc<MetadataImage>,
@@ -130,6 +133,7 @@ pub struct Partitions {
     by_name: Topics<Arc<str>>,
     by_id: Topics<Uuid>,
     pub(crate) directories: Vec<HostedDirectory>,
+    pub(crate) journals: Journals,
     pub(crate) states: Arc<DirectoryStates>,
     absent: Vec<PathBuf>,
     placement: Placement,
@@ -178,15 +182,16 @@ impl Partitions {
     ///
     /// # Errors
     /// When a directory can't be read, or no thread can be started.
-    pub fn new(hosting: Hosting, world: World) -> Result<Self, LoadError> {
+    pub fn new(mut hosting: Hosting, world: World) -> Result<Self, LoadError> {
         let now_ms = world.clock.now_ms();
         let paths = hosting.directories.iter().map(|hosted| hosted.log_directory.path().to_owned());
         let states = Arc::new(DirectoryStates::new(Arc::clone(&world.disk), paths));
         let mut listings = Vec::new();
         let mut deleted = Vec::new();
         let moves = Moves::default();
-        for (directory, hosted) in hosting.directories.iter().enumerate() {
-            let mut listing = match hosted.log_directory.list() {
+        for (directory, hosted) in hosting.directories.iter_mut().enumerate() {
+            let journal = hosted.log_directory.open_journal(hosted.id, hosting.journal);
+            let mut listing = match journal.and_then(|_| hosted.log_directory.list()) {
                 Ok(listing) => listing,
                 Err(error) => {
                     states.report(directory, &error);
@@ -207,11 +212,16 @@ impl Partitions {
             |name: &TopicPartition| hosting.settings.assigned_directory(&hosting.image, name);
         let unique = || unique(world.random.as_ref());
         twins::settle(&hosting.directories, &mut listings, assigned, unique)?;
+        let journals = hosting.directories.iter();
+        let journals = journals.map(|hosted| hosted.log_directory.journal().cloned());
+        let journals =
+            Journals::start(journals, &states, &world.clock).map_err(LoadError::Thread)?;
         Ok(Self {
             by_name: Topics::default(),
             by_id: Topics::default(),
             states,
             directories: hosting.directories,
+            journals,
             absent: hosting.absent,
             placement: hosting.placement,
             wishes: Wishes::default(),
@@ -358,6 +368,7 @@ impl Partitions {
     /// Deletes a hosted partition: its directory gets a name that ends with `-delete`, and goes later.
     pub(crate) fn delete(&self, partition: &Partition, now_ms: i64) {
         *self.retired.lock() += partition.counters().counts();
+        self.journals.leave(partition);
         let log = partition.take_log();
         // Only now can't a copy take the log's place any more.
         let copy = partition.take_future(|_| true);

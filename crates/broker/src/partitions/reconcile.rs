@@ -181,7 +181,10 @@ impl Partitions {
         };
         let services =
             Services { flusher: self.flusher.clone(), seat: self.states.seat(directory) };
-        Hosted::Online(Arc::new(Partition::new(identity, log, Arc::clone(settings), services)))
+        let partition = Partition::new(identity, log, Arc::clone(settings), services);
+        let partition = Arc::new(partition);
+        self.journals.join(&partition);
+        Hosted::Online(partition)
     }
 
     /// Creates a log in the best directory that takes it.

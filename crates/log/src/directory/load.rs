@@ -85,6 +85,7 @@ impl LogDirectory {
                 }
             }
         }
+        self.expect_logs(listing.partitions.len())?;
         Ok(listing)
     }
 
@@ -103,7 +104,8 @@ impl LogDirectory {
         options.cleaned_to = offset_of(&listing.cleaned);
         options.clean = self.clean_shutdown.is_some();
         options.descriptors = Arc::clone(&self.descriptors);
-        UnopenedLog::find(Arc::clone(&self.disk), options)
+        let found = UnopenedLog::find(Arc::clone(&self.disk), options);
+        found.inspect_err(|_| self.one_failed())
     }
 
     /// Opens a log that was found, recovering it when a crash interrupted it.
@@ -111,7 +113,8 @@ impl LogDirectory {
     /// # Errors
     /// [`Error::Stopped`] when the watch was told to stop.
     pub fn open_log(&self, found: UnopenedLog, watch: &RecoveryWatch) -> Result<Log> {
-        let mut log = found.open(watch)?;
+        let now_ms = found.now_ms();
+        let mut log = self.restore(found.open(watch), now_ms)?;
         if let Some(high_watermark) = self.high_watermarks.get(log.partition()) {
             log.update_high_watermark(*high_watermark)?;
         }

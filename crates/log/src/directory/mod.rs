@@ -2,8 +2,9 @@
 //!
 //! # Layout
 //! - `properties`: `meta.properties`
-//! - `load`: listing the logs, and opening them
+//! - `load`: listing the logs, and opening them; `journaled`: with what the journal has of them
 //! - `moving`: copies of logs that move to another folder
+mod journaled;
 mod load;
 mod moving;
 mod properties;
@@ -19,6 +20,7 @@ use ottla_wire::Uuid;
 use ottla_world::Disk;
 use ottla_world::disk::{Lock, read_file, replace_file};
 
+use journaled::FolderJournal;
 pub use load::{Listing, LoadOptions, LoadedLogs};
 pub use moving::{FutureLog, can_move};
 pub use properties::MetaProperties;
@@ -55,6 +57,7 @@ pub struct LogDirectory {
     /// Broker epoch that the clean-shutdown marker told, taken when the folder was opened.
     clean_shutdown: Option<i64>,
     descriptors: Arc<Descriptors>,
+    journal: Option<FolderJournal>,
     #[expect(dead_code, reason = "held, not used")]
     lock: Box<dyn Lock>,
 }
@@ -83,6 +86,7 @@ impl LogDirectory {
             path: path.to_owned(),
             high_watermarks,
             clean_shutdown: None,
+            journal: None,
             descriptors: Arc::default(),
             lock,
         };
@@ -161,6 +165,7 @@ impl LogDirectory {
         if let Some(topic_id) = topic_id {
             log.assign_topic_id(topic_id)?;
         }
+        self.attach(&mut log);
         Ok(log)
     }
 
@@ -177,7 +182,8 @@ impl LogDirectory {
         self.rename_log(log, unique, STRAY_SUFFIX)
     }
 
-    fn rename_log(&self, log: Log, unique: &str, kind: &str) -> Result<PathBuf> {
+    fn rename_log(&self, mut log: Log, unique: &str, kind: &str) -> Result<PathBuf> {
+        log.leave_journal();
         let renamed = self.path.join(aside_name(log.partition(), unique, kind));
         self.disk
             .rename(log.directory(), &renamed)

@@ -84,6 +84,7 @@ impl LogDirectory {
         let closed = Closed { end: recovered_to, log_start };
         let mut log = self.open_moved(path, (config, now_ms), Some(closed))?;
         log.update_high_watermark(high_watermark)?;
+        self.attach(&mut log);
         Ok(log)
     }
 

@@ -113,9 +113,12 @@ fn a_log_that_cannot_be_loaded_leaves_the_others() {
     for number in 0..2 {
         append(&mut directory.create_log(&partition(number), None, config(), NOW).unwrap());
     }
-    let mut old = vec![0; 40];
-    old[8..12].copy_from_slice(&28i32.to_be_bytes());
+    // A whole message of format 1.
+    let mut old = vec![0; 34];
+    old[8..12].copy_from_slice(&22i32.to_be_bytes());
+    old[12..16].copy_from_slice(&0xcc2f_79d9_u32.to_be_bytes());
     old[16] = 1;
+    old[26..].fill(0xff);
     replace_file(&disk, Path::new("/data/a-b-0/00000000000000000000.log"), &old).unwrap();
     let loaded = load(&directory);
     assert_eq!(loaded.failed[0].0, partition(0));

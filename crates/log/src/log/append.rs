@@ -188,7 +188,7 @@ impl Log {
         }
     }
 
-    fn append_given(
+    pub(super) fn append_given(
         &mut self,
         batches: ValidatedBatches,
         leader_epoch: i32,
@@ -327,6 +327,8 @@ impl Log {
                 self.active_mut().append_aborted(aborted)?;
             }
         }
+        let range = (first.header.base_offset, last.header.last_offset());
+        self.journal(range, last.header.partition_leader_epoch, pieces)?;
         self.log_end = last.header.next_offset();
         Ok(())
     }

@@ -140,7 +140,9 @@ impl Log {
     /// Collects what has to be synced to keep everything before the log end; `None` when nothing has.
     pub fn prepare_flush(&mut self) -> Result<Option<PendingFlush>> {
         if self.recovery_point >= self.log_end && !self.unsynced.names {
-            return self.require_online().map(|()| None);
+            self.require_online()?;
+            self.tell_flushed();
+            return Ok(None);
         }
         self.change(|log| log.collect(false)).map(Some)
     }
@@ -188,7 +190,7 @@ impl Log {
             log.unsynced.end(flushed.number);
             // What was flushed may have been cut off and written anew since.
             if flushed.truncations == log.truncations {
-                log.recovery_point = log.recovery_point.max(flushed.offset);
+                log.flushed_to(flushed.offset);
                 log.last_flush_ms = now_ms;
             }
             Ok(())
@@ -212,7 +214,7 @@ impl Log {
                 log.unsynced.paths.push(snapshot);
             }
             let flushed = log.sync_everything()?;
-            log.recovery_point = flushed.offset;
+            log.flushed_to(flushed.offset);
             log.last_flush_ms = now_ms;
             log.remove_all_retired()?;
             log.segments.values().for_each(crate::segment::Segment::release);

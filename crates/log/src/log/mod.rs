@@ -6,10 +6,12 @@
 //! - `offsets`: high watermark, last stable offset, log start, epochs, timestamps
 //! - `roll`: new segments; `retention`: old ones; `truncate`: the end cut off
 //! - `compact`: what the cleaner needs; `flush`: waiting for the disk; `identity`: `partition.metadata`
+//! - `journaling`: what goes to the journal as well
 mod append;
 mod compact;
 mod flush;
 mod identity;
+mod journaling;
 mod offsets;
 mod open;
 mod read;
@@ -31,6 +33,7 @@ use ottla_world::Disk;
 pub use append::{Appended, LeaderAppend};
 use flush::Unsynced;
 pub use flush::{FlushedTo, PendingFlush};
+use journaling::Journaling;
 pub use offsets::{Offsets, TimestampOffset};
 pub use open::{OpenLog, RecoveryWatch, UnopenedLog};
 pub use read::{AbortedTransaction, FileSlice, Isolation, LogRead, ReadOptions};
@@ -71,6 +74,9 @@ pub struct Log {
     truncations: u64,
     recent: RecentBatches,
     retired: Vec<Retired>,
+    /// The names of the log's files and directory are known to be on disk.
+    is_settled: bool,
+    journaling: Option<Journaling>,
     offline: bool,
 }
 
@@ -162,6 +168,7 @@ impl Log {
         if let Err(error) = &outcome {
             self.offline = true;
             tracing::error!(partition = %self.name, error = error as &dyn std::error::Error, "log goes offline");
+            self.leave_to_journal(error);
         }
         outcome
     }

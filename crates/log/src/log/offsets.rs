@@ -5,6 +5,7 @@ use super::Log;
 use crate::append::Refusal;
 use crate::epochs::EpochEnd;
 use crate::error::{AppendError, Result};
+use crate::journal::Event;
 use crate::segment::TimestampedRecord;
 
 /// The four offsets of a log.
@@ -110,6 +111,7 @@ impl Log {
         self.high_watermark = self.high_watermark.max(self.log_start);
         self.epochs.truncate_from_start(self.log_start)?;
         self.producers.log_start_moved(self.log_start);
+        self.tell_journal(Event::StartMoved(self.log_start));
         Ok(())
     }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::Log;
 use crate::error::{Error, Result};
+use crate::journal::Event;
 
 impl Log {
     /// Drops everything from `offset` on. False when there was nothing to drop.
@@ -48,13 +49,14 @@ impl Log {
         self.epochs.truncate_from_end(offset)?;
         self.ends_at(offset);
         self.log_start = self.log_start.min(offset);
+        self.tell_journal(Event::Truncated(offset));
         self.reload_producers(now_ms)
     }
 
     /// Waits for the disk: else the next crash could bring back what was cut off, in place of what is
     /// written now, or among it.
     fn keep_cut(&mut self) -> Result<()> {
-        self.sync_everything().map(|flushed| self.recovery_point = flushed.offset)
+        self.sync_everything().map(|flushed| self.flushed_to(flushed.offset))
     }
 
     /// The log ends earlier now.
@@ -87,6 +89,7 @@ impl Log {
         self.recovery_point = offset;
         self.log_start = offset;
         self.high_watermark = offset;
+        self.tell_journal(Event::StartedOver(offset));
         Ok(())
     }
 }

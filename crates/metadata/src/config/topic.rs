@@ -246,6 +246,14 @@ pub static TOPIC_KEYS: &[TopicKey] = &[
         "How many in-sync replicas an acks=all write needs.",
     ),
     topic(
+        "ottla.durability",
+        Kind::String,
+        "os",
+        Rule::OneOf(&["os", "fsync"]),
+        &[same("ottla.durability")],
+        "What an acknowledgement means: os, the page cache has the records, as in Kafka; fsync, the disk has them.",
+    ),
+    topic(
         "preallocate",
         Kind::Boolean,
         "false",

@@ -157,7 +157,54 @@ impl Deref for Batch {
     }
 }
 
+/// True when `bytes` begin with a whole message of format 0 or 1, by its own checksum: what has an old
+/// format's number may as well be half a batch, the rest of which a crash left as zeros.
+pub fn is_old_message(bytes: &[u8]) -> bool {
+    const SIZE_AT: usize = 8;
+    const CRC_AT: usize = 12;
+    const MAGIC_AT: usize = 16;
+    let Some(size) = bytes.get(SIZE_AT..).and_then(<[u8]>::first_chunk) else { return false };
+    let end = usize::try_from(i32::from_be_bytes(*size)).map(|size| CRC_AT + size);
+    let Some(message) = end.ok().and_then(|end| bytes.get(CRC_AT..end)) else { return false };
+    let (Some(crc), Some(rest)) = (message.first_chunk(), message.get(MAGIC_AT - CRC_AT..)) else {
+        return false;
+    };
+    matches!(rest.first(), Some(0 | 1))
+        && u32::from_be_bytes(*crc) == crc_fast::crc32_iso_hdlc(rest)
+}
+
 /// CRC32C (Castagnoli), the checksum of batches.
 pub fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Neither key nor value, format 1, at time 0.
+    fn old_message() -> Vec<u8> {
+        let mut message = vec![0; 8];
+        message.extend(22i32.to_be_bytes());
+        message.extend(0xcc2f_79d9_u32.to_be_bytes());
+        message.extend([1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        message.extend([0xff; 8]);
+        message
+    }
+
+    #[test]
+    fn an_old_message_is_one_as_a_whole_alone() {
+        let message = old_message();
+        assert!(is_old_message(&message));
+        assert!(is_old_message(&[&message[..], &[7; 9]].concat()), "more may follow");
+        for len in 0..message.len() {
+            assert!(!is_old_message(&message[..len]), "{len} bytes");
+        }
+        for at in 8..message.len() {
+            let mut damaged = message.clone();
+            damaged[at] ^= 0x10;
+            assert!(!is_old_message(&damaged), "byte {at}");
+        }
+        assert!(!is_old_message(&[0; 100]), "half a batch");
+    }
 }

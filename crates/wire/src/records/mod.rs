@@ -25,7 +25,7 @@ mod validate;
 mod varint;
 mod walk;
 
-pub use batch::{Batch, BatchView, crc32c};
+pub use batch::{Batch, BatchView, crc32c, is_old_message};
 pub use batches::{BatchViews, Batches};
 pub use builder::{BatchBuilder, BatchOptions, BuildError, record_bytes, record_bytes_max};
 pub use compression::{Compression, CompressionError, CompressionType};

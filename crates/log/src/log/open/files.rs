@@ -27,6 +27,11 @@ pub struct UnopenedLog {
 }
 
 impl UnopenedLog {
+    /// When the log was asked for, as a Kafka timestamp.
+    pub fn now_ms(&self) -> i64 {
+        self.options.now_ms
+    }
+
     /// Lists the directory, creating it when absent, and settles what deletions and compactions left.
     pub fn find(disk: Arc<dyn Disk>, options: OpenLog) -> Result<UnopenedLog> {
         let partition = partition_of(&options.directory)?;

@@ -62,6 +62,8 @@ impl UnopenedLog {
             truncations: 0,
             recent: RecentBatches::default(),
             retired: Vec::new(),
+            is_settled: options.clean,
+            journaling: None,
             offline: false,
         };
         watch.set_remaining(remaining);

@@ -3,8 +3,10 @@
 //! # Layout
 //! - `files`: what is in the directory: names and sizes, and how much of it has to be recovered
 //! - `load`: from there to an open log; `recover`: one segment's scan
+//! - `lacking`: what the journal has and the segments have not
 //! - `watch`: how far a recovery is, for those who wait for it
 mod files;
+mod lacking;
 mod load;
 mod recover;
 mod watch;

@@ -1,12 +1,12 @@
 //! One segment's scan after a crash: what is whole stays, the torn tail goes, the indexes are rebuilt.
-use ottla_wire::records::{BatchError, BatchView, NO_PARTITION_LEADER_EPOCH};
+use ottla_wire::records::{BatchError, BatchView, NO_PARTITION_LEADER_EPOCH, is_old_message};
 
 use crate::append::transaction_marker;
 use crate::config::LogConfig;
 use crate::epochs::LeaderEpochs;
 use crate::error::Result;
 use crate::producers::Producers;
-use crate::segment::{AppendedBatch, Found, Located, Scan, Segment};
+use crate::segment::{AppendedBatch, Found, LazyFile, Located, Scan, Segment};
 
 /// What a segment's batches tell about.
 pub(super) struct Recovery<'a> {
@@ -47,7 +47,9 @@ impl Recovery<'_> {
                 Err(error) => break Some(error),
             }
         };
-        if let Some(error @ BatchError::OldMagic { .. }) = broken {
+        if let Some(error @ BatchError::OldMagic { .. }) = &broken
+            && has_old_message(&records, segment.bytes(), end)?
+        {
             // Whole records of a format from before 2017, and not a torn tail: nothing to cut off.
             return Err(segment.corrupt(error.to_string()));
         }
@@ -111,4 +113,18 @@ impl Recovery<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a whole message of a format from before 2017 lies at `position`.
+fn has_old_message(records: &LazyFile, position: u64, end: u64) -> Result<bool> {
+    let mut head = [0; 12];
+    records.read_up_to(&mut head, position)?;
+    let size = u32::from_be_bytes([head[8], head[9], head[10], head[11]]);
+    let len = head.len() as u64 + u64::from(size);
+    if len > end - position {
+        return Ok(false);
+    }
+    let mut message = vec![0; len as usize];
+    records.read_up_to(&mut message, position)?;
+    Ok(is_old_message(&message))
 }

@@ -153,13 +153,18 @@ fn lost_epochs_are_read_from_the_records() {
 fn records_of_formats_before_2017_are_not_cut_off() {
     let disk = MemoryDisk::new(1);
     closed(&disk);
-    let mut old = vec![0; 40];
-    old[8..12].copy_from_slice(&28i32.to_be_bytes());
+    let mut old = vec![0; 34];
+    old[8..12].copy_from_slice(&22i32.to_be_bytes());
+    old[12..16].copy_from_slice(&0xcc2f_79d9_u32.to_be_bytes());
     old[16] = 1;
+    old[26..].fill(0xff);
     overwrite(&disk, "00000000000000000000.log", 0, &old);
     let options = OpenLog::new(DIRECTORY, Arc::new(small()), NOW);
-    let failed = Log::open(Arc::new(disk.clone()), options);
+    let failed = Log::open(Arc::new(disk.clone()), options.clone());
     assert!(matches!(failed, Err(Error::Corrupt { .. })));
+    // Half a header has an old format's number too, where a crash left zeros in place of its own.
+    overwrite(&disk, "00000000000000000000.log", 12, &[0; 22]);
+    assert_eq!(Log::open(Arc::new(disk), options).unwrap().log_end_offset(), 0);
 }
 
 #[test]

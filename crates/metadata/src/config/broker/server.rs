@@ -206,6 +206,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "The node's id, unique in the cluster.",
     ),
     key(
+        "ottla.durability",
+        Kind::String,
+        Some("os"),
+        (Rule::OneOf(&["os", "fsync"]), Update::ClusterWide),
+        Effect::Full,
+        "What an acknowledgement means: os, the page cache has the records, as in Kafka; fsync, the disk has them.",
+    ),
+    key(
         "ottla.http.listener",
         Kind::String,
         None,
@@ -220,6 +228,22 @@ pub(super) static KEYS: &[BrokerKey] = &[
         (Rule::OneOf(&["partitions", "bytes"]), Update::ReadOnly),
         Effect::Full,
         "Which directory takes a new log: partitions, the one with the fewest; bytes, the one with the most room.",
+    ),
+    key(
+        "ottla.journal.file.bytes",
+        Kind::Long,
+        Some("67108864"),
+        (Rule::Between(1 << 20, 1 << 31), Update::ReadOnly),
+        Effect::Full,
+        "The size of each file of a log directory's journal, which ottla.durability=fsync writes first.",
+    ),
+    key(
+        "ottla.journal.files",
+        Kind::Int,
+        Some("4"),
+        (Rule::Between(2, 1024), Update::ReadOnly),
+        Effect::Full,
+        "How many files a log directory's journal has; each is used again once its records are in segments on disk.",
     ),
     key(
         "process.roles",

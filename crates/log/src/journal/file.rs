@@ -1,0 +1,71 @@
+//! One file of a journal while it is written.
+use std::io::IoSlice;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ottla_world::disk::write_all_at;
+use ottla_world::{Disk, File, OpenMode};
+
+use crate::error::{Error, Result};
+
+/// Names of journal files, before their number.
+const PREFIX: &str = "ottla-journal-";
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// The path of a journal's file.
+pub(super) fn path(directory: &Path, slot: usize) -> PathBuf {
+    directory.join(format!("{PREFIX}{slot}"))
+}
+
+/// Which file of a journal a name says.
+pub(super) fn slot_of(name: &str) -> Option<usize> {
+    let digits = name.strip_prefix(PREFIX)?;
+    let slot = digits.parse().ok()?;
+    // One name for each number: no leading zeros, no sign.
+    (format!("{slot}") == digits).then_some(slot)
+}
+
+/// An open journal file.
+#[derive(Debug)]
+pub(super) struct JournalFile {
+    file: Arc<dyn File>,
+    path: PathBuf,
+}
+
+impl JournalFile {
+    /// Opens or makes the file, with room for `bytes` and its name on disk.
+    pub(super) fn open(disk: &dyn Disk, directory: &Path, slot: usize, bytes: u64) -> Result<Self> {
+        let path = path(directory, slot);
+        let is_new = !disk.exists(&path).map_err(Error::io("look at", &path))?;
+        let file = disk.open(&path, OpenMode::Create).map_err(Error::io("open", &path))?;
+        if file.len().map_err(Error::io("look at", &path))? > bytes {
+            file.set_len(bytes).map_err(Error::io("resize", &path))?;
+        }
+        file.allocate(bytes).map_err(Error::io("preallocate", &path))?;
+        if is_new {
+            file.sync_all().map_err(Error::io("sync", &path))?;
+            disk.sync_dir(directory).map_err(Error::io("sync", directory))?;
+        }
+        Ok(Self { file, path })
+    }
+
+    pub(super) fn write(&self, slices: &mut [IoSlice<'_>], position: u64) -> Result<()> {
+        write_all_at(self.file.as_ref(), slices, position).map_err(Error::io("write", &self.path))
+    }
+
+    pub(super) fn fill_with_zeros(&self, range: Range<u64>) -> Result<()> {
+        let mut position = range.start;
+        while position < range.end {
+            let len = ZEROS.len().min((range.end - position) as usize);
+            self.write(&mut [IoSlice::new(&ZEROS[..len])], position)?;
+            position += len as u64;
+        }
+        Ok(())
+    }
+
+    /// Returns once the disk has what was written.
+    pub(super) fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(Error::io("sync", &self.path))
+    }
+}
