@@ -416,7 +416,7 @@ fn build_broker(
     let groups = Arc::new(GroupCoordinators::new(
         tokio::runtime::Handle::current(),
         Arc::clone(&world.clock),
-        group_config(config),
+        group_config(config, node_id),
         LogTerms::of_groups(&settings),
     ));
     let markers =
@@ -447,26 +447,26 @@ fn cannot_load(error: &LoadError) -> StartError {
         .hint("look at the log above for the partition and file at fault")
 }
 
-fn group_config(config: &ServerConfig) -> ottla_coordinator::Config {
+fn group_config(config: &ServerConfig, node_id: i32) -> ottla_coordinator::Config {
     let int = |name: &str| i32::try_from(config.whole(name)).unwrap_or(i32::MAX);
     ottla_coordinator::Config {
         group_min_session_timeout_ms: int("group.min.session.timeout.ms"),
         group_max_session_timeout_ms: int("group.max.session.timeout.ms"),
         group_initial_rebalance_delay_ms: int("group.initial.rebalance.delay.ms"),
         group_max_size: int("group.max.size"),
-        consumer: consumer_config(config),
+        consumer: consumer_config(config, node_id),
         offset_metadata_max_bytes: int("offset.metadata.max.bytes"),
         offsets_retention_minutes: int("offsets.retention.minutes"),
         offsets_retention_check_interval_ms: config.whole("offsets.retention.check.interval.ms"),
     }
 }
 
-fn consumer_config(config: &ServerConfig) -> ConsumerConfig {
+fn consumer_config(config: &ServerConfig, node_id: i32) -> ConsumerConfig {
     let int = |name: &str| i32::try_from(config.whole(name)).unwrap_or(i32::MAX);
     let policy = config.text("group.consumer.migration.policy");
     let names = config.list("group.consumer.assignors");
     ConsumerConfig {
-        broker_id: int("node.id"),
+        broker_id: node_id,
         session_timeout_ms: int("group.consumer.session.timeout.ms"),
         heartbeat_interval_ms: int("group.consumer.heartbeat.interval.ms"),
         max_size: int("group.consumer.max.size"),

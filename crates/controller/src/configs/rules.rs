@@ -1,9 +1,7 @@
 //! What a resource's values must satisfy as a whole, in Kafka's words.
 
 use ottla_metadata::config::key::Kind;
-use ottla_metadata::config::{
-    Layers, ServerConfig, Values, broker, cordoned, list_items, topic,
-};
+use ottla_metadata::config::{Layers, ServerConfig, Values, broker, cordoned, list_items, topic};
 use ottla_metadata::{ConfigResource, ResourceType};
 use ottla_wire::ErrorCode;
 
