@@ -70,7 +70,7 @@ impl Rewriting<'_> {
 
     /// Takes over everything up to an end, and the end.
     fn through(&mut self, end: char) {
-        while let Some(character) = self.rest.next() {
+        for character in self.rest.by_ref() {
             self.plain.push(character);
             if character == end {
                 return;
