@@ -31,11 +31,11 @@ impl GroupCoordinator {
         now: Millis,
     ) -> Decision<Self> {
         let permitted = self.permit_commit(caller, &request);
-        let permitted =
-            permitted.and_then(|permit| self.check_partitions(&permit, &request).map(|()| permit));
+        let permitted = permitted
+            .and_then(|permit| self.check_partitions(&permit, &request.topics).map(|()| permit));
         let permit = match permitted {
             Ok(permit) => permit,
-            Err(error) => return Decision::answer(token, refusal(request, error)),
+            Err(error) => return Decision::answer(token, answer(refused(request.topics, error))),
         };
         let expires_at = match request.retention_time_ms {
             -1 => -1,
@@ -43,8 +43,22 @@ impl GroupCoordinator {
         };
         let mut decision = Decision::nothing();
         decision.touches.extend(self.touch_of(&permit, &request.group_id, now));
-        let mut topics = Vec::with_capacity(request.topics.len());
-        for topic in request.topics {
+        let OffsetCommitRequest { group_id, topics, .. } = request;
+        let (records, topics) = self.commit(&group_id, topics, Times { now, expires_at });
+        decision.records = records;
+        decision.and_answer(token, answer(topics))
+    }
+
+    /// What a permitted commit writes, and what each partition is answered.
+    pub(super) fn commit(
+        &self,
+        group_id: &str,
+        topics: Vec<OffsetCommitRequestTopic>,
+        times: Times,
+    ) -> (Vec<Record>, Vec<OffsetCommitResponseTopic>) {
+        let mut records = Vec::new();
+        let mut answered = Vec::with_capacity(topics.len());
+        for topic in topics {
             let mut partitions = Vec::with_capacity(topic.partitions.len());
             for partition in &topic.partitions {
                 let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
@@ -57,18 +71,17 @@ impl GroupCoordinator {
                     offset: partition.committed_offset,
                     leader_epoch: partition.committed_leader_epoch,
                     metadata: metadata.to_owned(),
-                    commit_timestamp: now,
-                    expire_timestamp: expires_at,
+                    commit_timestamp: times.now,
+                    expire_timestamp: times.expires_at,
                     topic_id: topic.topic_id,
                     ..OffsetCommitValue::default()
                 };
-                let (group_id, index) = (&request.group_id, partition.partition_index);
-                decision.records.push(Record::offset(group_id, &topic.name, index, value));
+                let index = partition.partition_index;
+                records.push(Record::offset(group_id, &topic.name, index, value));
             }
-            topics.push(response_topic(topic, partitions));
+            answered.push(response_topic(topic, partitions));
         }
-        let response = OffsetCommitResponse { topics, ..OffsetCommitResponse::default() };
-        decision.and_answer(token, Response::OffsetCommit(response))
+        (records, answered)
     }
 
     fn permit_commit(
@@ -87,12 +100,12 @@ impl GroupCoordinator {
     }
 
     /// One partition that may not be committed refuses all of them.
-    fn check_partitions(
+    pub(super) fn check_partitions(
         &self,
         permit: &Permit<'_>,
-        request: &OffsetCommitRequest,
+        topics: &[OffsetCommitRequestTopic],
     ) -> Result<(), ErrorCode> {
-        for topic in &request.topics {
+        for topic in topics {
             let topic_id = self.metadata().id_of(&topic.name);
             for partition in &topic.partitions {
                 permit.check(topic_id, partition.partition_index)?;
@@ -111,21 +124,34 @@ impl GroupCoordinator {
     }
 
     /// Kafka's limit counts Java characters, which are UTF-16 units.
-    pub(super) fn is_too_large(&self, metadata: &str) -> bool {
+    fn is_too_large(&self, metadata: &str) -> bool {
         let units_max = usize::try_from(self.config().offset_metadata_max_bytes).unwrap_or(0);
         metadata.len() > units_max && metadata.encode_utf16().count() > units_max
     }
 }
 
-/// The answer when nothing of the request could be done.
-fn refusal(request: OffsetCommitRequest, error: ErrorCode) -> Response {
+/// When a commit is made, and when it ends by itself: never is -1.
+#[derive(Clone, Copy)]
+pub(super) struct Times {
+    pub(super) now: Millis,
+    pub(super) expires_at: Millis,
+}
+
+fn answer(topics: Vec<OffsetCommitResponseTopic>) -> Response {
+    Response::OffsetCommit(OffsetCommitResponse { topics, ..OffsetCommitResponse::default() })
+}
+
+/// What each partition is answered when nothing of the request could be done.
+pub(super) fn refused(
+    topics: Vec<OffsetCommitRequestTopic>,
+    error: ErrorCode,
+) -> Vec<OffsetCommitResponseTopic> {
     let refuse = |topic: OffsetCommitRequestTopic| {
         let partitions =
             topic.partitions.iter().map(|partition| outcome(partition, error)).collect();
         response_topic(topic, partitions)
     };
-    let topics = request.topics.into_iter().map(refuse).collect();
-    Response::OffsetCommit(OffsetCommitResponse { topics, ..OffsetCommitResponse::default() })
+    topics.into_iter().map(refuse).collect()
 }
 
 fn response_topic(

@@ -2,18 +2,22 @@
 //!
 //! v3: member and generation.  v4, v5: KIP-890.  v6: topic ids; the broker resolves them.
 //!
-//! Whether the producer may write is judged before: by the transaction coordinator and by the log.
+//! Whether the producer may write is judged before: by the transaction coordinator and by the log. What is committed
+//! is an OffsetCommit's, in the records of a transaction.
 
 use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
-use ottla_wire::messages::txn_offset_commit_request::{
-    TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
+use ottla_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use ottla_wire::messages::offset_commit_response::OffsetCommitResponseTopic;
+use ottla_wire::messages::txn_offset_commit_request::TxnOffsetCommitRequestTopic;
 use ottla_wire::messages::txn_offset_commit_response::{
     TxnOffsetCommitResponsePartition, TxnOffsetCommitResponseTopic,
 };
-use ottla_wire::messages::{OffsetCommitValue, TxnOffsetCommitRequest, TxnOffsetCommitResponse};
+use ottla_wire::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
+use super::commit::{Times, refused};
 use crate::coordinator::{GroupCoordinator, Touch};
 use crate::group::Group;
 use crate::record::Record;
@@ -24,49 +28,27 @@ impl GroupCoordinator {
     pub(crate) fn commit_transactional_offsets(
         &self,
         token: Token,
-        request: TxnOffsetCommitRequest,
+        mut request: TxnOffsetCommitRequest,
         now: Millis,
     ) -> Decision<Self> {
+        let topics: Vec<_> = std::mem::take(&mut request.topics).into_iter().map(plain).collect();
         let mut decision = Decision::nothing();
-        match self.validate_transactional_commit(&request) {
+        match self.validate_transactional_commit(&request, &topics) {
             Ok(touch) => decision.touches.extend(touch),
-            Err(error) => return Decision::answer(token, refusal(request, error)),
+            Err(error) => return Decision::answer(token, answer(refused(topics, error))),
         }
-        let producer = ProducerEpoch {
-            producer_id: request.producer_id,
-            producer_epoch: request.producer_epoch,
-        };
-        let mut topics = Vec::with_capacity(request.topics.len());
-        for topic in request.topics {
-            let mut partitions = Vec::with_capacity(topic.partitions.len());
-            for partition in &topic.partitions {
-                let metadata = partition.committed_metadata.as_deref().unwrap_or_default();
-                if self.is_too_large(metadata) {
-                    partitions.push(outcome(partition, ErrorCode::OffsetMetadataTooLarge));
-                    continue;
-                }
-                partitions.push(outcome(partition, ErrorCode::None));
-                let value = OffsetCommitValue {
-                    offset: partition.committed_offset,
-                    leader_epoch: partition.committed_leader_epoch,
-                    metadata: metadata.to_owned(),
-                    commit_timestamp: now,
-                    topic_id: topic.topic_id,
-                    ..OffsetCommitValue::default()
-                };
-                let index = partition.partition_index;
-                let record = Record::offset(&request.group_id, &topic.name, index, value);
-                decision.records.push(record.in_transaction(producer));
-            }
-            topics.push(response_topic(topic, partitions));
-        }
-        let response = TxnOffsetCommitResponse { topics, ..TxnOffsetCommitResponse::default() };
-        decision.and_answer(token, Response::TxnOffsetCommit(response))
+        let TxnOffsetCommitRequest { group_id, producer_id, producer_epoch, .. } = request;
+        let producer = ProducerEpoch { producer_id, producer_epoch };
+        let (records, topics) = self.commit(&group_id, topics, Times { now, expires_at: -1 });
+        let in_transaction = |record: Record| record.in_transaction(producer);
+        decision.records = records.into_iter().map(in_transaction).collect();
+        decision.and_answer(token, answer(topics))
     }
 
     fn validate_transactional_commit(
         &self,
         request: &TxnOffsetCommitRequest,
+        topics: &[OffsetCommitRequestTopic],
     ) -> Result<Option<Touch>, ErrorCode> {
         let Some(group) = self.group(&request.group_id) else {
             return match request.generation_id_or_member_epoch {
@@ -80,12 +62,7 @@ impl GroupCoordinator {
             error => error,
         };
         let permit = group.validate_transactional_commit(request).map_err(told)?;
-        for topic in &request.topics {
-            let topic_id = self.metadata().id_of(&topic.name);
-            for partition in &topic.partitions {
-                permit.check(topic_id, partition.partition_index).map_err(told)?;
-            }
-        }
+        self.check_partitions(&permit, topics).map_err(told)?;
         Ok(None)
     }
 
@@ -96,39 +73,43 @@ impl GroupCoordinator {
     }
 }
 
-/// The answer when nothing of the request could be done.
-fn refusal(request: TxnOffsetCommitRequest, error: ErrorCode) -> Response {
-    let refuse = |topic: TxnOffsetCommitRequestTopic| {
-        let partitions =
-            topic.partitions.iter().map(|partition| outcome(partition, error)).collect();
-        response_topic(topic, partitions)
-    };
-    let topics = request.topics.into_iter().map(refuse).collect();
-    let response = TxnOffsetCommitResponse { topics, ..TxnOffsetCommitResponse::default() };
-    Response::TxnOffsetCommit(response)
-}
-
-fn response_topic(
-    topic: TxnOffsetCommitRequestTopic,
-    partitions: Vec<TxnOffsetCommitResponsePartition>,
-) -> TxnOffsetCommitResponseTopic {
-    TxnOffsetCommitResponseTopic {
+/// What a topic commits, as OffsetCommit has it.
+fn plain(topic: TxnOffsetCommitRequestTopic) -> OffsetCommitRequestTopic {
+    let partitions = topic.partitions.into_iter().map(|partition| OffsetCommitRequestPartition {
+        partition_index: partition.partition_index,
+        committed_offset: partition.committed_offset,
+        committed_leader_epoch: partition.committed_leader_epoch,
+        committed_metadata: partition.committed_metadata,
+        ..OffsetCommitRequestPartition::default()
+    });
+    OffsetCommitRequestTopic {
         name: topic.name,
         topic_id: topic.topic_id,
-        partitions,
-        ..TxnOffsetCommitResponseTopic::default()
+        partitions: partitions.collect(),
+        ..OffsetCommitRequestTopic::default()
     }
 }
 
-fn outcome(
-    partition: &TxnOffsetCommitRequestPartition,
-    error: ErrorCode,
-) -> TxnOffsetCommitResponsePartition {
-    TxnOffsetCommitResponsePartition {
-        partition_index: partition.partition_index,
-        error_code: error.code(),
-        ..TxnOffsetCommitResponsePartition::default()
-    }
+fn answer(topics: Vec<OffsetCommitResponseTopic>) -> Response {
+    let transactional = |topic: OffsetCommitResponseTopic| TxnOffsetCommitResponseTopic {
+        partitions: topic
+            .partitions
+            .into_iter()
+            .map(|partition| TxnOffsetCommitResponsePartition {
+                partition_index: partition.partition_index,
+                error_code: partition.error_code,
+                ..TxnOffsetCommitResponsePartition::default()
+            })
+            .collect(),
+        name: topic.name,
+        topic_id: topic.topic_id,
+        ..TxnOffsetCommitResponseTopic::default()
+    };
+    let topics = topics.into_iter().map(transactional).collect();
+    Response::TxnOffsetCommit(TxnOffsetCommitResponse {
+        topics,
+        ..TxnOffsetCommitResponse::default()
+    })
 }
 
 #[cfg(test)]
