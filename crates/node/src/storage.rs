@@ -6,13 +6,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_log::{LogDirectory, MetaProperties};
+use ottla_log::{Descriptors, LogDirectory, MetaProperties};
 use ottla_metadata::config::{ServerConfig, cordoned};
 use ottla_wire::Uuid;
 use ottla_world::{Disk, Random};
 
 use crate::controller::METADATA_LOG;
 use crate::error::StartError;
+use crate::network::descriptors_for_logs;
 
 /// What to do about a directory that the disk refuses.
 const WRITABLE: &str = "check that the directory can be written to, or set log.dirs to another one";
@@ -70,7 +71,12 @@ impl Storage {
             Some(name) => place(name)?.path,
             None => places[0].path.clone(),
         };
-        let (found, absent) = find(disk, places, &metadata_directory)?;
+        let (mut found, absent) = find(disk, places, &metadata_directory)?;
+        let open_files_max = descriptors_for_logs(config.whole("ottla.log.open.files.max"));
+        let descriptors = Arc::new(Descriptors::new(open_files_max));
+        for found in &mut found {
+            found.directory.share_descriptors(&descriptors);
+        }
         let agreed = agreed_cluster(&found, node_id)?;
         if agreed.is_some() {
             require_metadata(disk.as_ref(), &found, &metadata_directory)?;

@@ -10,16 +10,29 @@ const KEPT_SHARE: u64 = 8;
 const KEPT_MIN: u64 = 16;
 const KEPT_MAX: u64 = 1024;
 
+/// How many files the logs may have open at once: what `ottla.log.open.files.max` says, or half of what
+/// the process may open.
+pub fn for_logs(configured: i64) -> usize {
+    let most = match u64::try_from(configured) {
+        Ok(most) => most,
+        Err(_) => limit() / 2,
+    };
+    usize::try_from(most).unwrap_or(usize::MAX)
+}
+
 /// Asks for as many descriptors as this process may have, as a JVM does, and returns the first
 /// number that no connection may have.
 pub fn claim() -> u64 {
+    ceiling(limit())
+}
+
+fn limit() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if current != maximum {
         // Refused by some systems for an unlimited maximum; then what there is has to do.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     }
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    ceiling(limit)
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }
 
 fn ceiling(limit: u64) -> u64 {
@@ -29,6 +42,13 @@ fn ceiling(limit: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logs_get_half_unless_told_otherwise() {
+        assert_eq!(for_logs(100), 100);
+        let half = for_logs(-1);
+        assert!(half >= 100 && half as u64 <= limit() / 2, "{half}");
+    }
 
     #[test]
     fn some_are_kept_back() {

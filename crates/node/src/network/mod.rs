@@ -19,6 +19,7 @@ pub mod limits;
 mod listener;
 mod outbox;
 
+pub(crate) use descriptors::for_logs as descriptors_for_logs;
 pub use endpoint::{Endpoint, Endpoints};
 pub use limits::Limits;
 pub use listener::{Bound, Network, NetworkOptions, SocketOptions};

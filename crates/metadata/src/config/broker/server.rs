@@ -246,6 +246,14 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "How many files a log directory's journal has; each is used again once its records are in segments on disk.",
     ),
     key(
+        "ottla.log.open.files.max",
+        Kind::Long,
+        Some("-1"),
+        (Rule::AtLeast(-1), Update::ReadOnly),
+        Effect::Full,
+        "How many files of logs may be open at once; -1: half of what the process may open. Others are opened when needed.",
+    ),
+    key(
         "process.roles",
         Kind::List,
         None,
