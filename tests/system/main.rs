@@ -11,6 +11,7 @@
 //! - `damage`: files that a crash or a disk has spoiled; `full_disk`: no room left
 //! - `directories`: several log directories, one of which fails
 //! - `moves`: logs that move to another directory
+//! - `segments`: many more of them than descriptors
 //! - `crash`: kill -9 under load; `shutdown`: SIGTERM under load
 
 mod connections;
@@ -22,6 +23,7 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod moves;
+mod segments;
 mod shutdown;
 mod slow;
 mod startup;

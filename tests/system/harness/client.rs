@@ -9,11 +9,13 @@ use ottla_wire::api::Request;
 use ottla_wire::frame::write_request;
 use ottla_wire::header::decode_response_header;
 use ottla_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use ottla_wire::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use ottla_wire::messages::fetch_request::{FetchPartition, FetchTopic};
 use ottla_wire::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use ottla_wire::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, ListOffsetsRequest, ProduceRequest,
+    ApiVersionsRequest, CreateTopicsRequest, DeleteRecordsRequest, FetchRequest,
+    ListOffsetsRequest, ProduceRequest,
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
 use ottla_wire::{Message as _, Reader, Records, Writer};
@@ -188,6 +190,23 @@ impl Client {
         let partition = &response.topics[0].partitions[0];
         assert_eq!(partition.error_code, 0, "{topic}");
         partition.offset
+    }
+
+    /// Deletes the records of partition 0 before `offset`.
+    #[track_caller]
+    pub fn delete_records(&mut self, topic: &str, offset: i64) {
+        let partition = DeleteRecordsPartition { offset, ..DeleteRecordsPartition::default() };
+        let request = DeleteRecordsRequest {
+            topics: vec![DeleteRecordsTopic {
+                name: topic.to_owned(),
+                partitions: vec![partition],
+                ..DeleteRecordsTopic::default()
+            }],
+            timeout_ms: 30_000,
+            ..DeleteRecordsRequest::default()
+        };
+        let response = self.call(&request, 2).expect("an answer");
+        assert_eq!(response.topics[0].partitions[0].error_code, 0, "{topic}");
     }
 
     /// The records of partition 0 from `offset` on that one fetch gives, or an error code.

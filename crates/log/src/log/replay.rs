@@ -11,6 +11,9 @@ impl Log {
     /// Loads the newest snapshot and replays what follows it up to the log end.
     pub(super) fn reload_producers(&mut self, now_ms: i64) -> Result<()> {
         self.producers.reload(self.log_start, self.log_end, now_ms)?;
+        if self.producers.end_offset() >= self.log_end {
+            return Ok(());
+        }
         let from = self.floor_base(self.producers.end_offset());
         for segment in self.segments.range(from..).map(|(_, segment)| segment) {
             replay(&mut self.producers, segment, self.log_end)?;

@@ -40,6 +40,8 @@ impl<const N: usize> EntryFile<N> {
     /// An empty file with room to come.
     pub(super) fn create(file: LazyFile, bytes_max: usize) -> Result<EntryFile<N>> {
         file.create()?;
+        // It may take long until the first entries are written.
+        file.release();
         let room = bytes_max / N;
         Ok(EntryFile { file, written: OnceLock::from(0), tail: Vec::new(), room, is_growing: true })
     }
@@ -71,9 +73,11 @@ impl<const N: usize> EntryFile<N> {
         Ok(())
     }
 
-    /// True when the file's size is no multiple of an entry's.
+    /// True when the file's size is no multiple of an entry's. What it holds is known then.
     pub(super) fn is_ragged(&self) -> Result<bool> {
-        Ok(self.file.len()? % N as u64 != 0)
+        let bytes = self.file.len()?;
+        let _ = self.written.set(usize::try_from(bytes).unwrap_or(usize::MAX) / N);
+        Ok(bytes % N as u64 != 0)
     }
 
     pub(super) fn get(&self, index: usize) -> Result<[u8; N]> {

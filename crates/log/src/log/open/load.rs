@@ -211,7 +211,11 @@ impl Log {
             tracing::warn!(partition = %self.name, log_start, log_end, "the log ends before it starts; starting over");
             self.start_over_at(log_start, options.now_ms)?;
         }
-        self.recovery_point = self.recovery_point.clamp(0, self.log_end);
+        self.recovery_point = match options.clean {
+            // What was closed in order was flushed.
+            true => self.log_end,
+            false => self.recovery_point.clamp(0, self.log_end),
+        };
         self.high_watermark = self.log_start;
         self.epochs.truncate_from_end(self.log_end)?;
         self.epochs.truncate_from_start(self.log_start)
