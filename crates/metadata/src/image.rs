@@ -33,7 +33,7 @@ pub use security::{QuotaEntity, Security};
 pub(crate) use topic::diff_key;
 pub use topic::{TopicImage, Topics};
 
-use crate::version::{METADATA_VERSION, MetadataVersion};
+use crate::version::{KRAFT_VERSION, METADATA_VERSION, MetadataVersion};
 
 /// The last record that an image holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,8 @@ pub struct MetadataImage {
     pub configs: Configs,
     /// Finalized feature levels by name, metadata.version among them. Never zero.
     pub features: Arc<BTreeMap<String, i16>>,
+    /// kraft.version. No metadata record tells it: it is in the control records of the log.
+    pub kraft_version: i16,
     /// The first producer id that no block holds yet.
     pub next_producer_id: i64,
     pub security: Security,
@@ -77,6 +79,7 @@ impl MetadataImage {
             controllers: OrdMap::new(),
             configs: Configs::default(),
             features: Arc::default(),
+            kraft_version: 0,
             next_producer_id: 0,
             security: Security::default(),
         }
@@ -92,6 +95,9 @@ impl MetadataImage {
     /// The finalized level of a feature; zero when it is not finalized.
     #[must_use]
     pub fn feature_level(&self, name: &str) -> i16 {
+        if name == KRAFT_VERSION {
+            return self.kraft_version;
+        }
         self.features.get(name).copied().unwrap_or(0)
     }
 

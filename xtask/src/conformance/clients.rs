@@ -65,14 +65,17 @@ impl Clients {
         Ok(format!("{}/*", folder.display()))
     }
 
-    /// Compiles Java sources and returns the class path to run them with.
-    pub fn classes(&self, sources: &Path) -> Result<String> {
+    /// Compiles the Java sources of these folders and returns the class path to run them with.
+    pub fn classes(&self, folders: &[&str]) -> Result<String> {
         let jars = self.jars()?;
         let folder = self.cache.join("classes").join(std::process::id().to_string());
         fs::create_dir_all(&folder)?;
-        let mut files: Vec<PathBuf> = fs::read_dir(sources)?
-            .map(|entry| Ok(entry?.path()))
-            .collect::<Result<Vec<PathBuf>>>()?;
+        let mut files: Vec<PathBuf> = Vec::new();
+        for sources in folders {
+            for entry in fs::read_dir(self.sources(sources))? {
+                files.push(entry?.path());
+            }
+        }
         files.retain(|path| path.extension().is_some_and(|extension| extension == "java"));
         run(Command::new("javac").args(["-nowarn", "-cp", &jars, "-d"]).arg(&folder).args(files))?;
         Ok(format!("{}:{jars}", folder.display()))

@@ -60,7 +60,7 @@ pub fn judge(
     let mut outcomes = Vec::new();
     for suite in suites {
         println!("conformance: {suite} against {against} at {}", server.bootstrap());
-        let mut outcome = suite.run(&clients, server.bootstrap(), only);
+        let mut outcome = suite.run(&clients, against, server.bootstrap(), only);
         if !server.alive() {
             outcome.failed += 1;
             outcome.log.push_str("\nthe server ended while this suite ran\n");

@@ -1,7 +1,7 @@
 //! The suites: how each is run, and how its counts are read from what it prints.
 
-use super::{Clients, log_folder};
-use anyhow::{Context, Result};
+use super::{Against, Clients, log_folder};
+use anyhow::{Context, Result, bail};
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -22,6 +22,8 @@ pub enum Suite {
     Java,
     /// Apache Kafka's own command-line tools
     KafkaTools,
+    /// Apache Kafka and Ottla in turns on one directory, and side by side on two
+    Exchange,
 }
 
 /// What a suite found.
@@ -54,7 +56,7 @@ impl std::fmt::Display for Suite {
 }
 
 impl Suite {
-    pub const ALL: [Suite; 7] = [
+    pub const ALL: [Suite; 8] = [
         Suite::Kcat,
         Suite::ConfluentKafka,
         Suite::KafkaPython,
@@ -62,12 +64,19 @@ impl Suite {
         Suite::Kafkajs,
         Suite::Java,
         Suite::KafkaTools,
+        Suite::Exchange,
     ];
 
     /// Runs the suite against the cluster at `bootstrap`.
-    pub fn run(self, clients: &Clients, bootstrap: &str, only: Option<&str>) -> Outcome {
+    pub fn run(
+        self,
+        clients: &Clients,
+        against: &Against,
+        bootstrap: &str,
+        only: Option<&str>,
+    ) -> Outcome {
         let suite = self.to_string();
-        let command = match self.command(clients, only) {
+        let command = match self.command(clients, against, only) {
             Ok(command) => command,
             Err(error) => {
                 return Outcome {
@@ -92,7 +101,7 @@ impl Suite {
         }
     }
 
-    fn command(self, clients: &Clients, only: Option<&str>) -> Result<Command> {
+    fn command(self, clients: &Clients, against: &Against, only: Option<&str>) -> Result<Command> {
         match self {
             Suite::Kafkajs => {
                 let mut command = Command::new("node");
@@ -102,7 +111,7 @@ impl Suite {
                 Ok(command)
             }
             Suite::Java => {
-                let classpath = clients.classes(&clients.sources("java"))?;
+                let classpath = clients.classes(&["java"])?;
                 let mut command = Command::new("java");
                 command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=off");
                 command.args(["-XX:+UseSerialGC", "-cp", &classpath, "JavaClients"]).args(only);
@@ -120,8 +129,24 @@ impl Suite {
                 command.env("OTTLA_KAFKA_CLASSPATH", clients.jars()?);
                 Ok(command)
             }
+            Suite::Exchange => exchange(clients, against, only),
         }
     }
+}
+
+/// It starts its own servers, of both kinds.
+fn exchange(clients: &Clients, against: &Against, only: Option<&str>) -> Result<Command> {
+    if let Against::Running(address) = against {
+        bail!("it needs the directory of a server, not {address}");
+    }
+    let classpath = clients.classes(&["exchange", "java"])?;
+    let mut command = Command::new("java");
+    command.args(["-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off"]);
+    command.args(["-cp", &classpath, "Exchange"]).args(only);
+    command.env("OTTLA_KAFKA_CLASSPATH", clients.jars()?);
+    command.env("OTTLA_BINARY", clients.root.join("target/release/ottla"));
+    command.env("OTTLA_JUDGED", against.to_string());
+    Ok(command)
 }
 
 fn pytest(clients: &Clients, file: &str, only: Option<&str>) -> Result<Command> {

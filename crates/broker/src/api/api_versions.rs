@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use ottla_metadata::version::SUPPORTED_FEATURES;
+use ottla_metadata::version::{KRAFT_VERSION, SUPPORTED_FEATURES};
 use ottla_wire::messages::api_versions_response::{
     ApiVersion, FinalizedFeatureKey, SupportedFeatureKey,
 };
@@ -28,12 +28,14 @@ pub(crate) fn api_versions(
         return refusal(ErrorCode::RebootstrapRequired);
     }
     let image = broker.image();
-    let finalized = |(name, level): (&String, &i16)| FinalizedFeatureKey {
-        name: name.clone(),
-        max_version_level: *level,
-        min_version_level: *level,
+    let finalized = |(name, level): (&str, i16)| FinalizedFeatureKey {
+        name: name.to_owned(),
+        max_version_level: level,
+        min_version_level: level,
         ..FinalizedFeatureKey::default()
     };
+    let levels = image.features.iter().map(|(name, level)| (name.as_str(), *level));
+    let levels = levels.chain([(KRAFT_VERSION, image.kraft_version)]);
     ApiVersionsResponse {
         api_keys: {
             let is_controller = caller.connection.is_controller_listener;
@@ -42,12 +44,7 @@ pub(crate) fn api_versions(
         },
         supported_features: supported(caller.version),
         finalized_features_epoch: image.provenance.offset,
-        finalized_features: image
-            .features
-            .iter()
-            .filter(|(_, level)| **level > 0)
-            .map(finalized)
-            .collect(),
+        finalized_features: levels.filter(|(_, level)| *level > 0).map(finalized).collect(),
         ..ApiVersionsResponse::default()
     }
 }

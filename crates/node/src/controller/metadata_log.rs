@@ -353,7 +353,9 @@ fn begin(
         detail: format!("snapshot {id}: {error}"),
     })?;
     tracing::info!(snapshot = %id, records = snapshot.records.len(), "metadata snapshot loaded");
-    Ok(Beginning { image: replayer.image().clone(), next_offset: id.offset })
+    let kraft_version = snapshot.quorum.kraft_version();
+    let image = MetadataImage { kraft_version, ..replayer.image().clone() };
+    Ok(Beginning { image, next_offset: id.offset })
 }
 
 pub(super) fn decode(
