@@ -6,12 +6,11 @@
 //! # Layout
 //! - `harness`: a node as a process, connections to it, load on it, and waiting
 //! - `hostile`: bytes that are no requests; `slow`: clients that stall
-//! - `connections`: many of them, and the limits on them; `descriptors`: none left
+//! - `connections`: many of them, and the limits on them; `descriptors`: none left, or fewer than files
 //! - `startup`: why a node does not start, and configurations of other days
 //! - `damage`: files that a crash or a disk has spoiled; `full_disk`: no room left
 //! - `directories`: several log directories, one of which fails
 //! - `moves`: logs that move to another directory
-//! - `segments`: many more of them than descriptors
 //! - `crash`: kill -9 under load; `shutdown`: SIGTERM under load
 
 mod connections;
@@ -23,7 +22,6 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod moves;
-mod segments;
 mod shutdown;
 mod slow;
 mod startup;
