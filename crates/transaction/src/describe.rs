@@ -2,6 +2,8 @@
 //!
 //! List v1: a filter by duration (KIP-994).  v2: by a pattern of transactional ids (KIP-1152).
 
+use std::collections::BTreeSet;
+
 use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::describe_transactions_response::{TopicData, TransactionState};
@@ -102,7 +104,7 @@ impl<'a> Filter<'a> {
         Ok(Self {
             producer_ids: &request.producer_id_filters,
             states: (!request.state_filters.is_empty()).then_some(states),
-            unknown_states: unknown.into_iter().cloned().collect(),
+            unknown_states: BTreeSet::from_iter(unknown).into_iter().cloned().collect(),
             began_before: (request.duration_filter >= 0)
                 .then(|| now.saturating_sub(request.duration_filter)),
             pattern: pattern.map(compile).transpose()?,

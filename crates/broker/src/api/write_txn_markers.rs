@@ -4,7 +4,6 @@
 //! v2: `transaction.version` of the transaction (KIP-1228).
 
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
 
 use ottla_coordinator::EndedTransaction;
 use ottla_coordinator::transaction::ProducerEpoch;
@@ -18,8 +17,9 @@ use ottla_wire::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 use crate::broker::Broker;
 use crate::caller::Caller;
 
-/// The values of `transaction.version`.
-const TRANSACTION_VERSIONS: RangeInclusive<i16> = 0..=2;
+/// No producer id, and no epoch of one.
+const NOBODY: i64 = -1;
+const NO_EPOCH: i16 = -1;
 
 /// Codes by producer id, topic and partition: a producer is answered once, whatever it is named.
 type Codes = BTreeMap<i64, BTreeMap<String, BTreeMap<i32, ErrorCode>>>;
@@ -51,9 +51,8 @@ async fn write(broker: &Broker, marker: WritableTxnMarker, codes: &mut Codes) {
         coordinator_epoch: marker.coordinator_epoch,
         transaction_version,
     };
-    let is_possible = producer_id >= 0
-        && marker.producer_epoch >= 0
-        && TRANSACTION_VERSIONS.contains(&transaction_version);
+    let is_possible =
+        producer_id != NOBODY && marker.producer_epoch != NO_EPOCH && transaction_version >= 0;
     for topic in marker.topics.into_iter().filter(|topic| !topic.partition_indexes.is_empty()) {
         for index in topic.partition_indexes {
             let written = match is_possible {

@@ -205,14 +205,25 @@ impl Sizes<'_> {
                 Some(_) => {}
             }
         }
-        let least = [
-            ("log.roll.ms", 1, "must be greater than or equal to 1"),
-            ("log.roll.jitter.ms", 0, "must be greater than or equal to 0"),
-            ("log.retention.ms", 1, "must be unlimited (-1) or, greater than or equal to 1"),
+        let refused = [
+            (
+                "log.roll.ms",
+                self.set("log.roll.ms") < Some(1),
+                "must be greater than or equal to 1",
+            ),
+            (
+                "log.roll.jitter.ms",
+                self.set("log.roll.jitter.ms") < Some(0),
+                "must be greater than or equal to 0",
+            ),
+            (
+                "log.retention.ms",
+                self.set("log.retention.ms") == Some(0),
+                "must be unlimited (-1) or, greater than or equal to 1",
+            ),
         ];
-        for (name, least, words) in least {
-            let unlimited = name == "log.retention.ms" && self.set(name) == Some(-1);
-            if self.set(name).is_some_and(|value| value < least) && !unlimited {
+        for (name, is_refused, words) in refused {
+            if self.values.contains_key(name) && is_refused {
                 return Err(format!("requirement failed: {name} {words}"));
             }
         }
@@ -321,7 +332,7 @@ mod tests {
             (&[("max.connections.per.ip", "0"), ("max.connections.per.ip.overrides", "a:1")], None),
             (&[("max.connections.per.ip.overrides", "a")], Some("end -1, length 1")),
             (&[("log.retention.ms", "0")], Some("must be unlimited (-1)")),
-            (&[("log.retention.ms", "-1"), ("a.plug-in", "x")], None),
+            (&[("log.retention.ms", "-2"), ("a.plug-in", "x")], None),
         ];
         for (set, expected) in cases {
             let found = validate(layers, "1", &values(set));

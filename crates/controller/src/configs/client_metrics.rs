@@ -26,9 +26,12 @@ pub(super) fn validate(subscription: &str, values: &Values) -> Result<(), Refusa
     }
     for (name, value) in values {
         match name.as_str() {
-            "metrics" => {}
+            "metrics" => require_items(name, value)?,
             "interval.ms" => validate_interval(value)?,
-            "match" => validate_match(value)?,
+            "match" => {
+                require_items(name, value)?;
+                validate_match(value)?;
+            }
             unknown => {
                 let message = format!("Unknown client metrics configuration: {unknown}");
                 return Err(Refusal::invalid_request(message));
@@ -51,6 +54,17 @@ fn validate_interval(value: &str) -> Result<(), Refusal> {
         "Invalid value {interval} for interval.ms, interval must be between 100 and 3600000 (1 hour)"
     );
     Err(Refusal::invalid_request(message))
+}
+
+/// A list may be empty, its items may not.
+fn require_items(name: &str, value: &str) -> Result<(), Refusal> {
+    let is_empty = |item: &str| item.trim().is_empty();
+    match !is_empty(value) && value.split(',').any(is_empty) {
+        true => Err(super::rules::invalid_config(format!(
+            "Configuration '{name}' values must not be empty."
+        ))),
+        false => Ok(()),
+    }
 }
 
 /// Each entry is the name of what clients are selected by, one `=`, and a pattern.

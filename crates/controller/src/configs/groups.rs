@@ -112,6 +112,9 @@ const PAIRS: [(&str, &str); 3] = [
 
 /// Refuses values that the group coordinator could not follow.
 pub(super) fn validate(server: &ServerConfig, values: &Values) -> Result<(), String> {
+    if let Some(unknown) = values.keys().find(|name| group::find(name).is_none()) {
+        return Err(format!("Unknown group config name: {unknown}"));
+    }
     for (name, value) in values {
         if let Some(entry) = NUMBERS.iter().find(|entry| entry.name == name) {
             validate_number(server, entry, value)?;

@@ -43,7 +43,7 @@ fn alter(
 #[test]
 fn changes_are_refused_in_kafkas_words() {
     type Case<'a> = ((i8, &'a str), (&'a str, Option<&'a str>, i8), i16, &'a str);
-    let cases: [Case<'_>; 26] = [
+    let cases: [Case<'_>; 28] = [
         (
             (TOPIC, "ok.1"),
             ("retention.ms", Some("5"), 2),
@@ -148,6 +148,18 @@ fn changes_are_refused_in_kafkas_words() {
             ("match", Some("client_id="), 0),
             40,
             "Illegal client matching pattern: client_id=",
+        ),
+        (
+            (METRICS, "s"),
+            ("match", Some("client_id=a,"), 0),
+            40,
+            "Configuration 'match' values must not be empty.",
+        ),
+        (
+            (METRICS, "s"),
+            ("metrics", Some(","), 0),
+            40,
+            "Configuration 'metrics' values must not be empty.",
         ),
         (
             (METRICS, "s"),
