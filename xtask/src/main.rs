@@ -6,6 +6,7 @@ mod differ;
 mod docs;
 mod generate;
 mod nginx;
+mod sim;
 mod test;
 mod tidy;
 
@@ -37,6 +38,8 @@ enum Verb {
     Tidy,
     /// Send an access log through the classic commands, with kill -9 on the way
     Nginx,
+    /// Crash logs on a simulated disk, from seeds
+    Sim(sim::Options),
     /// Check everything: format, lints, tests, real clients
     Test(test::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Verb::Docs => docs::run(root),
         Verb::Tidy => tidy::run(root),
         Verb::Nginx => nginx::run(root),
+        Verb::Sim(options) => sim::run(root, &options),
         Verb::Test(options) => test::run(root, &options),
     };
     match outcome {

@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("terminal", &["wire", "metadata", "client"]),
     ("tools", &["wire", "metadata", "coordinator", "client", "terminal"]),
     ("traffic", &["wire", "world", "client", "terminal"]),
+    ("sim", &["wire", "world", "log"]),
     ("xtask", &["wire"]),
 ];
 

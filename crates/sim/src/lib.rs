@@ -1,0 +1,21 @@
+//! What doubts all the rest: from a seed, a workload on a disk that fails, and checkers of what is left.
+//!
+//! A seed decides settings, workload, faults and crashes, so a finding repeats bit for bit. Nobody
+//! depends on this crate.
+//!
+//! # Layout
+//! - [`scenario`]: what a seed decides beforehand; [`dice`]: what it decides on the way
+//! - [`simulation`]: lives of a node between crashes; `workload`: what happens in one
+//! - [`history`]: what was sent to a partition, and what of it must be kept
+//! - `batches`: batches built and read; `check`: what a log holds against its history
+//! - [`seeds`]: many of them, side by side
+mod batches;
+mod check;
+pub mod dice;
+pub mod history;
+pub mod scenario;
+pub mod seeds;
+pub mod simulation;
+mod workload;
+
+pub use seeds::{Finding, Tally, run_seed};
