@@ -43,7 +43,8 @@ final class Journey {
     private static void tests(Judge judge, String name, boolean byKafka, List<Turn> turns) throws Exception {
         Node node = new Node("journey", "metadata.log.max.record.bytes.between.snapshots=3000", "log.cleaner.backoff.ms=1000",
             "log.initial.task.delay.ms=200",
-            "log.flush.start.offset.checkpoint.interval.ms=200", "log.cleaner.dedupe.buffer.size=8388608");
+            "log.flush.start.offset.checkpoint.interval.ms=200", "log.cleaner.dedupe.buffer.size=8388608",
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms=500");
         Journey journey = new Journey(node);
         if (byKafka) {
             judge.test(name + ": format", () -> node.format("--standalone", "--add-scram", "SCRAM-SHA-256=[name=alice,password=secret]"));
@@ -82,6 +83,7 @@ final class Journey {
             } else {
                 compare(isKafka);
                 work.duplicate();
+                work.aborted(admin);
                 work.finish();
             }
             work.write(admin);

@@ -12,6 +12,7 @@ import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.admin.TransactionState;
 import org.apache.kafka.clients.consumer.ConsumerGroupMetadata;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -57,6 +58,7 @@ final class Workload implements AutoCloseable {
         topics.add(topic("compacted", 1, "cleanup.policy", "compact", "min.cleanable.dirty.ratio", "0.0", "segment.ms", "1000", "delete.retention.ms", "100000000"));
         topics.add(topic("segments", 1, "segment.ms", "1", "index.interval.bytes", "10"));
         topics.add(topic("transactional", 2, "segment.ms", "3600000"));
+        topics.add(topic("forgotten", 1));
         topics.add(topic("trimmed", 1));
         topics.add(topic("continued", 1));
         topics.add(topic("raw", 1));
@@ -79,6 +81,7 @@ final class Workload implements AutoCloseable {
         configs(admin);
         groups(admin);
         transactions();
+        forget();
         trim(admin);
         if (turn == 1) {
             // Closed before, for a producer that asks for its topic would have it created again.
@@ -194,6 +197,23 @@ final class Workload implements AutoCloseable {
         var behind = producer();
         send(behind, "transactional", 0, 3);
         behind.close();
+    }
+
+    /** A transaction whose producer goes away: whoever serves when its time is up aborts it. */
+    private void forget() throws Exception {
+        try (var producer = producer("transactional.id", "forgotten-" + turn, "transaction.timeout.ms", "4000")) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(record("forgotten", 0, turn)).get();
+            producer.close(Duration.ZERO);
+        }
+    }
+
+    /** Waits until the transaction that the last turn forgot is aborted. */
+    void aborted(Admin admin) throws Exception {
+        String id = "forgotten-" + turn;
+        Judge.until(id + " to be aborted", () ->
+            admin.describeTransactions(List.of(id)).description(id).get().state() == TransactionState.COMPLETE_ABORT);
     }
 
     private void trim(Admin admin) throws Exception {
