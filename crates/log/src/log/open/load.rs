@@ -19,7 +19,7 @@ use crate::segment::Segment;
 struct Doubts<'a> {
     /// Segments from here on may be torn.
     torn_from: i64,
-    /// Holes before are compaction's.
+    /// Compaction has been at the segments that begin before.
     cleaned_to: i64,
     /// Segments that lack an index.
     unindexed: BTreeSet<i64>,
@@ -180,7 +180,7 @@ impl Log {
         let Some((next, _)) = self.segments.range(base_offset + 1..).next() else {
             return Ok(cut > 0);
         };
-        let is_compacted = self.config.cleanup_policy.compact || *next <= cleaned_to;
+        let is_compacted = self.config.cleanup_policy.compact || base_offset < cleaned_to;
         let is_hole = *next != self.segments[&base_offset].next_offset()?;
         Ok(is_hole && (cut > 0 || !is_compacted))
     }
