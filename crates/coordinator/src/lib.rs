@@ -24,6 +24,7 @@ pub mod request;
 
 pub use assignor::Assignor;
 pub use config::{Config, ConsumerConfig, Migration};
+pub use consumer::{Refusal, validate_heartbeat};
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
 pub use group::{Metadata, State, TopicChanges};
 pub use ottla_transaction as transaction;

@@ -191,6 +191,11 @@ impl Trial {
         self.call(0, Body::MetadataChanged(self.metadata.clone()));
     }
 
+    /// How many partitions a topic has.
+    pub(crate) fn partitions(&self, topic: &str) -> i32 {
+        self.metadata.id_of(topic).map_or(0, |id| self.metadata.partition_count(id))
+    }
+
     pub(crate) fn joined(&mut self, token: Token) -> JoinGroupResponse {
         match self.answer(token) {
             Some(Response::JoinGroup(response)) => response,

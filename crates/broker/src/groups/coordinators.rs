@@ -28,6 +28,12 @@ impl GroupCoordinators {
         Self { shards: Shards::new(Groups::new(config), Parts { runtime, clock, terms }) }
     }
 
+    /// What groups have to keep to.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        self.shards.kind().config()
+    }
+
     /// Starts and stops coordinators so that they match the partitions this broker leads.
     /// `partitions` is the topic's size, zero while it does not exist.
     pub fn reconcile(&self, partitions: i32, led: &[Arc<Partition>]) {

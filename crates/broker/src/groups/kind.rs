@@ -32,6 +32,10 @@ impl Groups {
         Self { config, metadata }
     }
 
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The metadata after a change, for those who are loaded already.
     pub(super) fn advance(&self, image: &Arc<MetadataImage>, topics: TopicChanges) -> Metadata {
         let mut metadata = self.metadata.lock();

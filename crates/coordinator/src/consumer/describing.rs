@@ -2,17 +2,14 @@
 //!
 //! v1: whether a member speaks the consumer protocol or the classic one (KIP-1099).
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use ottla_machine::{Decision, Token};
+use ottla_wire::ErrorCode;
 use ottla_wire::messages::consumer_group_describe_response::{
-    Assignment, DescribedGroup, Member as DescribedMember, TopicPartitions,
+    Assignment as DescribedAssignment, DescribedGroup, Member as DescribedMember, TopicPartitions,
 };
 use ottla_wire::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse};
-use ottla_wire::{ErrorCode, Uuid};
 
-use super::state::ConsumerGroup;
-use super::state::Member;
+use super::state::{Assignment, ConsumerGroup, Member};
 use crate::coordinator::GroupCoordinator;
 use crate::group::{Group, Metadata};
 use crate::request::Response;
@@ -69,10 +66,7 @@ fn not_found(group_id: &str, message: String) -> DescribedGroup {
 impl ConsumerGroup {
     /// What a member has yet to give up is still its own.
     fn describe(&self, member: &Member, metadata: &Metadata) -> DescribedMember {
-        let mut owned: BTreeMap<Uuid, BTreeSet<i32>> = BTreeMap::new();
-        for (topic, partition) in member.owned() {
-            owned.entry(topic).or_default().insert(partition);
-        }
+        let owned = member.owned_by_topic();
         let uses_classic = member.uses_classic_protocol();
         DescribedMember {
             member_id: member.id.clone(),
@@ -92,7 +86,7 @@ impl ConsumerGroup {
 }
 
 /// Topics that are gone are left out.
-fn named(partitions: &BTreeMap<Uuid, BTreeSet<i32>>, metadata: &Metadata) -> Assignment {
+fn named(partitions: &Assignment, metadata: &Metadata) -> DescribedAssignment {
     let topics = partitions.iter().filter_map(|(topic, partitions)| {
         Some(TopicPartitions {
             topic_id: *topic,
@@ -101,5 +95,5 @@ fn named(partitions: &BTreeMap<Uuid, BTreeSet<i32>>, metadata: &Metadata) -> Ass
             ..TopicPartitions::default()
         })
     });
-    Assignment { topic_partitions: topics.collect(), ..Assignment::default() }
+    DescribedAssignment { topic_partitions: topics.collect(), ..DescribedAssignment::default() }
 }

@@ -32,7 +32,8 @@ impl GroupCoordinator {
         request: &ConsumerGroupHeartbeatRequest,
         now: Millis,
     ) -> Decision<Self> {
-        let decided = match validate(&self.config().consumer, caller, request) {
+        let config = &self.config().consumer;
+        let decided = match validate_heartbeat(config, caller.api_version, request) {
             Ok(()) if matches!(request.member_epoch, LEAVE | LEAVE_STATIC) => {
                 self.leave_consumer_group(token, request, now)
             }
@@ -74,16 +75,19 @@ impl GroupCoordinator {
     }
 }
 
-fn validate(
+/// Whether a beat says what it has to, whatever the group: this is asked before anybody looks for its coordinator.
+///
+/// # Errors
+/// `INVALID_REQUEST` or `UNSUPPORTED_ASSIGNOR`.
+pub fn validate_heartbeat(
     config: &ConsumerConfig,
-    caller: &Caller,
+    api_version: i16,
     request: &ConsumerGroupHeartbeatRequest,
 ) -> Result<(), Refusal> {
     let invalid = |message: &str| Err(Refusal::new(ErrorCode::InvalidRequest, message));
     let is_blank = |text: &Option<String>| text.as_ref().is_some_and(|text| text.trim().is_empty());
     let epoch = request.member_epoch;
-    let needs_id =
-        caller.api_version >= FIRST_VERSION_WITH_OWN_MEMBER_ID || epoch > 0 || epoch == LEAVE;
+    let needs_id = api_version >= FIRST_VERSION_WITH_OWN_MEMBER_ID || epoch > 0 || epoch == LEAVE;
     if needs_id && request.member_id.trim().is_empty() {
         return invalid("MemberId can't be empty.");
     }

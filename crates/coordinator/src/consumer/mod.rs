@@ -25,7 +25,9 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
+pub use heartbeat::validate_heartbeat;
 pub(crate) use mixed::Joined;
+pub use refusal::Refusal;
 pub use state::State;
 pub(crate) use state::{Assignment, ConsumerGroup, Soft};
 pub(crate) use usage::{Committer, OlderEpoch};

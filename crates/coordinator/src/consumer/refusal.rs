@@ -7,9 +7,9 @@ use crate::request::Response;
 
 /// An error code, and what it says to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) code: ErrorCode,
-    pub(crate) message: String,
+pub struct Refusal {
+    pub code: ErrorCode,
+    pub message: String,
 }
 
 impl Refusal {

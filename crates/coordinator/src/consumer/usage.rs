@@ -83,11 +83,11 @@ impl ConsumerGroup {
         member_id: Option<&str>,
         epoch: i32,
     ) -> Result<(), ErrorCode> {
-        if member_id.is_none() && epoch < 0 {
-            return Ok(());
-        }
-        let member = member_id.and_then(|member_id| self.member(member_id));
-        let member = member.ok_or(ErrorCode::UnknownMemberId)?;
+        let Some(member_id) = member_id else {
+            // Kafka has no answer to an epoch that is nobody's.
+            return if epoch < 0 { Ok(()) } else { Err(ErrorCode::UnknownServerError) };
+        };
+        let member = self.member(member_id).ok_or(ErrorCode::UnknownMemberId)?;
         if member.epoch == epoch { Ok(()) } else { Err(stale(member)) }
     }
 

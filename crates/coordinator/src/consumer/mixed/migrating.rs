@@ -181,8 +181,12 @@ impl Draft<'_> {
         );
         for member in &members {
             let metadata = classic.metadata_of(&member.id);
-            let target = self.group.target_of(&member.id);
-            let topics = target.iter().map(|(topic, partitions)| (*topic, partitions.iter()));
+            // Who is to join again owns what it owned until then, should the group go back before.
+            let partitions = match must_rebalance {
+                true => member.owned_by_topic(),
+                false => Assignment::clone(&self.group.target_of(&member.id)),
+            };
+            let topics = partitions.iter().map(|(topic, partitions)| (*topic, partitions.iter()));
             // A member whose metadata can't be read is told that it owns nothing.
             let assignment =
                 embedded::write(topics, &metadata, self.metadata).unwrap_or_else(|_| Bytes::new());

@@ -220,6 +220,13 @@ impl ConsumerGroup {
         self.classic_members == self.members.len()
     }
 
+    /// What each member owns, of whatever topic, for tests.
+    #[cfg(test)]
+    pub(crate) fn owners(&self) -> std::collections::BTreeMap<&str, BTreeSet<i32>> {
+        let owned = |member: &Member| member.owned().map(|(_, partition)| partition).collect();
+        self.members.values().map(|member| (member.id.as_str(), owned(member))).collect()
+    }
+
     /// All that records make, to be compared in tests.
     #[cfg(test)]
     pub(crate) fn hard_state(&self) -> String {

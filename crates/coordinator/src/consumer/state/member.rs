@@ -132,6 +132,15 @@ impl Member {
         })
     }
 
+    /// As [`Member::owned`], by topic.
+    pub(crate) fn owned_by_topic(&self) -> Assignment {
+        let mut owned = Assignment::new();
+        for (topic, partition) in self.owned() {
+            owned.entry(topic).or_default().insert(partition);
+        }
+        owned
+    }
+
     /// Takes in who the member is.
     pub(crate) fn read_subscription(&mut self, value: &ConsumerGroupMemberMetadataValue) {
         self.instance_id.clone_from(&value.instance_id);

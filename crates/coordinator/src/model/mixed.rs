@@ -1,0 +1,377 @@
+//! Clients of both protocols, the coordinator, and the checks.
+//!
+//! Whatever happens, no partition is two members', and what a member believes to own is its own as far as the
+//! coordinator goes: who is told to own something has it, and keeps it until it has said that it let go.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ottla_machine::{Millis, Token};
+use ottla_wire::ErrorCode;
+use ottla_wire::messages::leave_group_request::MemberIdentity;
+use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
+use ottla_wire::messages::{
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
+    JoinGroupResponse, LeaveGroupRequest,
+};
+
+use super::speaker::{Classic, Protocol, Speaker, TOPIC, read, write};
+use super::world::Random;
+use crate::group::Group;
+use crate::trial::{Crash, GROUP, Trial, code, hard_state, sync_request};
+use crate::{Body, Config, Record, Response};
+
+const PARTITIONS: i32 = 8;
+
+pub(super) struct Mixed {
+    random: Random,
+    trial: Trial,
+    clients: Vec<Speaker>,
+}
+
+impl Mixed {
+    pub(super) fn new(mut random: Random) -> Self {
+        let config = Config { group_initial_rebalance_delay_ms: 1_000, ..Config::default() };
+        let clients = (0..2 + random.below(4))
+            .map(|index| {
+                let instance = (random.below(4) == 0).then(|| format!("instance-{index}"));
+                let mut client = Speaker::new(instance);
+                client.restart(index as usize, random.one_in(2));
+                client
+            })
+            .collect();
+        let mut trial = Trial::new(config);
+        trial.set_topics(&[(TOPIC, PARTITIONS)]);
+        Self { random, trial, clients }
+    }
+
+    pub(super) fn crashes(&self) -> usize {
+        self.trial.crashes
+    }
+
+    pub(super) fn epochs(&self) -> usize {
+        let is_epoch = |record: &&Record| match record {
+            Record::Consumer(crate::ConsumerRecord::Group(entry)) => entry.value.is_some(),
+            _ => false,
+        };
+        self.trial.log.iter().filter(is_epoch).count()
+    }
+
+    /// How often the log tells of the end of one kind of group.
+    pub(super) fn migrations(&self) -> usize {
+        let is_end = |record: &&Record| match record {
+            Record::GroupMetadata { value, .. } => value.is_none(),
+            Record::Consumer(crate::ConsumerRecord::Group(entry)) => entry.value.is_none(),
+            _ => false,
+        };
+        self.trial.log.iter().filter(is_end).count()
+    }
+
+    pub(super) fn step_with_faults(&mut self) {
+        let pause = self.random.below(1_500) as i32;
+        self.pass(pause);
+        if self.random.one_in(15) {
+            let after = self.random.below(4);
+            self.trial.crash = Some(Crash { after, keeps_records: self.random.one_in(2) });
+        }
+        if self.random.one_in(60) {
+            let partitions = PARTITIONS + self.random.below(3) as i32;
+            self.trial.set_topics(&[(TOPIC, partitions)]);
+        }
+        let index = self.random.below(self.clients.len() as u64) as usize;
+        if self.clients[index].asleep_until > self.trial.now {
+            return;
+        }
+        if self.random.one_in(25) {
+            let until = self.trial.now + self.random.below(60_000) as Millis;
+            self.clients[index].asleep_until = until;
+        } else if self.random.one_in(30) {
+            self.leave(index);
+            let as_consumer = self.random.one_in(2);
+            self.clients[index].restart(index, as_consumer);
+        } else {
+            self.act(index, true);
+        }
+        self.check();
+    }
+
+    /// No more faults: every client does what it should until the group has come together.
+    pub(super) fn heal(&mut self) {
+        self.trial.crash = None;
+        self.trial.set_topics(&[(TOPIC, PARTITIONS + 3)]);
+        for round in 0.. {
+            assert!(round < 1_000, "the group never came together: {:#?}", self.clients);
+            self.pass(500);
+            for index in 0..self.clients.len() {
+                self.act(index, false);
+                self.check();
+            }
+            if self.is_settled() {
+                return;
+            }
+        }
+    }
+
+    fn is_settled(&mut self) -> bool {
+        let mut owned = BTreeSet::new();
+        for client in &self.clients {
+            match &client.protocol {
+                Protocol::Classic(Classic::Working) | Protocol::Consumer { target: None, .. } => {}
+                _ => return false,
+            }
+            if client.owned.iter().any(|partition| !owned.insert(*partition)) {
+                return false;
+            }
+        }
+        // Nobody here tells the leader of a classic group that the topic has grown.
+        let (members, wanted) = match self.trial.runner.machine().group(GROUP) {
+            Some(Group::Classic(group)) => (group.members().count(), PARTITIONS),
+            Some(Group::Consumer(group)) => (group.owners().len(), PARTITIONS + 3),
+            None => (0, 0),
+        };
+        members == self.clients.len() && owned.len() >= wanted as usize
+    }
+
+    fn pass(&mut self, duration_ms: i32) {
+        let crashes = self.trial.crashes;
+        self.trial.pass(duration_ms);
+        self.notice_crash(crashes);
+    }
+
+    /// After a crash nobody is answered any more.
+    fn notice_crash(&mut self, crashes_before: usize) -> bool {
+        if self.trial.crashes == crashes_before {
+            return false;
+        }
+        for client in &mut self.clients {
+            if let Protocol::Classic(phase @ (Classic::Joining(_) | Classic::Syncing(_))) =
+                &mut client.protocol
+            {
+                *phase = Classic::Out;
+            }
+        }
+        true
+    }
+
+    fn ask(&mut self, version: i16, body: Body) -> Option<Token> {
+        let crashes = self.trial.crashes;
+        let token = self.trial.ask(version, body);
+        (!self.notice_crash(crashes)).then_some(token)
+    }
+
+    fn call(&mut self, version: i16, body: Body) -> Option<Response> {
+        let token = self.ask(version, body)?;
+        Some(self.trial.answer(token).expect("answered at once"))
+    }
+
+    fn act(&mut self, index: usize, faults: bool) {
+        match self.clients[index].protocol.clone() {
+            Protocol::Consumer { target, must_tell } => {
+                self.act_consumer(index, target, must_tell, faults);
+            }
+            Protocol::Classic(phase) => self.act_classic(index, phase, faults),
+        }
+    }
+
+    fn act_consumer(
+        &mut self,
+        index: usize,
+        target: Option<BTreeSet<i32>>,
+        must_tell: bool,
+        faults: bool,
+    ) {
+        if let Some(target) = target
+            && !(faults && self.random.one_in(3))
+        {
+            // It lets go and takes hold, and tells of it.
+            let client = &mut self.clients[index];
+            client.owned = target;
+            client.protocol = Protocol::Consumer { target: None, must_tell: true };
+            return;
+        }
+        let request = self.clients[index].beat(must_tell);
+        if faults && self.random.one_in(10) {
+            // The first answer is lost.
+            let lost = self.call(1, Body::ConsumerGroupHeartbeat(request.clone()));
+            if lost.is_none() || self.random.one_in(2) {
+                if let Protocol::Consumer { must_tell, .. } = &mut self.clients[index].protocol {
+                    *must_tell = true;
+                }
+                return;
+            }
+        }
+        match self.call(1, Body::ConsumerGroupHeartbeat(request)) {
+            Some(Response::ConsumerGroupHeartbeat(response)) => self.heard(index, &response),
+            Some(other) => panic!("not a heartbeat answer: {other:?}"),
+            None => {}
+        }
+    }
+
+    fn heard(&mut self, index: usize, response: &ConsumerGroupHeartbeatResponse) {
+        let client = &mut self.clients[index];
+        match code(response.error_code) {
+            ErrorCode::None => {}
+            ErrorCode::FencedMemberEpoch | ErrorCode::UnknownMemberId => return client.abandon(),
+            // The group became a classic one behind its back, or somebody has its instance: it comes again.
+            ErrorCode::GroupIdNotFound
+            | ErrorCode::UnreleasedInstanceId
+            | ErrorCode::FencedInstanceId => return client.abandon(),
+            other => panic!("no client would expect {other:?}: {:?}", response.error_message),
+        }
+        client.epoch = response.member_epoch;
+        let Protocol::Consumer { target, must_tell } = &mut client.protocol else { return };
+        *must_tell = false;
+        if let Some(assignment) = &response.assignment {
+            let topics = assignment.topic_partitions.iter();
+            let told: BTreeSet<i32> =
+                topics.flat_map(|topic| topic.partitions.iter().copied()).collect();
+            *target = (told != client.owned).then_some(told);
+        }
+    }
+
+    fn act_classic(&mut self, index: usize, phase: Classic, faults: bool) {
+        match phase {
+            Classic::Out => {
+                // Who is eager lets go before it joins.
+                self.clients[index].owned.clear();
+                let request = self.clients[index].join();
+                if let Some(token) = self.ask(9, Body::JoinGroup(request)) {
+                    self.clients[index].protocol = Protocol::Classic(Classic::Joining(token));
+                }
+            }
+            Classic::Joining(token) => match self.trial.answer(token) {
+                Some(Response::JoinGroup(response)) => self.joined(index, response),
+                Some(other) => panic!("not a join answer: {other:?}"),
+                None => {}
+            },
+            Classic::Syncing(token) => match self.trial.answer(token) {
+                Some(Response::SyncGroup(response)) => match code(response.error_code) {
+                    ErrorCode::None => {
+                        let client = &mut self.clients[index];
+                        client.owned = read(&response.assignment);
+                        client.protocol = Protocol::Classic(Classic::Working);
+                    }
+                    error => self.failed(index, error),
+                },
+                Some(other) => panic!("not a sync answer: {other:?}"),
+                None => {}
+            },
+            Classic::Working if faults && self.random.one_in(20) => {
+                self.clients[index].protocol = Protocol::Classic(Classic::Out);
+            }
+            Classic::Working => {
+                let client = &self.clients[index];
+                let request = HeartbeatRequest {
+                    group_id: GROUP.to_owned(),
+                    generation_id: client.epoch,
+                    member_id: client.id.clone(),
+                    group_instance_id: client.instance.clone(),
+                    ..HeartbeatRequest::default()
+                };
+                if let Some(Response::Heartbeat(response)) = self.call(4, Body::Heartbeat(request))
+                    && response.error_code != 0
+                {
+                    self.failed(index, code(response.error_code));
+                }
+            }
+        }
+    }
+
+    fn joined(&mut self, index: usize, response: JoinGroupResponse) {
+        let client = &mut self.clients[index];
+        client.protocol = Protocol::Classic(Classic::Out);
+        match code(response.error_code) {
+            ErrorCode::None => {}
+            ErrorCode::MemberIdRequired => {
+                client.id = response.member_id;
+                return;
+            }
+            error => return self.failed(index, error),
+        }
+        client.id = response.member_id;
+        client.epoch = response.generation_id;
+        let mut request = sync_request(&client.id, response.generation_id, &[]);
+        request.group_instance_id.clone_from(&client.instance);
+        if !response.skip_assignment {
+            let members = response.members.len() as i32;
+            for (place, member) in (0..).zip(&response.members) {
+                let count = self.trial.partitions(TOPIC);
+                let partitions = (0..count).filter(|partition| partition % members == place);
+                request.assignments.push(SyncGroupRequestAssignment {
+                    member_id: member.member_id.clone(),
+                    assignment: write(partitions),
+                    ..SyncGroupRequestAssignment::default()
+                });
+            }
+        }
+        if let Some(token) = self.ask(5, Body::SyncGroup(request)) {
+            self.clients[index].protocol = Protocol::Classic(Classic::Syncing(token));
+        }
+    }
+
+    fn failed(&mut self, index: usize, error: ErrorCode) {
+        let client = &mut self.clients[index];
+        client.protocol = Protocol::Classic(Classic::Out);
+        match error {
+            ErrorCode::RebalanceInProgress => {}
+            ErrorCode::UnknownMemberId
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::FencedInstanceId => {
+                client.abandon();
+                client.id.clear();
+            }
+            other => panic!("no client would expect {other:?}"),
+        }
+    }
+
+    fn leave(&mut self, index: usize) {
+        let client = self.clients[index].clone();
+        let is_static = client.instance.is_some();
+        match client.protocol {
+            Protocol::Consumer { .. } => {
+                let for_a_while = is_static && self.random.one_in(2);
+                let request = ConsumerGroupHeartbeatRequest {
+                    member_epoch: if for_a_while { -2 } else { -1 },
+                    ..client.beat(false)
+                };
+                self.call(1, Body::ConsumerGroupHeartbeat(request));
+            }
+            Protocol::Classic(_) => {
+                let identity = MemberIdentity {
+                    member_id: client.id.clone(),
+                    group_instance_id: client.instance.clone(),
+                    ..MemberIdentity::default()
+                };
+                let request = LeaveGroupRequest {
+                    group_id: GROUP.to_owned(),
+                    members: vec![identity],
+                    ..LeaveGroupRequest::default()
+                };
+                self.call(5, Body::LeaveGroup(request));
+            }
+        }
+    }
+
+    fn check(&mut self) {
+        let reloads = self.random.one_in(10);
+        let machine = self.trial.runner.machine();
+        let Some(Group::Consumer(group)) = machine.group(GROUP) else { return };
+        if reloads {
+            let state = hard_state(self.trial.loaded().machine());
+            assert_eq!(state, hard_state(machine), "a reload changes nothing");
+        }
+        let mut taken: BTreeMap<i32, &str> = BTreeMap::new();
+        let owners = group.owners();
+        for (member, partitions) in &owners {
+            for partition in partitions {
+                let other = taken.insert(*partition, member);
+                assert_eq!(other, None, "partition {partition} is also {member}'s");
+            }
+        }
+        for client in &self.clients {
+            if let Some(owned) = owners.get(client.id.as_str()) {
+                let foreign: Vec<&i32> = client.owned.difference(owned).collect();
+                assert!(foreign.is_empty(), "{} believes to own {foreign:?}", client.id);
+            }
+        }
+    }
+}
