@@ -21,12 +21,32 @@ fn rounds(default: usize) -> usize {
 
 #[test]
 fn acknowledged_records_offsets_and_topics_survive_kills() {
-    let mut random = Random::new();
     let setup = Setup::new().set("log.flush.offset.checkpoint.interval.ms", 50);
+    survive_kills(&setup, rounds(12));
+}
+
+/// A journal so small that it goes round many times: files are used again while segments are flushed.
+#[test]
+fn with_a_journal_they_survive_kills_too() {
+    let setup = Setup::new()
+        .set("log.flush.offset.checkpoint.interval.ms", 50)
+        .set("ottla.durability", "fsync")
+        .set("ottla.journal.file.bytes", 1 << 20)
+        .set("ottla.journal.files", 2);
+    survive_kills(&setup, rounds(6));
+    let journals = ["ottla-journal-0", "ottla-journal-1"].map(|name| setup.data.join(name));
+    for journal in journals {
+        let metadata = std::fs::metadata(&journal).expect("a journal");
+        assert_eq!(metadata.len(), 1 << 20, "{}", journal.display());
+    }
+}
+
+fn survive_kills(setup: &Setup, rounds: usize) {
+    let mut random = Random::new();
     let node = setup.start();
     let load = Load::prepare(&node);
     node.kill();
-    for round in 0..rounds(12) {
+    for round in 0..rounds {
         if random.one_in(3) {
             // Once more, while it recovers or begins to serve.
             let node = setup.spawn();

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::conformance::{self, Against, Suite};
+use crate::conformance::{self, Against, Durability, Judged, Suite};
 use crate::differ;
 use crate::nginx;
 
@@ -138,7 +138,8 @@ impl Tally {
     }
 
     fn conformance(&mut self, root: &Path, strict: bool) -> Result<()> {
-        let outcomes = conformance::judge(root, &Against::Ottla, &Suite::ALL, None)?;
+        let judged = Judged { against: Against::Ottla, durability: Durability::Os };
+        let outcomes = conformance::judge(root, &judged, &Suite::ALL, None)?;
         for outcome in outcomes {
             self.passed += u64::from(outcome.passed);
             self.failed += u64::from(outcome.failed);

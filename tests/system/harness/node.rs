@@ -118,6 +118,9 @@ impl Setup {
             ("log.dirs", self.data.display().to_string()),
             ("offsets.topic.num.partitions", "3".to_owned()),
         ];
+        let durability = std::env::var("OTTLA_TEST_DURABILITY").ok();
+        let own: Vec<_> =
+            own.into_iter().chain(durability.map(|mode| ("ottla.durability", mode))).collect();
         let given = |key: &str| self.settings.iter().any(|(name, _)| name == key);
         for (key, value) in own.iter().filter(|(key, _)| !given(key) && self.file.is_none()) {
             command.arg("--override").arg(format!("{key}={value}"));

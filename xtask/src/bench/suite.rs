@@ -81,6 +81,12 @@ impl Suite {
     }
 }
 
+/// One of the figures of a measurement; not a number when there is no such figure.
+pub fn number_of(figures: &Figures, name: &str) -> f64 {
+    let found = figures.iter().find(|(known, _)| *known == name);
+    found.map_or(f64::NAN, |(_, value)| *value)
+}
+
 /// A number of a report.
 pub fn number(report: &Value, name: &str) -> Result<f64> {
     report[name].as_f64().with_context(|| format!("{name} in {report}"))

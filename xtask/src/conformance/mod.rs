@@ -21,6 +21,10 @@ pub struct Options {
     /// What is judged: `ottla`, `kafka`, or the host:port of a cluster that runs already
     #[arg(long, default_value = "ottla")]
     against: Against,
+    /// What an acknowledgement of the judged server means: Ottla's `ottla.durability`, and
+    /// `flush.messages=1` for Apache Kafka
+    #[arg(long, default_value = "os")]
+    durability: Durability,
     /// Run only the tests whose name holds this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -31,11 +35,39 @@ pub struct Options {
     suites: Vec<Suite>,
 }
 
+/// What an acknowledgement means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Durability {
+    /// The page cache has it
+    Os,
+    /// The disk has it
+    Fsync,
+}
+
+/// A server that the suites judge.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    pub against: Against,
+    pub durability: Durability,
+}
+
+impl Durability {
+    /// The line of configuration that asks for it.
+    fn setting(self, against: &Against) -> &'static str {
+        match (self, against) {
+            (Durability::Os, _) => "",
+            (Durability::Fsync, Against::Kafka) => "log.flush.interval.messages=1\n",
+            (Durability::Fsync, _) => "ottla.durability=fsync\n",
+        }
+    }
+}
+
 /// Runs the suites and fails if one of them did.
 pub fn run(root: &Path, options: &Options) -> Result<()> {
     let suites =
         if options.suites.is_empty() { Suite::ALL.to_vec() } else { options.suites.clone() };
-    let outcomes = judge(root, &options.against, &suites, options.only.as_deref())?;
+    let judged = Judged { against: options.against.clone(), durability: options.durability };
+    let outcomes = judge(root, &judged, &suites, options.only.as_deref())?;
     report(&outcomes);
     let failed: u32 = outcomes.iter().map(|outcome| outcome.failed).sum();
     let skipped = outcomes.iter().filter(|outcome| outcome.skipped.is_some()).count();
@@ -51,12 +83,13 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 /// Runs `suites` against one fresh server.
 pub fn judge(
     root: &Path,
-    against: &Against,
+    judged: &Judged,
     suites: &[Suite],
     only: Option<&str>,
 ) -> Result<Vec<Outcome>> {
     let clients = Clients { root: root.to_owned(), cache: cache_folder()? };
-    let server = Server::start(against, &clients)?;
+    let Judged { against, durability } = judged;
+    let server = Server::start(against, &clients, durability.setting(against))?;
     let mut outcomes = Vec::new();
     for suite in suites {
         println!("conformance: {suite} against {against} at {}", server.bootstrap());

@@ -59,8 +59,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and waits until it accepts connections.
-    pub fn start(against: &Against, clients: &Clients) -> Result<Server> {
+    /// Starts a server with a few `more` settings and waits until it accepts connections.
+    pub fn start(against: &Against, clients: &Clients, more: &str) -> Result<Server> {
         if let Against::Running(address) = against {
             return Ok(Server {
                 bootstrap: address.clone(),
@@ -73,9 +73,9 @@ impl Server {
         let command = match against {
             Against::Ottla => {
                 let binary = clients.root.join("target/release/ottla");
-                ottla(&binary, &place, &place.few_settings())?
+                ottla(&binary, &place, &format!("{}{more}", place.few_settings()))?
             }
-            _ => kafka(clients, &place, &place.settings())?,
+            _ => kafka(clients, &place, &format!("{}{more}", place.settings()))?,
         };
         Server::spawn(command, place)
     }
