@@ -134,7 +134,17 @@ fn holds_all(client: &mut Client, topic: &str, count: usize) {
 
 #[test]
 fn a_log_moves_there_and_back_while_it_is_written_and_read() {
+    moves_under_load(&Disks::new());
+}
+
+#[test]
+fn a_log_moves_from_journal_to_journal() {
     let disks = Disks::new();
+    let setup = disks.setup.set("ottla.durability", "fsync");
+    moves_under_load(&Disks { setup, paths: disks.paths });
+}
+
+fn moves_under_load(disks: &Disks) {
     let node = disks.setup.start();
     let mut client = Client::to(node.address);
     client.create_topic("moved", 1, &[("segment.bytes", "1048576")]);

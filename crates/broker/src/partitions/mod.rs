@@ -9,11 +9,9 @@
 //! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
 //! - [`states`]: how the log directories are; `failure`: what follows when one fails
 //! - `moves`: logs that move to another directory; [`Copiers`]: the threads that copy them
-//! - `twins`: two logs of one partition
 //! - `placement`: which directory takes a new log; `assignments`: telling the controller
 
 mod assignments;
-mod copier;
 mod failure;
 mod loading;
 mod maintenance;
@@ -21,7 +19,6 @@ mod moves;
 mod placement;
 mod reconcile;
 pub mod states;
-mod twins;
 
 #[cfg(test)]
 mod directory_tests;
@@ -46,7 +43,7 @@ use ottla_world::{Clock, Disk, Random};
 use parking_lot::Mutex;
 
 pub use assignments::assignment_request;
-pub use copier::Copiers;
+pub use moves::copier::Copiers;
 pub use placement::Placement;
 pub use states::DirectoryNews;
 
@@ -211,7 +208,7 @@ impl Partitions {
         let assigned =
             |name: &TopicPartition| hosting.settings.assigned_directory(&hosting.image, name);
         let unique = || unique(world.random.as_ref());
-        twins::settle(&hosting.directories, &mut listings, assigned, unique)?;
+        moves::twins::settle(&hosting.directories, &mut listings, assigned, unique)?;
         let journals = hosting.directories.iter();
         let journals = journals.map(|hosted| hosted.log_directory.journal().cloned());
         let journals =

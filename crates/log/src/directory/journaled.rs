@@ -80,6 +80,11 @@ impl LogDirectory {
         folder.journal.fail();
     }
 
+    /// A listed log is not going to be opened.
+    pub(super) fn one_less(&self) -> Result<()> {
+        self.journal.as_ref().map_or(Ok(()), FolderJournal::one_is_open)
+    }
+
     /// Takes a new log into the journal.
     pub(super) fn attach(&self, log: &mut Log) {
         if let Some(folder) = &self.journal {

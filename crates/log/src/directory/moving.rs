@@ -50,11 +50,12 @@ impl LogDirectory {
         Ok(log)
     }
 
-    /// Sets a log aside that was not opened: another folder has the one that counts.
+    /// Sets a log aside that was not opened: another folder has the one that counts. It was listed.
     pub fn set_aside_unopened(&self, partition: &TopicPartition, unique: &str) -> Result<PathBuf> {
         let path = self.path.join(partition.to_string());
         let aside = self.path.join(aside_name(partition, unique, STRAY_SUFFIX));
         self.disk.rename(&path, &aside).map_err(Error::io("rename", &path))?;
+        self.one_less()?;
         Ok(aside)
     }
 

@@ -12,12 +12,12 @@ use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
 use parking_lot::{Condvar, Mutex};
 
-use super::{Deleted, Hosted, Partitions};
 use crate::partition::Partition;
+use crate::partitions::{Deleted, Hosted, Partitions};
 
 /// Partitions with a copy that nobody fills at the moment. Bounded by the number of partitions.
 #[derive(Debug, Default)]
-pub(super) struct Moves {
+pub(in crate::partitions) struct Moves {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -31,13 +31,13 @@ struct State {
 }
 
 impl Moves {
-    pub(super) fn begin(&self, partition: &Arc<Partition>) {
+    pub(in crate::partitions) fn begin(&self, partition: &Arc<Partition>) {
         self.state.lock().waiting.push_back(Arc::downgrade(partition));
         self.changed.notify_one();
     }
 
     /// The next partition to work for; waits for one. `None` once it is over.
-    pub(super) fn next(&self) -> Option<Arc<Partition>> {
+    pub(in crate::partitions) fn next(&self) -> Option<Arc<Partition>> {
         let mut state = self.state.lock();
         loop {
             if state.is_stopped {
@@ -54,13 +54,13 @@ impl Moves {
         }
     }
 
-    pub(super) fn stop(&self) {
+    pub(in crate::partitions) fn stop(&self) {
         self.state.lock().is_stopped = true;
         self.changed.notify_all();
     }
 
     /// Waits, at most as long as that, for the end; whether it has come.
-    pub(super) fn is_stopped_within(&self, most: std::time::Duration) -> bool {
+    pub(in crate::partitions) fn is_stopped_within(&self, most: std::time::Duration) -> bool {
         let mut state = self.state.lock();
         if !state.is_stopped && !most.is_zero() {
             self.changed.wait_for(&mut state, most);
@@ -68,7 +68,7 @@ impl Moves {
         state.is_stopped
     }
 
-    pub(super) fn found(&self, directory: usize, futures: Vec<FutureLog>) {
+    pub(in crate::partitions) fn found(&self, directory: usize, futures: Vec<FutureLog>) {
         let mut state = self.state.lock();
         let futures = futures.into_iter().map(|each| (each.partition.clone(), (directory, each)));
         state.found.extend(futures);
@@ -135,7 +135,8 @@ impl Partitions {
 
     /// Which directory a path names: as `log.dirs` has it, with its full name.
     fn destination(&self, path: &Path) -> Result<usize, ErrorCode> {
-        let hosted = |hosted: &super::HostedDirectory| hosted.log_directory.path() == path;
+        let hosted =
+            |hosted: &crate::partitions::HostedDirectory| hosted.log_directory.path() == path;
         match self.directories.iter().position(hosted) {
             Some(directory) if self.states.is_offline(directory) => {
                 Err(ErrorCode::KafkaStorageError)
@@ -176,7 +177,7 @@ impl Partitions {
     }
 
     /// Goes on with a move that the last process began, if there is one.
-    pub(super) fn resume_move(&self, partition: &Arc<Partition>, now_ms: i64) {
+    pub(in crate::partitions) fn resume_move(&self, partition: &Arc<Partition>, now_ms: i64) {
         let name = TopicPartition::new(&**partition.topic(), partition.index());
         let Some((directory, future)) = self.moves.take_found(&name) else { return };
         let log_directory = &self.directories[directory].log_directory;
@@ -201,7 +202,7 @@ impl Partitions {
 
     /// Opens a log whose copy was complete when the process ended, as the metadata tells by naming the
     /// copy's directory (Apache Kafka tells the controller before it renames).
-    pub(super) fn adopt_copy(
+    pub(in crate::partitions) fn adopt_copy(
         &self,
         name: &TopicPartition,
         directory: usize,
@@ -229,7 +230,7 @@ impl Partitions {
     }
 
     /// Removes copies of which nobody knows the partition.
-    pub(super) fn forget_copies(&self, now_ms: i64) {
+    pub(in crate::partitions) fn forget_copies(&self, now_ms: i64) {
         // A partition whose log is not open yet goes on to move; one that is offline may need the copy
         // when its disk is back.
         let is_nobodys = |name: &TopicPartition| {
@@ -247,7 +248,7 @@ impl Partitions {
     }
 
     /// Deletes a copy that is not wanted any more.
-    pub(super) fn delete_copy(&self, (log, directory): (Log, usize), now_ms: i64) {
+    pub(in crate::partitions) fn delete_copy(&self, (log, directory): (Log, usize), now_ms: i64) {
         let delay_ms = log.config().file_delete_delay_ms;
         self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
     }

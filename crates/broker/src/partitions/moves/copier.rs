@@ -14,11 +14,11 @@ use ottla_log::Log;
 use ottla_world::Clock;
 use parking_lot::Mutex;
 
-use super::Partitions;
 use crate::cleaner::Throttle;
 use crate::partition::Partition;
 use crate::partition::cleaning::CleaningTurn;
 use crate::partition::future::{Copied, CopyFailure, Promoted};
+use crate::partitions::Partitions;
 
 /// How much is copied at a time.
 const STEP_BYTES: usize = 1 << 20;

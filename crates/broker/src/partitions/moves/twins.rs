@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use ottla_log::{Listing, TopicPartition};
 use ottla_wire::Uuid;
 
-use super::{HostedDirectory, LoadError};
+use crate::partitions::{HostedDirectory, LoadError};
 
 /// Leaves one log of each partition in the listings, which are in the order of the directories.
-pub(super) fn settle(
+pub(in crate::partitions) fn settle(
     directories: &[HostedDirectory],
     listings: &mut [Listing],
     assigned: impl Fn(&TopicPartition) -> Option<Uuid>,
