@@ -65,6 +65,7 @@ public final class JavaClients {
         offsets(judge);
         longPolls(judge);
         groups(judge);
+        ConsumerProtocol.tests(judge, cluster);
         Transactions.tests(judge, cluster);
         underLoad(judge);
         int failed = judge.run(arguments.length > 0 ? arguments[0] : "");

@@ -466,6 +466,49 @@ def test_cooperative_members_keep_what_they_have(admin, name):
     first.close()
 
 
+@pytest.mark.parametrize("assignor", ["uniform", "range"])
+def test_members_of_the_consumer_protocol_share_a_topic(admin, name, assignor):
+    create(admin, name, 4)
+    revoked = []
+    settings = {"group_protocol": "consumer", "group_remote_assignor": assignor}
+    first = consumer(name, **settings)
+    first.subscribe([name], on_revoke=lambda reader, lost: revoked.extend(lost))
+    joined([first], name, 4, 60)
+    second = consumer(name, **settings)
+    second.subscribe([name])
+    owned = joined([first, second], name, 4, 60)
+    assert [len(partitions) for partitions in owned] == [2, 2]
+    assert sorted(lost.partition for lost in revoked) == owned[1], "expected only the moved partitions to be revoked"
+    group = one(admin.describe_consumer_groups([name]))
+    assert group.type.name == "CONSUMER" and group.partition_assignor == assignor and len(group.members) == 2
+    second.close()
+    joined([first], name, 4, 60)
+    first.close()
+
+
+def test_a_regular_expression_of_the_consumer_protocol(admin, name):
+    create(admin, name, 2)
+    reader = consumer(name, group_protocol="consumer")
+    reader.subscribe([f"^{name}.*"])
+    joined([reader], name, 2, 60)
+    reader.close()
+
+
+def test_members_of_both_protocols_share_a_group(admin, name):
+    create(admin, name, 4)
+    classic = consumer(name, partition_assignment_strategy="cooperative-sticky", heartbeat_interval_ms=300)
+    classic.subscribe([name])
+    joined([classic], name, 4)
+    modern = consumer(name, group_protocol="consumer")
+    modern.subscribe([name])
+    assert [len(owned) for owned in joined([classic, modern], name, 4, 60)] == [2, 2]
+    assert one(admin.describe_consumer_groups([name])).type.name == "CONSUMER"
+    modern.close()
+    joined([classic], name, 4, 60)
+    assert one(admin.describe_consumer_groups([name])).type.name == "CLASSIC"
+    classic.close()
+
+
 def test_commits_are_fetched(admin, name):
     create(admin, name, 2)
     send(name, payloads(10))
