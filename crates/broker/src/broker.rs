@@ -18,19 +18,19 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use crate::api::ProducerIds;
-use crate::caller::Connection;
 use crate::cleaner::{Cleaner, CleanerSettings};
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
 use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log_levels::Logging;
+use crate::metrics::requests::RequestMetrics;
 use crate::metrics::{self, PartitionMetrics};
 use crate::partition::Partition;
 use crate::partitions::{Copiers, LoadError, Partitions};
-use crate::reply::Outcome;
-use crate::request_metrics::RequestMetrics;
-use crate::router;
+use crate::request::Connection;
+use crate::request::Outcome;
+use crate::request::router;
 use crate::settings::Settings;
 use crate::transactions::TransactionCoordinators;
 

@@ -5,43 +5,36 @@
 //!
 //! # Layout
 //! - [`broker`]: the one value that handlers share
-//! - [`caller`]: who is asking
-//! - `router`: one `match` from API to handler
+//! - [`request`]: who is asking, one `match` from API to handler, what goes back
 //! - `api`: one file an API
 //! - [`settings`]: the configuration in force, as typed values
 //! - [`forward`]: the way to the controller
 //! - [`log_levels`]: at which this process logs
-//! - [`reply`]: what goes back
 //! - [`partition`], [`partitions`]: one partition, and all that this broker hosts
 //! - [`cleaner`]: compacts logs
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
 //! - [`coordinators`]: machines over the partitions of an internal topic
 //! - [`groups`], [`transactions`]: the two kinds of them
-//! - [`metrics`], [`request_metrics`]: what all of this counted
+//! - [`metrics`]: what all of this counted
 pub mod broker;
-pub mod caller;
 pub mod cleaner;
 pub mod coordinators;
 pub mod fetch_session;
 pub mod forward;
-pub mod groups;
 mod internal_topics;
 pub mod log_levels;
 pub mod metrics;
 pub mod partition;
 pub mod partitions;
-pub mod reply;
-pub mod request_metrics;
+pub mod request;
 pub mod settings;
-pub mod transactions;
 pub mod waiters;
 
 mod api;
-mod router;
 
 pub use broker::{Broker, BrokerParts};
-pub use caller::{Caller, Connection};
+pub use coordinators::{groups, transactions};
 pub use forward::{ControllerAnswer, ControllerChannel};
-pub use reply::{Outcome, Piece};
+pub use request::{Caller, Connection, Outcome, Piece};
 pub use settings::Settings;

@@ -12,8 +12,8 @@ use ottla_wire::messages::{AddOffsetsToTxnRequest, AddOffsetsToTxnResponse};
 
 use super::transaction_call::{ask, without_fenced};
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::internal_topics::OFFSETS_TOPIC;
+use crate::request::Caller;
 
 const FIRST_VERSION_WITH_FENCED: i16 = 2;
 

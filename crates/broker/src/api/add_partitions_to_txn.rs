@@ -19,8 +19,8 @@ use ottla_wire::messages::{AddPartitionsToTxnRequest, AddPartitionsToTxnResponse
 
 use super::transaction_call::{ask, partitions, without_fenced};
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::internal_topics::is_internal;
+use crate::request::Caller;
 
 const FIRST_VERSION_WITH_FENCED: i16 = 2;
 const FIRST_VERSION_WITH_TRANSACTIONS: i16 = 4;

@@ -13,7 +13,7 @@ use ottla_wire::messages::alter_replica_log_dirs_response::{
 use ottla_wire::messages::{AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Begins the moves.
 pub(crate) async fn alter_replica_log_dirs(

@@ -14,7 +14,7 @@ use ottla_wire::{ApiKey, ErrorCode};
 
 use super::{SERVED, SERVED_BY_CONTROLLER};
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) fn api_versions(
     broker: &Broker,

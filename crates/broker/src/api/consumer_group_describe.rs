@@ -11,7 +11,7 @@ use super::access::GROUP_OPERATIONS;
 use super::consumer_group_heartbeat::is_in_use;
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn consumer_group_describe(
     broker: &Broker,

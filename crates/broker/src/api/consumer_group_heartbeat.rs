@@ -11,7 +11,7 @@ use ottla_wire::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeat
 
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn consumer_group_heartbeat(
     broker: &Broker,

@@ -8,7 +8,7 @@ use ottla_wire::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn delete_groups(
     broker: &Broker,

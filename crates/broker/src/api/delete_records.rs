@@ -14,8 +14,8 @@ use ottla_wire::messages::delete_records_response::{
 use ottla_wire::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::partition::Partition;
+use crate::request::Caller;
 use crate::waiters::{Registration, Until, Waiter};
 
 /// A partition whose replicas have not all followed yet.

@@ -9,7 +9,7 @@ use ottla_wire::messages::{DescribeClusterRequest, DescribeClusterResponse};
 use super::access::CLUSTER_OPERATIONS;
 use super::metadata::{any_active, listener};
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// `EndpointType` codes.
 const BROKERS: i8 = 1;

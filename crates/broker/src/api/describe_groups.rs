@@ -9,7 +9,7 @@ use ottla_wire::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 use super::access::GROUP_OPERATIONS;
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn describe_groups(
     broker: &Broker,

@@ -12,7 +12,7 @@ use ottla_wire::messages::describe_log_dirs_response::{
 use ottla_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Partitions of one directory, by topic.
 type Sizes = BTreeMap<String, Vec<DescribeLogDirsPartition>>;

@@ -9,7 +9,7 @@ use ottla_wire::messages::describe_producers_response::{
 use ottla_wire::messages::{DescribeProducersRequest, DescribeProducersResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Lists the active producers of partitions.
 pub(crate) async fn describe_producers(

@@ -13,8 +13,8 @@ use ottla_wire::messages::{DescribeTopicPartitionsRequest, DescribeTopicPartitio
 use super::access::TOPIC_OPERATIONS;
 use super::metadata::{listener, offline};
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::internal_topics::is_internal;
+use crate::request::Caller;
 
 pub(crate) fn describe_topic_partitions(
     broker: &Broker,

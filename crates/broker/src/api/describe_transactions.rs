@@ -6,7 +6,7 @@ use ottla_wire::messages::{DescribeTransactionsRequest, DescribeTransactionsResp
 
 use super::transaction_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Tells the state of each transactional id that is asked for.
 pub(crate) async fn describe_transactions(

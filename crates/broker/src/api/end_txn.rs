@@ -11,7 +11,7 @@ use ottla_wire::messages::{EndTxnRequest, EndTxnResponse};
 
 use super::transaction_call::{ask, without_fenced};
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 const FIRST_VERSION_WITH_FENCED: i16 = 2;
 const FIRST_VERSION_WITH_EPOCHS: i16 = 5;

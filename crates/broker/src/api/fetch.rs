@@ -22,10 +22,10 @@ use tokio::time::Instant;
 
 use super::leaders::Leaders;
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::fetch_session::context::Asked;
 use crate::fetch_session::{PartitionKey, PartitionRequest, SessionRequest, Told, TopicKey};
 use crate::partition::{Counters, Fetch, Fetched, Partition};
+use crate::request::Caller;
 use crate::waiters::{Registration, Until, Waiter};
 
 /// A response, and the slices that its records' slots stand for.

@@ -12,8 +12,8 @@ use ottla_wire::{ErrorCode, Uuid};
 
 use super::metadata::listener;
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::internal_topics::{self, OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
+use crate::request::Caller;
 
 /// `CoordinatorType` codes.
 const GROUP: i8 = 0;

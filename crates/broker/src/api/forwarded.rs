@@ -11,7 +11,7 @@ use super::alter_configs::{take_refused, take_refused_incremental};
 use super::log_levels;
 use super::refusal::{has_no_time, refuse};
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Asks the controller. When it can't be reached the request's own response says so; `None` when
 /// that response has no place to say it, and the connection must end.

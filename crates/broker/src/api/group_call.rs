@@ -4,7 +4,7 @@ use ottla_coordinator::{Body, Request, Response};
 use ottla_wire::ErrorCode;
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Asks the coordinator of `group_id`.
 pub(crate) async fn ask(

@@ -10,7 +10,7 @@ use ottla_wire::messages::{InitProducerIdRequest, InitProducerIdResponse};
 
 use super::transaction_call::{ask, without_fenced};
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 const FIRST_VERSION_WITH_FENCED: i16 = 4;
 

@@ -10,7 +10,7 @@ use ottla_wire::messages::list_config_resources_response::ConfigResource;
 use ottla_wire::messages::{ListConfigResourcesRequest, ListConfigResourcesResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// `BROKER_LOGGER`, which no image holds: every broker has its own.
 const BROKER_LOGGER: i8 = 8;

@@ -8,7 +8,7 @@ use ottla_wire::messages::{ListGroupsRequest, ListGroupsResponse};
 
 use super::group_call;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn list_groups(
     broker: &Broker,

@@ -16,8 +16,8 @@ use ottla_wire::messages::list_offsets_response::{
 use ottla_wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::partition::offsets::{OffsetQuery, timestamp};
+use crate::request::Caller;
 
 /// The replica id of a consumer.
 const CONSUMER: i32 = -1;

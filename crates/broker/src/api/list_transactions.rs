@@ -6,7 +6,7 @@ use ottla_coordinator::transaction::{Body, Response};
 use ottla_wire::messages::{ListTransactionsRequest, ListTransactionsResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn list_transactions(
     broker: &Broker,

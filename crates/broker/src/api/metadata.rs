@@ -18,8 +18,8 @@ use ottla_wire::{ErrorCode, Uuid};
 
 use super::access::{CLUSTER_OPERATIONS, TOPIC_OPERATIONS};
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::internal_topics::{self, is_internal};
+use crate::request::Caller;
 
 pub(crate) async fn metadata(
     broker: &Broker,

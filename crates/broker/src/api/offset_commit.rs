@@ -18,7 +18,7 @@ use ottla_wire::{ErrorCode, Uuid};
 
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn offset_commit(
     broker: &Broker,

@@ -12,7 +12,7 @@ use ottla_wire::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn offset_delete(
     broker: &Broker,

@@ -17,7 +17,7 @@ use ottla_wire::messages::{OffsetFetchRequest, OffsetFetchResponse};
 
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn offset_fetch(
     broker: &Broker,

@@ -12,7 +12,7 @@ use ottla_wire::messages::offset_for_leader_epoch_response::{
 use ottla_wire::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// Looks up the ends of leader epochs.
 pub(crate) async fn offset_for_leader_epoch(

@@ -26,8 +26,8 @@ use super::leaders::Leaders;
 use super::produce_batch::{Batch, first_batch};
 use super::produce_verify::Verified;
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::partition::{Append, AppendFailure, Counters, Partition};
+use crate::request::Caller;
 use crate::waiters::{Registration, Until, Waiter};
 
 /// The client id of Kafka's own tools, which may write to internal topics.

@@ -13,8 +13,8 @@ use ottla_wire::{ErrorCode, Records};
 
 use super::produce_batch::first_batch;
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::partition::{AppendFailure, Partition};
+use crate::request::Caller;
 use crate::transactions::verification::{ClientSupport, Wanted, verify};
 
 const FIRST_VERSION_WITH_ABORTABLE: i16 = 11;

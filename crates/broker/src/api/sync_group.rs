@@ -7,7 +7,7 @@ use ottla_wire::messages::{SyncGroupRequest, SyncGroupResponse};
 
 use super::group_call::ask;
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 pub(crate) async fn sync_group(
     broker: &Broker,

@@ -17,8 +17,8 @@ use ottla_wire::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
 use super::group_call::request as group_request;
 use crate::broker::Broker;
-use crate::caller::Caller;
 use crate::internal_topics::OFFSETS_TOPIC;
+use crate::request::Caller;
 use crate::transactions::verification::{ClientSupport, Wanted, verify};
 
 const FIRST_VERSION_WITH_IDS: i16 = 6;

@@ -15,7 +15,7 @@ use ottla_wire::messages::write_txn_markers_response::{
 use ottla_wire::messages::{WriteTxnMarkersRequest, WriteTxnMarkersResponse};
 
 use crate::broker::Broker;
-use crate::caller::Caller;
+use crate::request::Caller;
 
 /// No producer id, and no epoch of one.
 const NOBODY: i64 = -1;

@@ -1,8 +1,8 @@
 //! Coordinators: machines over the partitions of an internal topic, one task for each partition this broker leads.
 //!
 //! A task owns its partition's machine; handlers send it requests over a bounded queue and wait. When leadership
-//! goes, the task answers everybody who waits and ends. What groups and transactions have of their own is their
-//! [`Kind`].
+//! goes, the task answers everybody who waits and ends. What [`groups`] and [`transactions`] have of their own is
+//! their [`Kind`].
 //!
 //! # Layout
 //! - [`kind`]: what sets one kind of coordinator apart from another
@@ -17,12 +17,14 @@
 mod batches;
 mod commits;
 mod driver;
+pub mod groups;
 pub(crate) mod kind;
 mod loader;
 pub(crate) mod queue;
 mod serving;
 pub(crate) mod shards;
 pub mod terms;
+pub mod transactions;
 mod writes;
 
 #[cfg(test)]

@@ -17,12 +17,12 @@ use ottla_world::memory::{ManualClock, MemoryDisk, SeededRandom};
 
 use super::{HostedDirectory, Hosting, Partitions, Placement, World};
 use crate::broker::{Broker, BrokerParts};
-use crate::caller::{Caller, Connection};
 use crate::coordinators::LogTerms;
 use crate::forward::{ControllerAnswer, ControllerChannel};
 use crate::groups::GroupCoordinators;
 use crate::partition::Partition;
 use crate::partition::settings::SettingsSource;
+use crate::request::{Caller, Connection};
 use crate::settings::Settings;
 use crate::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use ottla_broker::request_metrics::Phase;
+use ottla_broker::metrics::requests::Phase;
 use ottla_broker::{Broker, Connection, Outcome};
 use ottla_wire::ApiKey;
 use tokio::net::TcpStream;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_broker::Broker;
-use ottla_broker::request_metrics::Phase;
+use ottla_broker::metrics::requests::Phase;
 
 /// Answers that have not left, by the numbers of their APIs.
 pub(super) struct Departures {

@@ -16,12 +16,12 @@ use ottla_wire::messages::{
     DescribeTransactionsRequest, OffsetFetchRequest,
 };
 
+use super::caller::{Caller, Connection};
+use super::reply::{Outcome, Piece};
 use crate::api::fetch::FetchAnswer;
 use crate::api::produce::ProduceAnswer;
 use crate::api::{self, SERVED, SERVED_BY_CONTROLLER};
 use crate::broker::Broker;
-use crate::caller::{Caller, Connection};
-use crate::reply::{Outcome, Piece};
 
 /// The memory that the elements of one request's arrays may take: most of a million partitions.
 const REQUEST_ELEMENT_BYTES_MAX: usize = 64 << 20;

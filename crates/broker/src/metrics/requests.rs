@@ -13,7 +13,7 @@ use std::time::Duration;
 use ottla_wire::ApiKey;
 use ottla_world::Clock;
 
-use crate::reply::Outcome;
+use crate::request::Outcome;
 
 /// Upper bounds of the time buckets, in microseconds.
 const BUCKETS_US: [u64; 12] =
