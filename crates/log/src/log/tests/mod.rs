@@ -6,6 +6,7 @@ mod golden;
 mod read;
 mod recovery;
 mod retention;
+mod simulated;
 mod room;
 mod transactions;
 
