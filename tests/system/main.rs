@@ -5,7 +5,7 @@
 //!
 //! # Layout
 //! - `harness`: a node as a process, connections to it, load on it, and waiting
-//! - `hostile`: bytes that are no requests; `slow`: clients that stall
+//! - `hostile`: bytes that are no requests; `mutations`: requests that were spoiled; `slow`: clients that stall
 //! - `connections`: many of them, and the limits on them; `descriptors`: none left, or fewer than files
 //! - `startup`: why a node does not start, and configurations of other days
 //! - `damage`: files that a crash or a disk has spoiled; `full_disk`: no room left
@@ -22,6 +22,7 @@ mod full_disk;
 mod harness;
 mod hostile;
 mod moves;
+mod mutations;
 mod shutdown;
 mod slow;
 mod startup;

@@ -51,6 +51,10 @@ pub struct Step {
     pub may_not_fit: bool,
     /// The correlation id, when the frame has one of its own.
     pub correlation_id: Option<i32>,
+    /// A field and the value that it has at last; the step is asked again until then.
+    pub until: Option<(String, String)>,
+    /// Whether the step is asked again as long as a coordinator is still at work.
+    pub patient: bool,
 }
 
 impl Case {
@@ -169,6 +173,8 @@ impl Case {
             any_version: false,
             may_not_fit: false,
             correlation_id: None,
+            until: None,
+            patient: false,
         });
         self.steps.last_mut().expect("a step was just added")
     }
@@ -190,6 +196,18 @@ impl Step {
     /// Expects that there may be no answer.
     pub fn probe(&mut self) -> &mut Step {
         self.mode = Mode::Probe;
+        self
+    }
+
+    /// Is asked again until a text of the answer is this one.
+    pub fn until(&mut self, path: &str, text: &str) -> &mut Step {
+        self.until = Some((path.to_owned(), text.to_owned()));
+        self
+    }
+
+    /// Is asked again as long as a coordinator is still at work: it loads, or it ends a transaction.
+    pub fn patient(&mut self) -> &mut Step {
+        self.patient = true;
         self
     }
 

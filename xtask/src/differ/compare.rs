@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// Fields that name an element of a list; an element may have several.
-const NAMING: [&str; 20] = [
+const NAMING: [&str; 21] = [
     "index",
     "name",
     "topic",
@@ -27,10 +27,11 @@ const NAMING: [&str; 20] = [
     "logDir",
     "topicId",
     "producerId",
+    "transactionalId",
 ];
 
 /// Lists that Kafka fills from a hash table: their order says nothing.
-const UNORDERED: [(ApiKey, &str); 17] = [
+const UNORDERED: [(ApiKey, &str); 28] = [
     (ApiKey::Produce, "partitionResponses"),
     (ApiKey::Metadata, "topics"),
     (ApiKey::ListOffsets, "topics"),
@@ -42,12 +43,23 @@ const UNORDERED: [(ApiKey, &str); 17] = [
     (ApiKey::OffsetFetch, "topics"),
     (ApiKey::OffsetFetch, "partitions"),
     (ApiKey::DeleteGroups, "results"),
+    (ApiKey::DescribeGroups, "groups"),
     (ApiKey::ListConfigResources, "configResources"),
     (ApiKey::DescribeConfigs, "configs"),
     (ApiKey::ElectLeaders, "replicaElectionResults"),
     (ApiKey::ApiVersions, "supportedFeatures"),
     (ApiKey::ApiVersions, "finalizedFeatures"),
     (ApiKey::JoinGroup, "members"),
+    (ApiKey::AddPartitionsToTxn, "resultsByTopicV3AndBelow"),
+    (ApiKey::AddPartitionsToTxn, "topicResults"),
+    (ApiKey::AddPartitionsToTxn, "resultsByPartition"),
+    (ApiKey::WriteTxnMarkers, "markers"),
+    (ApiKey::WriteTxnMarkers, "topics"),
+    (ApiKey::WriteTxnMarkers, "partitions"),
+    (ApiKey::DescribeTransactions, "topics"),
+    (ApiKey::DescribeTransactions, "partitions"),
+    (ApiKey::ListTransactions, "transactionStates"),
+    (ApiKey::ListTransactions, "unknownStateFilters"),
 ];
 
 /// A field that differs.

@@ -28,7 +28,8 @@ const EXPECTED: &[(&str, &str, &str, &str)] = &[
     ("IncrementalAlterConfigs", "*min.insync.replicas*", "responses[4 1].error*", FEATURES),
     ("DescribeConfigs", "*", "*.documentation: kafka *", DOCUMENTATION),
     ("DescribeConfigs", "*", "results[4 1].configs[*]: kafka {* | ottla absent", ABSENT_KEYS),
-    ("DescribeConfigs", "*", "results[4 1].configs[ottla.*]: kafka absent *", OWN_KEYS),
+    ("DescribeConfigs", "*", "*.configs[ottla.*]: kafka absent *", OWN_KEYS),
+    ("CreateTopics", "*", "*.configs[ottla.*]: kafka absent *", OWN_KEYS),
     ("DescribeConfigs", "*", "results[4 1].configs[*.interval.ms]: kafka absent *", OWN_KEYS),
     ("DescribeConfigs", "*", "*[log.initial.task.delay.ms]: kafka absent *", OWN_KEYS),
     ("DescribeConfigs", "*", "*[unstable.api.versions.enable]: kafka absent *", OWN_KEYS),
@@ -36,10 +37,6 @@ const EXPECTED: &[(&str, &str, &str, &str)] = &[
     ("IncrementalAlterConfigs", "*\"listeners\"*", "responses[4 *].errorMessage: *", LISTENERS),
     ("DescribeConfigs", "*", "results[*].configs[*.ms].synonyms[log.*", UNITS),
     ("DescribeConfigs", "*", "results[4 1].configs[broker.id].*", BROKER_ID),
-    ("IncrementalAlterConfigs", "*threads*", "responses[4 *].error*", THREADS),
-    ("IncrementalAlterConfigs", "*metric.reporters*", "responses[4 *].error*", ABSENT_CHECKS),
-    ("IncrementalAlterConfigs", "*client_id=[*", "responses[16 *", ABSENT_CHECKS),
-    ("IncrementalAlterConfigs", "* of \"some-group\", type 32", "responses[32 *", ABSENT_CHECKS),
     ("CreateTopics", "* / internal.segment.bytes=*", "topics[config-value].*", OWN_KEYS),
     ("DescribeLogDirs", "*", "*topics[codec-*].partitionSize: *", COMPRESSED),
     ("Fetch", "* / what was produced to corrupt", "*.records[0].offset: kafka 37 *", DELTAS),
@@ -54,6 +51,19 @@ const EXPECTED: &[(&str, &str, &str, &str)] = &[
         "responses[2 alter].error*",
         FAILS_INSIDE,
     ),
+    ("IncrementalAlterConfigs", "describe loggers / operation 4", "*error*", FAILS_INSIDE),
+    ("IncrementalAlterConfigs", "describe loggers / operation -1", "*error*", FAILS_INSIDE),
+    ("Produce", "markers / marked writes *", "*.logStartOffset: kafka -1 | ottla 0", OLD_EPOCH),
+    ("WriteTxnMarkers", "markers / of transaction version -1,*", "*errorCode: *", FAILS_INSIDE),
+    (
+        "AddPartitionsToTxn",
+        "* / one of them twice",
+        "resultsByTransaction[one #2].topicResults*",
+        TRANSACTION_TWICE,
+    ),
+    ("Fetch", "* / deleted up to 12,*", "*.lastStableOffset: kafka 11 | ottla 12", CUT_TRANSACTION),
+    ("ListOffsets", "* / deleted up to 12,*", "*.offset: kafka 11 | ottla 12", CUT_TRANSACTION),
+    ("ListOffsets", "transactions in one partition / *", "*: kafka -1 | *", CUT_SEGMENT),
     (
         "IncrementalAlterConfigs",
         "*\"retention.ms\", -1,*",
@@ -62,10 +72,11 @@ const EXPECTED: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
-const ABSENT_CHECKS: &str = "checks of configurations that concern parts not built yet";
 const ABSENT_KEYS: &str = "keys of Kafka that concern parts not built yet";
 const BROKER_ID: &str = "`broker.id` of a node that was given a `node.id`";
 const COMPRESSED: &str = "sizes of what the broker compressed";
+const CUT_SEGMENT: &str = "an offset for a time after DeleteRecords";
+const CUT_TRANSACTION: &str = "the last stable offset where DeleteRecords cut an open transaction";
 const DELTAS: &str = "a batch whose records do not count from 0";
 const DOCUMENTATION: &str = "documentation of configurations";
 const DOWNGRADES: &str = "why a `metadata.version` can't go down";
@@ -75,9 +86,10 @@ const LISTENERS: &str =
     "`listeners`, `advertised.listeners`, `listener.security.protocol.map` at run time";
 const NEWER: &str = "API versions that Kafka 4.4 added";
 const NOT_BUILT: &str = "APIs of parts that are not built yet";
+const OLD_EPOCH: &str = "`logStartOffset` where a write is refused for its old epoch";
 const ONE_CONTROLLER: &str = "raising `kraft.version`";
 const OWN_KEYS: &str = "keys that one of the two does not show";
-const THREADS: &str = "thread and queue sizes (`num.io.threads` and the like)";
+const TRANSACTION_TWICE: &str = "a transactional id twice in one AddPartitionsToTxn";
 const UNITS: &str = "synonyms of keys that come in several units";
 
 /// One entry of the list.

@@ -28,9 +28,9 @@ use std::path::{Path, PathBuf};
 /// Options of `cargo xtask differ`.
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// Ask only the cases whose name holds this
+    /// Ask only the cases whose name holds this, or one of these
     #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    only: Vec<String>,
     /// The binary that is compared; the release build when not given
     #[arg(long, value_name = "PATH")]
     binary: Option<PathBuf>,
@@ -60,7 +60,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
 
 /// Every case, against the release build.
 pub fn judge(root: &Path) -> Result<Outcome> {
-    compare(root, &Options { only: None, binary: None, verbose: false })
+    compare(root, &Options { only: Vec::new(), binary: None, verbose: false })
 }
 
 /// Asks the cases of both servers.
@@ -69,11 +69,11 @@ fn compare(root: &Path, options: &Options) -> Result<Outcome> {
     let mut pair = side::Pair::start(root, options.binary.as_deref())?;
     let mut play = play::Play::new(&mut pair, expected, options.verbose);
     for case in cases::all() {
-        if options.only.as_ref().is_none_or(|text| case.name.contains(text.as_str())) {
+        if options.only.is_empty() || options.only.iter().any(|text| case.name.contains(text)) {
             play.case(&case)?;
         }
     }
-    let outcome = play.close(options.only.is_none());
+    let outcome = play.close(options.only.is_empty());
     pair.stop()?;
     Ok(outcome)
 }

@@ -4,9 +4,10 @@ use super::Outcome;
 use super::book::{Case, Mode, Step};
 use super::compare::{Difference, differences};
 use super::expected::Expected;
-use super::side::Pair;
+use super::side::{Pair, Side};
 use anyhow::{Result, bail};
 use ottla_wire::ApiKey;
+use ottla_wire::codec::Tree;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,15 @@ use std::time::{Duration, Instant};
 const SETTLE: Duration = Duration::from_secs(1);
 const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a step that waits for something waits.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The codes of coordinators at work: CONCURRENT_TRANSACTIONS, COORDINATOR_LOAD_IN_PROGRESS,
+/// COORDINATOR_NOT_AVAILABLE and NOT_COORDINATOR.
+const AT_WORK: [i16; 4] = [51, 14, 15, 16];
+
 /// Requests that change nothing.
-const READING: [ApiKey; 16] = [
+const READING: [ApiKey; 18] = [
     ApiKey::ListOffsets,
     ApiKey::Metadata,
     ApiKey::OffsetFetch,
@@ -29,6 +37,8 @@ const READING: [ApiKey; 16] = [
     ApiKey::ListPartitionReassignments,
     ApiKey::DescribeCluster,
     ApiKey::DescribeProducers,
+    ApiKey::DescribeTransactions,
+    ApiKey::ListTransactions,
     ApiKey::ListConfigResources,
     ApiKey::DescribeTopicPartitions,
     ApiKey::ApiVersions,
@@ -128,8 +138,7 @@ impl<'a> Play<'a> {
         }
         let mut mistakes = Vec::new();
         for (name, side) in [("kafka", kafka), ("ottla", ottla)] {
-            let answer = side.receive(step)?;
-            let tree = answer.into_tree();
+            let tree = at_last(side, step)?;
             let learned = side.learn(step, &tree);
             let missing =
                 side.known.take_missing().into_iter().map(|name| format!("unknown {name}"));
@@ -176,4 +185,29 @@ impl<'a> Play<'a> {
         }
         unexplained
     }
+}
+
+/// A side's answer; when the step waits for something, the one that has it.
+fn at_last(side: &mut Side, step: &Step) -> Result<Tree> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let tree = side.receive(step)?.into_tree();
+        if Instant::now() > deadline || !is_early(step, &tree) {
+            return Ok(tree);
+        }
+        thread::sleep(SETTLE_PAUSE);
+        side.send(step)?;
+    }
+}
+
+/// Whether an answer comes before what the step waits for.
+fn is_early(step: &Step, tree: &Tree) -> bool {
+    let leaves = tree.leaves();
+    let at_work = |leaf: &(String, &Tree)| {
+        leaf.0.ends_with("errorCode") && AT_WORK.iter().any(|code| *leaf.1 == Tree::from(*code))
+    };
+    let missing = step.until.as_ref().is_some_and(|(path, text)| {
+        !leaves.iter().any(|(place, value)| place == path && **value == Tree::from(text))
+    });
+    missing || (step.patient && leaves.iter().any(at_work))
 }

@@ -122,24 +122,33 @@ impl Side {
         Ok(Answer::read(received, step.api, step.version, step.correlation_id.unwrap_or(id)))
     }
 
-    /// Remembers what the step wants to be remembered, and the ids of topics by their names.
+    /// Remembers what the step wants to be remembered, the ids of topics by their names, and those of
+    /// producers by their transactional ids.
     pub fn learn(&mut self, step: &Step, tree: &Tree) -> Result<(), String> {
         let leaves = tree.leaves();
         for (name, path) in &step.learn {
             let Some((_, value)) = leaves.iter().find(|(place, _)| place == path) else {
                 return Err(format!("there is no {path} to learn {name} from"));
             };
-            self.known.learn(name, (*value).clone());
+            let field = path.rsplit('.').next().unwrap_or(path);
+            self.known.learn(name, field, (*value).clone());
         }
         for (path, value) in &leaves {
-            let Some(start) = path.strip_suffix("topicId") else { continue };
-            let named = leaves.iter().find(|(place, _)| {
-                ["name", "topic", "topicName"].iter().any(|end| *place == format!("{start}{end}"))
-            });
-            if let (Tree::Uuid(id), Some((_, Tree::Text(name)))) = (value, named)
+            let named = |field: &str, names: &[&str]| {
+                let start = path.strip_suffix(field)?;
+                let is_name =
+                    |place: &str| names.iter().any(|name| place == format!("{start}{name}"));
+                leaves.iter().find(|(place, _)| is_name(place))
+            };
+            let topic = named("topicId", &["name", "topic", "topicName"]);
+            if let (Tree::Uuid(id), Some((_, Tree::Text(name)))) = (value, topic)
                 && !id.is_zero()
             {
-                self.known.learn(name, (*value).clone());
+                self.known.learn(name, "topicId", (*value).clone());
+            }
+            let transaction = named("producerId", &["transactionalId"]);
+            if let (Tree::Integer(0..), Some((_, Tree::Text(name)))) = (value, transaction) {
+                self.known.learn(&format!("{name}.id"), "producerId", (*value).clone());
             }
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! What differs by nature becomes a symbol: the same value has the same symbol, on both sides.
 
 use super::known::Known;
+use ottla_wire::Uuid;
 use ottla_wire::codec::Tree;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Times that lie this close to the clock are taken for the clock's.
@@ -55,11 +57,15 @@ impl Symbols {
             Tree::List(elements) => Tree::List(
                 elements.iter().map(|element| self.field(known, name, element)).collect(),
             ),
-            Tree::Uuid(id) if !id.is_zero() => match known.name_of(tree) {
+            Tree::Uuid(id) if !id.is_zero() => match known.name_of("topicId", tree) {
                 Some(name) => Tree::Text(format!("<id of {name}>")),
                 None => self.symbol("id", id.to_string()),
             },
             Tree::Integer(number) => self.number(known, name, *number),
+            // A random member id of the consumer protocol.
+            Tree::Text(text) if name == "memberId" && Uuid::from_str(text).is_ok() => {
+                self.symbol("member", text.clone())
+            }
             Tree::Text(text) => Tree::Text(self.text(text)),
             leaf => leaf.clone(),
         }
@@ -77,7 +83,7 @@ impl Symbols {
             && number >= *first
         {
             let value = Tree::Integer(number);
-            return match known.name_of(&value) {
+            return match known.name_of(field, &value) {
                 Some(name) => Tree::Text(format!("<{field} {name}>")),
                 None => self.symbol(field, number.to_string()),
             };
@@ -176,7 +182,7 @@ mod tests {
     #[test]
     fn the_same_value_has_the_same_symbol() {
         let mut known = Known::default();
-        known.learn("t", Tree::Uuid(Uuid::from_bytes([1; 16])));
+        known.learn("t", "topicId", Tree::Uuid(Uuid::from_bytes([1; 16])));
         let mut symbols = Symbols::new(9092, vec![("localhost:9092".to_owned(), "<address>")]);
         let tree = |fields| Tree::Struct(fields);
         let other = Uuid::from_bytes([2; 16]);

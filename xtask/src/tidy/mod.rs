@@ -6,6 +6,7 @@
 
 mod arrows;
 mod exceptions;
+mod launchers;
 mod names;
 mod purity;
 mod sizes;
@@ -67,6 +68,7 @@ pub fn check(root: &Path) -> Result<Vec<Finding>> {
     names::check(&tree, &mut findings);
     purity::check(&tree, &mut findings);
     text::check(&tree, &mut findings);
+    launchers::check(root, &mut findings)?;
     findings.sort();
     findings.dedup();
     exceptions::excuse(root, findings)

@@ -47,6 +47,18 @@ fn every_rule_can_fail() {
     let manifest = |dependency: &str| format!("[dependencies]\n{dependency}.workspace = true\n");
     let cases: Vec<(&str, &str, String, &str)> = vec![
         ("arrow", "crates/log/Cargo.toml", manifest("ottla-broker"), "arrow crates/log/Cargo.toml"),
+        (
+            "twin",
+            "bin/a.sh",
+            "exec \"$here/ottla-run\" topics \"$@\"\n".to_owned(),
+            "launcher bin/a.sh",
+        ),
+        (
+            "no-shell",
+            "bin/windows/a.bat",
+            "\"%~dp0ottla-run.bat\" topics %*\n".to_owned(),
+            "launcher bin/windows/a.bat",
+        ),
         ("nobody", "crates/extra/Cargo.toml", manifest("serde"), "arrow crates/extra/Cargo.toml"),
         ("long-file", "crates/log/src/a.rs", "// x\n".repeat(601), "file-size crates/log/src/a.rs"),
         ("index", "crates/log/src/lib.rs", "// x\n".repeat(61), "file-size crates/log/src/lib.rs"),
@@ -165,4 +177,14 @@ fn this_work_tree_is_tidy() {
     let findings = check(root).expect("work tree is readable");
     let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();
     assert!(lines.is_empty(), "not tidy:\n{}", lines.join("\n"));
+}
+
+#[test]
+fn launchers_run_the_same_verb() {
+    let shell = |verb: &str| format!("exec \"$here/ottla-run\" {verb} \"$@\"\n");
+    let windows = |verb: &str| format!("\"%~dp0ottla-run.bat\" {verb} %*\n");
+    for (verb, expected) in [("topics", vec![]), ("configs", vec!["launcher bin/windows/a.bat"])] {
+        let files = [("bin/a.sh", shell("topics")), ("bin/windows/a.bat", windows(verb))];
+        assert_eq!(Sample::new(&format!("verb-{verb}"), &files).rules(), expected);
+    }
 }

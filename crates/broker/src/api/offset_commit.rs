@@ -39,32 +39,37 @@ pub(crate) async fn offset_commit(
         let group_id = request.group_id.clone();
         let wanted = request.topics.clone();
         match ask(broker, caller, &group_id, Body::OffsetCommit(request)).await {
+            // What nobody refused is answered in the words of the request.
+            Ok(Response::OffsetCommit(response)) if answered.topics.is_empty() => {
+                answered.topics = response.topics;
+            }
             Ok(Response::OffsetCommit(response)) => {
                 for topic in response.topics {
-                    merge(&mut answered, topic);
+                    answered.add(topic);
                 }
             }
             Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
             Err(code) => {
                 for topic in wanted {
-                    merge(&mut answered, refused(&topic, code));
+                    answered.add(refused(&topic, code));
                 }
             }
         }
     }
-    for topic in &mut answered {
+    let mut topics = answered.topics;
+    for topic in &mut topics {
         if let Some(id) = ids.get(&topic.name) {
             topic.topic_id = *id;
         }
     }
-    OffsetCommitResponse { topics: answered, ..OffsetCommitResponse::default() }
+    OffsetCommitResponse { topics, ..OffsetCommitResponse::default() }
 }
 
 /// A request's topics, told apart.
 #[derive(Default)]
 struct Topics {
     accepted: Vec<OffsetCommitRequestTopic>,
-    answered: Vec<OffsetCommitResponseTopic>,
+    answered: Answered,
     ids: HashMap<String, Uuid>,
 }
 
@@ -78,7 +83,7 @@ impl Topics {
         let Some(found) = found else {
             let code =
                 if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-            self.answered.push(refused(&topic, code));
+            self.answered.add(refused(&topic, code));
             return;
         };
         topic.name = found.name.to_string();
@@ -90,7 +95,7 @@ impl Topics {
             .partition(|partition| found.partition(partition.partition_index).is_some());
         if !unknown.is_empty() {
             topic.partitions = unknown;
-            self.answered.push(refused(&topic, ErrorCode::UnknownTopicOrPartition));
+            self.answered.add(refused(&topic, ErrorCode::UnknownTopicOrPartition));
         }
         if !known.is_empty() {
             topic.partitions = known;
@@ -113,10 +118,21 @@ fn refused(topic: &OffsetCommitRequestTopic, code: ErrorCode) -> OffsetCommitRes
     }
 }
 
-/// Adds a topic's partitions to the answer that already has some of them.
-fn merge(answered: &mut Vec<OffsetCommitResponseTopic>, topic: OffsetCommitResponseTopic) {
-    match answered.iter_mut().find(|known| !known.name.is_empty() && known.name == topic.name) {
-        Some(known) => known.partitions.extend(topic.partitions),
-        None => answered.push(topic),
+/// An answer that has each topic once.
+#[derive(Default)]
+struct Answered {
+    topics: Vec<OffsetCommitResponseTopic>,
+    /// Where a topic stands: by its name, or by its id where it has none.
+    places: HashMap<(String, Option<Uuid>), usize>,
+}
+
+impl Answered {
+    fn add(&mut self, topic: OffsetCommitResponseTopic) {
+        let id = topic.name.is_empty().then_some(topic.topic_id);
+        let place = self.places.entry((topic.name.clone(), id)).or_insert(self.topics.len());
+        match self.topics.get_mut(*place) {
+            Some(known) => known.partitions.extend(topic.partitions),
+            None => self.topics.push(topic),
+        }
     }
 }

@@ -51,6 +51,20 @@ pub fn sequenced(count: i64, producer: Producer) -> Bytes {
     )
 }
 
+/// A batch of a transaction.
+pub fn transactional(count: i64, producer: Producer) -> Bytes {
+    batch(
+        count,
+        BatchOptions {
+            producer_id: producer.id,
+            producer_epoch: producer.epoch,
+            base_sequence: producer.sequence,
+            is_transactional: true,
+            ..Default::default()
+        },
+    )
+}
+
 /// A batch whose records have this time.
 pub fn timed(time: i64) -> Bytes {
     let mut builder = BatchBuilder::new(BatchOptions::default());

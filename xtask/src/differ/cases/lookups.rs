@@ -166,6 +166,11 @@ fn delete_records() -> Case {
     };
     for version in [0, 1, 2] {
         case.ask(version, "up to a record", move |_| ask("cut", 0, i64::from(version) + 1));
+        for timestamp in [-1, -2, -3, TIME, TIME + 3, TIME + 9] {
+            case.ask(8, &format!("what is left, timestamp {timestamp}"), move |_| {
+                ListOffsetsRequest { timeout_ms: 0, ..offsets("cut", vec![at(0, timestamp)]) }
+            });
+        }
     }
     for (topic, partition, offset) in [
         ("cut", 0, 2),

@@ -5,6 +5,7 @@ mod cluster;
 mod configs;
 mod create_topics;
 mod directories;
+mod duplicates;
 mod every_api;
 mod fetch;
 mod groups;
@@ -12,12 +13,14 @@ mod lookups;
 mod metadata;
 mod produce;
 mod terms;
+mod transactions;
 
 use super::book::Case;
 
 /// Every case, in the order in which they are asked.
 pub fn all() -> Vec<Case> {
     let subjects = [
+        vec![transactions::before_groups()],
         every_api::cases(),
         create_topics::cases(),
         metadata::cases(),
@@ -27,7 +30,9 @@ pub fn all() -> Vec<Case> {
         directories::cases(),
         cluster::cases(),
         configs::cases(),
+        duplicates::cases(),
         groups::cases(),
+        transactions::cases(),
     ];
     subjects.into_iter().flatten().collect()
 }

@@ -75,7 +75,7 @@ fn beat(group: &str, member: String, generation_id: i32) -> HeartbeatRequest {
 
 /// A member that has joined alone and has its assignment.
 pub fn alone(case: &mut Case, group: &'static str, member: &'static str) {
-    ask_join(case, group, "asks for a member id", "").learn(member, "memberId");
+    ask_join(case, group, "asks for a member id", "").patient().learn(member, "memberId");
     ask_join(case, group, "joins", member);
     case.ask(SYNC, "gets its assignment", move |known| sync(group, known.text(member), 1));
 }

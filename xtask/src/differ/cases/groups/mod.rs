@@ -1,11 +1,14 @@
 //! Groups: who is in them, and how far they have read.
 
+mod edges;
 mod membership;
 mod offsets;
 
 use crate::differ::book::Case;
 
+pub use membership::alone;
+
 /// Every case about groups, in the order in which they are asked.
 pub fn cases() -> Vec<Case> {
-    [membership::cases(), offsets::cases()].into_iter().flatten().collect()
+    [membership::cases(), offsets::cases(), edges::cases()].into_iter().flatten().collect()
 }

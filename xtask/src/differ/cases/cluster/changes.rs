@@ -1,7 +1,7 @@
 //! What changes the cluster: elections, reassignments, features, brokers. And ApiVersions.
 
-use super::terms::text;
 use crate::differ::book::Case;
+use crate::differ::cases::terms::text;
 use ottla_wire::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
