@@ -1,11 +1,12 @@
-//! Appending to a log and finding an offset in it, on a disk of memory.
+//! Appending to a log, finding an offset in it, and compacting it, on a disk of memory.
 use std::hint::black_box;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ottla_log::{
-    AppendOrigin, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions, Verification,
+    AppendOrigin, CleanerMemory, CleanupPolicy, FullSpeed, Isolation, LeaderAppend, Log, LogConfig,
+    OpenLog, ReadOptions, Verification,
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions};
 use ottla_world::memory::MemoryDisk;
@@ -85,5 +86,36 @@ fn find(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, append, find);
+/// Mostly the map of keys and offsets: every record goes into it once and is looked up once.
+fn compact(criterion: &mut Criterion) {
+    let config = LogConfig {
+        cleanup_policy: CleanupPolicy { delete: false, compact: true },
+        min_cleanable_dirty_ratio: 0.0,
+        ..LogConfig::default()
+    };
+    let opened = OpenLog::new("/data/topic-0", Arc::new(config), 0);
+    let mut log = Log::open(Arc::new(MemoryDisk::new(1)), opened).expect("a log");
+    for number in 0..100u32 {
+        let mut builder = BatchBuilder::new(BatchOptions::default());
+        for record in 0..100u32 {
+            let key = (number * 100 + record).to_be_bytes();
+            builder.append(0, Some(&key), Some(b"value"), &[]).expect("a good record");
+        }
+        let records = builder.build().expect("a batch").freeze();
+        log.append(records, AppendOrigin::Client, options()).expect("appended");
+    }
+    log.roll(0).expect("rolled");
+    log.flush(0).expect("flushed");
+    log.update_high_watermark(log.log_end_offset()).expect("committed");
+    let plan = log.plan_compaction(None, 0).expect("readable").expect("all of it is dirty");
+    let memory = CleanerMemory::default();
+    let mut group = criterion.benchmark_group("compact");
+    group.throughput(Throughput::Elements(10_000));
+    group.bench_function("distinct-keys", |bencher| {
+        bencher.iter(|| plan.run(black_box(&memory), 0, &FullSpeed).expect("compacted"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, find, compact);
 criterion_main!(benches);
