@@ -402,8 +402,10 @@ impl Accepted {
                 answer.log_append_time_ms = appended.log_append_time_ms;
                 answer.log_start_offset = appended.log_start_offset;
                 let end = appended.last_offset + 1;
+                // Who wants no answer waits where else there would be no bound to what waits for the disk.
+                let waits = acks != 0 || partition.is_behind();
                 // One replica and no flush to wait for: durable already, in most cases.
-                if acks != 0 && partition.is_durable(end, acks) != Ok(true) {
+                if waits && partition.is_durable(end, acks) != Ok(true) {
                     self.pending.push(Pending { place, partition, end });
                 }
             }
@@ -447,7 +449,9 @@ impl Accepted {
 
     fn time_out(&mut self) {
         for each in std::mem::take(&mut self.pending) {
-            self.answer_at(each.place).error_code = ErrorCode::RequestTimedOut.code();
+            if self.acks != 0 {
+                self.answer_at(each.place).error_code = ErrorCode::RequestTimedOut.code();
+            }
         }
     }
 

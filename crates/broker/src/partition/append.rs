@@ -171,6 +171,11 @@ impl Partition {
         Ok(is_committed && is_flushed)
     }
 
+    /// Whether so much waits for the disk that nobody should add to it without waiting.
+    pub fn is_behind(&self) -> bool {
+        self.with_log(|log| log.is_behind()) == Some(true)
+    }
+
     /// The journal has what was appended on disk.
     pub(crate) fn journaled(&self, committed: Committed) {
         let _ = self.with_log(|log| log.journaled(committed));

@@ -45,6 +45,8 @@ pub(super) struct Unwritten {
     /// Room for the commit's header, then entries.
     bytes: Vec<u8>,
     pub(super) entries: u64,
+    /// Bytes of records in the entries.
+    pub(super) record_bytes: u64,
     pub(super) logs: HashMap<LogKey, Committed>,
 }
 
@@ -52,7 +54,7 @@ impl Unwritten {
     fn starting_in(mut bytes: Vec<u8>) -> Unwritten {
         bytes.clear();
         bytes.resize(COMMIT_HEADER_BYTES, 0);
-        Unwritten { bytes, entries: 0, logs: HashMap::new() }
+        Unwritten { bytes, ..Unwritten::default() }
     }
 
     /// Bytes that it takes in the file.
@@ -72,6 +74,7 @@ impl Unwritten {
             self.bytes.extend_from_slice(slice);
         }
         self.entries += 1;
+        self.record_bytes += u64::from(header.bytes);
     }
 }
 

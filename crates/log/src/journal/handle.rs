@@ -25,6 +25,8 @@ use crate::error::{Error, Result};
 
 /// A new file is filled with zeros so far ahead of what is written.
 const ZERO_STEP_BYTES: u64 = 1 << 20;
+/// More than this waits to be written: whoever can wait should.
+const BACKLOG_BYTES: u64 = 32 << 20;
 /// While every file is needed, logs are asked this often to flush.
 const PRESS_AGAIN: Duration = Duration::from_millis(50);
 
@@ -41,6 +43,8 @@ pub struct Journal {
     /// Held while a commit is written.
     writer: Mutex<Writer>,
     has_failed: AtomicBool,
+    /// Bytes that were handed in and are not on disk.
+    backlog_bytes: AtomicU64,
     stats: Counters,
 }
 
@@ -132,6 +136,7 @@ impl Journal {
             ring: Mutex::new(Ring::new(directory_id, size.file_bytes, &zeroed, replay.next())),
             writer: Mutex::default(),
             has_failed: AtomicBool::new(false),
+            backlog_bytes: AtomicU64::new(0),
             stats: Counters::default(),
         }
     }
@@ -159,6 +164,10 @@ impl Journal {
         let was_empty = shared.gathered.is_empty();
         let is_taken = shared.gathered.append(key, append);
         drop(shared);
+        if is_taken {
+            let bytes: usize = append.records.iter().map(|piece| piece.len()).sum();
+            self.backlog_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
         if was_empty && is_taken {
             self.changed.notify_one();
         }
@@ -200,6 +209,12 @@ impl Journal {
             self.shared.lock().is_full = false;
             self.changed.notify_one();
         }
+    }
+
+    /// True when so much waits for the disk that more should not be accepted before. Those who wait for
+    /// their own answers bound themselves; this is for those who do not.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.backlog_bytes.load(Ordering::Relaxed) > BACKLOG_BYTES
     }
 
     /// Nothing is taken any more: a log that relies on the journal lost what it wrote.
@@ -327,6 +342,7 @@ impl Journal {
         let mut outcome = Commit { pressed, ..Commit::default() };
         let mut len = 0;
         for commit in &commits {
+            self.backlog_bytes.fetch_sub(commit.record_bytes, Ordering::Relaxed);
             outcome.entries += commit.entries;
             len += commit.len();
             for (key, committed) in &commit.logs {

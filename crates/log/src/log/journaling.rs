@@ -65,6 +65,13 @@ impl Log {
         !run.is_some_and(|run| run.is_anchored)
     }
 
+    /// True when the journal has more to write than it should: whoever wrote to this log without
+    /// wanting an answer waits until his records are durable.
+    pub fn is_behind(&self) -> bool {
+        let journaling = self.journaling.as_ref();
+        journaling.is_some_and(|each| each.run.is_some() && each.journal.is_behind())
+    }
+
     /// Takes note of a commit of the journal.
     pub fn journaled(&mut self, committed: Committed) {
         if committed.truncations == self.truncations

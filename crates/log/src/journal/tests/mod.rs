@@ -369,3 +369,20 @@ fn a_journal_that_is_needed_is_not_voided() {
     place.commit();
     place.journal.close().expect_err("a log is still open");
 }
+
+#[test]
+fn a_backlog_is_told() {
+    let mut place = Place::open(&new_disk(1));
+    let log = place.create(0);
+    let large = "x".repeat(SMALL.file_bytes as usize / 2);
+    let mut count = 0;
+    while !place.logs[log].is_behind() {
+        place.append(log, 0, &large);
+        count += 1;
+        assert!(count < 10_000, "it is never behind");
+    }
+    while place.journal.commit().expect("a disk that works").entries > 0 {
+        place.logs[log].flush(NOW).expect("a disk that works");
+    }
+    assert!(!place.logs[log].is_behind());
+}
