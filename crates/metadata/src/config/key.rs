@@ -106,8 +106,8 @@ pub struct Invalid {
 
 impl fmt::Display for Invalid {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Some of Kafka's reasons are whole sentences.
-        if self.reason.starts_with("Configuration ") {
+        // Some of Kafka's reasons are whole sentences; what is wrong with several keys together has no key.
+        if self.key.is_empty() || self.reason.starts_with("Configuration ") {
             return formatter.write_str(&self.reason);
         }
         let value = self.value.as_deref().unwrap_or("null");

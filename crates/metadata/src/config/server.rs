@@ -64,7 +64,12 @@ impl ServerConfig {
                 "these keys of Apache Kafka have no effect in this version of Ottla: {names}"
             )));
         }
-        if invalid.is_empty() { Ok((Self { given }, notices)) } else { Err(invalid) }
+        let config = Self { given };
+        if invalid.is_empty() {
+            let protocols = config.list(broker::PROTOCOLS);
+            invalid = broker::conflicts(|name| config.number(name), &protocols);
+        }
+        if invalid.is_empty() { Ok((config, notices)) } else { Err(invalid) }
     }
 
     /// The values that were given, by today's names.
@@ -161,6 +166,36 @@ mod tests {
             warnings.iter().any(|text| text.contains("did you mean auto.create.topics.enable?")),
             "{warnings:?}"
         );
+    }
+
+    #[test]
+    fn bounds_of_groups_must_fit_each_other() {
+        for (file, expected) in [
+            (
+                "group.consumer.session.timeout.ms=44999",
+                "group.consumer.session.timeout.ms must be greater than or equal to \
+                 group.consumer.min.session.timeout.ms",
+            ),
+            (
+                "group.consumer.assignment.interval.ms=20000",
+                "group.consumer.assignment.interval.ms must be less than or equal to \
+                 group.consumer.max.assignment.interval.ms",
+            ),
+            (
+                "group.consumer.max.heartbeat.interval.ms=45000\n\
+                 group.consumer.heartbeat.interval.ms=45000",
+                "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms",
+            ),
+            (
+                "group.coordinator.rebalance.protocols=consumer",
+                "Invalid value [consumer] for configuration group.coordinator.rebalance.protocols: \
+                 Disabling the 'classic' protocol is not supported.",
+            ),
+        ] {
+            let refused = ServerConfig::new(parse(file)).expect_err(expected);
+            let reasons: Vec<String> = refused.iter().map(ToString::to_string).collect();
+            assert_eq!(reasons, [expected]);
+        }
     }
 
     #[test]

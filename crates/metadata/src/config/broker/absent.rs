@@ -168,7 +168,6 @@ static READ_ONLY: &[&str] = &[
 /// The names of those that Kafka lets change while a cluster runs, sorted.
 pub(super) static DYNAMIC: &[&str] = &[
     "config.providers",
-    "cordoned.log.dirs",
     "follower.fetch.last.tiered.offset.enable",
     "group.coordinator.cached.buffer.max.bytes",
     "group.share.assignment.interval.ms",

@@ -1,6 +1,6 @@
 //! Groups of the consumer protocol (KIP-848).
 
-use super::super::key::{Kind, Rule, Update};
+use super::super::key::{Invalid, Kind, Rule, Update};
 use super::{BrokerKey, Effect, key};
 
 const fn number(
@@ -125,3 +125,36 @@ pub(super) static KEYS: &[BrokerKey] = &[
         "The protocols that groups may use; classic must be among them.",
     ),
 ];
+
+const PREFIX: &str = "group.consumer.";
+
+/// What has a smallest and a largest value that a group may ask for.
+const BOUNDED: [&str; 3] =
+    ["heartbeat.interval.ms", "session.timeout.ms", "assignment.interval.ms"];
+
+/// What is wrong with these keys together, in Kafka's words. `number` tells the value that is in force.
+pub(in crate::config) fn conflicts(number: impl Fn(&str) -> Option<i64>) -> Vec<Invalid> {
+    let mut reasons = Vec::new();
+    for name in BOUNDED {
+        let own = format!("{PREFIX}{name}");
+        let (least, most) = (format!("{PREFIX}min.{name}"), format!("{PREFIX}max.{name}"));
+        for (lesser, greater, is_upper_bound) in
+            [(&least, &most, false), (&least, &own, false), (&own, &most, true)]
+        {
+            if number(lesser) <= number(greater) {
+                continue;
+            }
+            reasons.push(match is_upper_bound {
+                true => format!("{lesser} must be less than or equal to {greater}"),
+                false => format!("{greater} must be greater than or equal to {lesser}"),
+            });
+        }
+    }
+    let heartbeat = format!("{PREFIX}heartbeat.interval.ms");
+    let session = format!("{PREFIX}session.timeout.ms");
+    if number(&heartbeat) >= number(&session) {
+        reasons.push(format!("{heartbeat} must be less than {session}"));
+    }
+    let invalid = |reason| Invalid { key: String::new(), value: None, reason };
+    reasons.into_iter().map(invalid).collect()
+}

@@ -11,7 +11,7 @@ mod network;
 mod server;
 mod transactions;
 
-use super::key::{Key, Kind, Rule, Update};
+use super::key::{Invalid, Key, Kind, Rule, Update};
 use super::topic::{Synonym, Unit};
 
 /// Whether setting a key changes anything.
@@ -49,6 +49,25 @@ const fn key(
 pub fn all() -> impl Iterator<Item = &'static BrokerKey> {
     let groups = groups::KEYS.iter().chain(consumer_groups::KEYS).chain(transactions::KEYS);
     network::KEYS.iter().chain(log::KEYS).chain(groups).chain(server::KEYS)
+}
+
+/// The protocols that groups may use.
+pub(super) const PROTOCOLS: &str = "group.coordinator.rebalance.protocols";
+
+/// What is wrong with keys that are right each by itself.
+pub(super) fn conflicts(
+    number: impl Fn(&str) -> Option<i64>,
+    protocols: &[String],
+) -> Vec<Invalid> {
+    let mut invalid = consumer_groups::conflicts(number);
+    if !protocols.iter().any(|protocol| protocol == "classic") {
+        invalid.push(Invalid {
+            key: PROTOCOLS.to_owned(),
+            value: Some(format!("[{}]", protocols.join(", "))),
+            reason: "Disabling the 'classic' protocol is not supported.".to_owned(),
+        });
+    }
+    invalid
 }
 
 /// The broker key of that name.
