@@ -10,7 +10,7 @@ use std::sync::Arc;
 use ottla_world::Disk;
 
 use crate::error::{Error, Result};
-use crate::names::{FileKind, SWAP_SUFFIX, with_suffix};
+use crate::names::{CLEANED_SUFFIX, FileKind, SWAP_SUFFIX, with_suffix};
 use crate::segment::{Home, LazyFile, Scan};
 
 /// Renames a segment's files from one suffix to another, the records last; those that are not there
@@ -55,7 +55,7 @@ pub(crate) fn discard(
 
 /// Finishes what a crash interrupted. Records that are named `.swap` are complete and take the place
 /// of the segments they cover; other files of that name are what a completed swap, or one that
-/// never began, left: the former get their names, the latter go with the orphans.
+/// never began, left: the former get their names, the latter go.
 pub(crate) fn complete_swap(home: &Home, names: &[String]) -> Result<()> {
     let Home { disk, directory, .. } = home;
     let swapping = Arc::new(Home {
@@ -69,7 +69,13 @@ pub(crate) fn complete_swap(home: &Home, names: &[String]) -> Result<()> {
     };
     let segments: Vec<i64> =
         parsed("").into_iter().filter(is_records).map(|(base, _)| base).collect();
-    let swapped = parsed(SWAP_SUFFIX);
+    // Of several new segments, Kafka renames the last one first: none counts before all are renamed.
+    let first_unready = parsed(CLEANED_SUFFIX).into_iter().map(|(base, _)| base).min();
+    let is_void = |(base, _): &(i64, FileKind)| first_unready.is_some_and(|first| *base >= first);
+    let (void, swapped): (Vec<_>, Vec<_>) = parsed(SWAP_SUFFIX).into_iter().partition(is_void);
+    for (base_offset, kind) in void {
+        remove(disk.as_ref(), &with_suffix(&kind.path(directory, base_offset), SWAP_SUFFIX))?;
+    }
     for (base_offset, _) in swapped.iter().copied().filter(is_records) {
         let end = end_of(LazyFile::new(&swapping, base_offset, FileKind::Records), base_offset)?;
         tracing::info!(directory = %directory.display(), base_offset, end, "finishing a compaction");
@@ -83,7 +89,14 @@ pub(crate) fn complete_swap(home: &Home, names: &[String]) -> Result<()> {
     for (base_offset, kind) in swapped.into_iter().filter(|swapped| !is_records(swapped)) {
         let path = kind.path(directory, base_offset);
         let left = with_suffix(&path, SWAP_SUFFIX);
-        if disk.exists(&left).map_err(Error::io("look at", &left))? {
+        let exists = |path: &Path| disk.exists(path).map_err(Error::io("look at", path));
+        if !exists(&left)? {
+            continue;
+        }
+        // Kafka renames the records first, and may have come no further.
+        if segments.contains(&base_offset) && !exists(&path)? {
+            disk.rename(&left, &path).map_err(Error::io("rename", &left))?;
+        } else {
             remove(disk.as_ref(), &left)?;
         }
     }

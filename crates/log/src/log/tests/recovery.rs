@@ -217,3 +217,39 @@ fn producers_whose_records_were_deleted_are_known_after_a_crash_too() {
     let log = open_with(&disk, |options, _| options.log_start_offset = 2);
     assert_eq!(producers(&log), [5, 6]);
 }
+
+/// The states in which Kafka's cleaner can be interrupted, too.
+#[test]
+fn swaps_are_finished_or_undone_as_kafka_does() {
+    let copy = |disk: &MemoryDisk, from: &str, to: &str| {
+        let bytes = bytes_of(disk, from);
+        disk.open(&file(to), OpenMode::Create).unwrap();
+        overwrite(disk, to, 0, &bytes);
+    };
+    let segment = "00000000000000000000";
+    // Complete, with the indexes still to be renamed: it takes the old one's place.
+    let disk = MemoryDisk::new(1);
+    let expected = closed(&disk);
+    copy(&disk, &format!("{segment}.log"), &format!("{segment}.log.swap"));
+    copy(&disk, &format!("{segment}.index"), &format!("{segment}.index.swap"));
+    assert_eq!(ranges(&open_with(&disk, |options, _| options.clean = true), 0), expected);
+    // The records have their name, the transaction index does not.
+    let disk = MemoryDisk::new(1);
+    closed(&disk);
+    let index = format!("{segment}.txnindex");
+    disk.open(&file(&format!("{index}.swap")), OpenMode::Create).unwrap();
+    drop(open_with(&disk, |options, _| options.clean = true));
+    let found = names(&disk);
+    assert!(found.contains(&index) && !found.contains(&format!("{index}.swap")), "{found:?}");
+    // A later part of what a segment was divided into is ready, the first is not: neither counts.
+    let disk = MemoryDisk::new(1);
+    let expected = closed(&disk);
+    disk.open(&file(&format!("{segment}.log.cleaned")), OpenMode::Create).unwrap();
+    copy(&disk, &format!("{segment}.log"), "00000000000000000003.log.swap");
+    assert_eq!(ranges(&open_with(&disk, |options, _| options.clean = true), 0), expected);
+    let found = names(&disk);
+    assert!(
+        !found.iter().any(|name| name.ends_with(".swap") || name.contains("03.log")),
+        "{found:?}"
+    );
+}
