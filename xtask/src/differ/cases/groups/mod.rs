@@ -1,5 +1,6 @@
 //! Groups: who is in them, and how far they have read.
 
+mod consumer;
 mod edges;
 mod membership;
 mod offsets;
@@ -10,5 +11,8 @@ pub use membership::alone;
 
 /// Every case about groups, in the order in which they are asked.
 pub fn cases() -> Vec<Case> {
-    [membership::cases(), offsets::cases(), edges::cases()].into_iter().flatten().collect()
+    [membership::cases(), offsets::cases(), edges::cases(), consumer::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
