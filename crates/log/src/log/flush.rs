@@ -215,6 +215,7 @@ impl Log {
             }
             let flushed = log.sync_everything()?;
             log.flushed_to(flushed.offset);
+            log.closed_to_journal();
             log.last_flush_ms = now_ms;
             log.remove_all_retired()?;
             log.segments.values().for_each(crate::segment::Segment::release);

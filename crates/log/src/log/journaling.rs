@@ -136,6 +136,16 @@ impl Log {
         self.tell_flushed();
     }
 
+    /// The log is closed, and all of it is on disk: whatever the journal has of it, written or about to
+    /// be, is not needed.
+    pub(super) fn closed_to_journal(&self) {
+        if let Some(journaling) = &self.journaling
+            && let Some(key) = journaling.key
+        {
+            journaling.journal.release(key);
+        }
+    }
+
     /// Lets the journal use its files again, as far as this log goes.
     pub(super) fn tell_flushed(&self) {
         if let Some(journaling) = &self.journaling

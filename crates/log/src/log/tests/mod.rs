@@ -6,8 +6,8 @@ mod golden;
 mod read;
 mod recovery;
 mod retention;
-mod simulated;
 mod room;
+mod simulated;
 mod transactions;
 
 use std::path::Path;
