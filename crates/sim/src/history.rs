@@ -72,6 +72,8 @@ pub struct History {
     pub cleanings: Vec<Cleaning>,
     /// The leader's epoch.
     pub leader_epoch: i32,
+    /// A crash has left a hole that was not told from the cleaner's: the policy stays as it is.
+    pub has_holes: bool,
     /// Whether a transaction commits, once its coordinator has decided it: by producer and first offset.
     pub decided: BTreeMap<(i64, i64), bool>,
     /// Values made so far, which makes each one different.

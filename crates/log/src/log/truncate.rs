@@ -2,8 +2,10 @@
 use std::sync::Arc;
 
 use super::Log;
+use crate::cleaner::discard;
 use crate::error::{Error, Result};
 use crate::journal::Event;
+use crate::names::SWAP_SUFFIX;
 
 impl Log {
     /// Drops everything from `offset` on. False when there was nothing to drop.
@@ -79,6 +81,8 @@ impl Log {
     pub(super) fn start_over_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {
         let all: Vec<i64> = self.segments.keys().copied().collect();
         for base_offset in all.into_iter().rev() {
+            // Else the next start would put in place what a run of the cleaner has made of it.
+            discard(self.disk.as_ref(), &self.directory, base_offset, SWAP_SUFFIX)?;
             self.remove_segment_now(base_offset)?;
         }
         self.add_segment(offset, now_ms)?;

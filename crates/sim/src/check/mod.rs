@@ -37,6 +37,7 @@ pub fn check(
 ) -> Result<Vec<Batch>, String> {
     let found = read_all(log, dice.pick(&[1, 500, 1 << 20]))?;
     let lost = survivors::check(log, history, &found, promise)?;
+    history.has_holes |= !lost.is_empty();
     history.sent.retain(|sent| !lost.contains(&sent.batch.base_offset));
     history.settle(log.log_start_offset(), log.log_end_offset());
     indexes::check(log, history, &found, dice)?;

@@ -65,7 +65,7 @@ impl Simulation {
     /// A follower gives up what its leader does not have, or everything.
     pub(super) fn truncate(&mut self, index: usize) -> Result<(), Stop> {
         let now_ms = self.now_ms;
-        let starts_over = self.dice.one_in(12);
+        let starts_over = self.scenario.names_in_order && self.dice.one_in(12);
         let (log, history) = self.open(index)?;
         if starts_over {
             let offset = history.end + 5;
@@ -235,7 +235,7 @@ impl Simulation {
         let Partition { config, history, name, .. } = &self.partitions[index];
         // Nobody changes a topic's policy between a run of the cleaner and the writing down of it.
         let cleaned_to = self.cleaned.get(name).copied().unwrap_or(0);
-        let is_written_down = history.cleaned_to() <= cleaned_to;
+        let is_written_down = history.cleaned_to() <= cleaned_to && !history.has_holes;
         let mut config = LogConfig::clone(config);
         config.segment_bytes = self.dice.pick(&[900, 2_000, 9_000]);
         if self.scenario.names_in_order && is_written_down && self.dice.one_in(3) {
