@@ -18,9 +18,9 @@ use ottla_wire::messages::{
     ListOffsetsRequest, ProduceRequest,
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
-use ottla_wire::{Message as _, Reader, Records, Writer};
+use ottla_wire::{ErrorCode, Message as _, Reader, Records, Writer};
 
-use crate::harness::wait::PATIENCE;
+use crate::harness::wait::{PATIENCE, until};
 
 /// The last versions that name topics rather than give their ids.
 const PRODUCE_VERSION: i16 = 12;
@@ -173,7 +173,8 @@ impl Client {
         }
     }
 
-    /// The offset that the next record of partition 0 will get.
+    /// The offset that the next record of partition 0 will get. As any client, it asks again while the
+    /// log is being recovered.
     #[track_caller]
     pub fn end_offset(&mut self, topic: &str) -> i64 {
         let partition = ListOffsetsPartition { timestamp: -1, ..ListOffsetsPartition::default() };
@@ -186,10 +187,15 @@ impl Client {
             }],
             ..ListOffsetsRequest::default()
         };
-        let response = self.call(&request, 4).expect("an answer");
-        let partition = &response.topics[0].partitions[0];
-        assert_eq!(partition.error_code, 0, "{topic}");
-        partition.offset
+        until("the partition has a leader", || {
+            let response = self.call(&request, 4).expect("an answer");
+            let partition = &response.topics[0].partitions[0];
+            let is_led = partition.error_code != ErrorCode::NotLeaderOrFollower.code();
+            is_led.then(|| {
+                assert_eq!(partition.error_code, 0, "{topic}");
+                partition.offset
+            })
+        })
     }
 
     /// Deletes the records of partition 0 before `offset`.
