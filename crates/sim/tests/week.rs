@@ -36,9 +36,9 @@ impl Kept {
         };
         change(&mut config);
         let (disk, clock) = (MemoryDisk::new(1), ManualClock::new(START_MS));
-        disk.create_dir_all(Path::new("/data")).unwrap();
+        disk.create_dir_all(Path::new("/data")).expect("nothing fails here");
         let options = OpenLog::new(DIRECTORY, Arc::new(config), clock.now_ms());
-        let log = Log::open(Arc::new(disk.clone()), options).unwrap();
+        let log = Log::open(Arc::new(disk.clone()), options).expect("nothing fails here");
         Kept { log, disk, clock, cleaned_to: None }
     }
 
@@ -46,16 +46,19 @@ impl Kept {
     fn append(&mut self, key: &str) -> u64 {
         let now_ms = self.clock.now_ms();
         let mut builder = BatchBuilder::new(BatchOptions::default());
-        builder.append(now_ms, Some(key.as_bytes()), Some(&[7; 100]), &[]).unwrap();
+        builder
+            .append(now_ms, Some(key.as_bytes()), Some(&[7; 100]), &[])
+            .expect("nothing fails here");
         let options = LeaderAppend {
             leader_epoch: 0,
             now_ms,
             transaction_version: 0,
             verification: Verification::NotRequired,
         };
-        let records = builder.build().unwrap().freeze();
-        let appended = self.log.append(records, AppendOrigin::Client, options).unwrap();
-        self.log.update_high_watermark(self.log.log_end_offset()).unwrap();
+        let records = builder.build().expect("nothing fails here").freeze();
+        let appended =
+            self.log.append(records, AppendOrigin::Client, options).expect("nothing fails here");
+        self.log.update_high_watermark(self.log.log_end_offset()).expect("nothing fails here");
         appended.bytes
     }
 
@@ -63,14 +66,18 @@ impl Kept {
     fn look_after(&mut self) {
         let now_ms = self.clock.now_ms();
         if self.log.flush_is_due(now_ms) {
-            self.log.flush(now_ms).unwrap();
+            self.log.flush(now_ms).expect("nothing fails here");
         }
-        self.log.delete_old_segments(now_ms).unwrap();
-        self.log.remove_deleted_files(now_ms).unwrap();
-        if let Some(plan) = self.log.plan_compaction(self.cleaned_to, now_ms).unwrap() {
-            let cleaned = plan.run(&CleanerMemory::default(), now_ms, &FullSpeed).unwrap();
+        self.log.delete_old_segments(now_ms).expect("nothing fails here");
+        self.log.remove_deleted_files(now_ms).expect("nothing fails here");
+        if let Some(plan) =
+            self.log.plan_compaction(self.cleaned_to, now_ms).expect("nothing fails here")
+        {
+            let cleaned = plan
+                .run(&CleanerMemory::default(), now_ms, &FullSpeed)
+                .expect("nothing fails here");
             let to = cleaned.cleaned_to();
-            assert!(self.log.install_compaction(cleaned, now_ms).unwrap());
+            assert!(self.log.install_compaction(cleaned, now_ms).expect("nothing fails here"));
             self.cleaned_to = Some(to);
         }
     }
@@ -85,7 +92,7 @@ impl Kept {
     }
 
     fn files(&self, suffix: &str) -> usize {
-        let entries = self.disk.read_dir(Path::new(DIRECTORY)).unwrap();
+        let entries = self.disk.read_dir(Path::new(DIRECTORY)).expect("nothing fails here");
         entries.iter().filter(|entry| entry.name.ends_with(suffix)).count()
     }
 }
@@ -95,7 +102,7 @@ fn a_record_of_a_ten_day_segment_stays_for_ten_days_and_seven() {
     let batch_bytes = Kept::new(|_| {}).append("key");
     let mut kept = Kept::new(|config| {
         config.segment_ms = i64::MAX;
-        config.segment_bytes = i32::try_from(240 * batch_bytes).unwrap();
+        config.segment_bytes = i32::try_from(240 * batch_bytes).expect("nothing fails here");
         config.segment_index_bytes = 1 << 20;
         config.retention_ms = 7 * DAY_MS;
     });
@@ -119,14 +126,15 @@ fn a_week_of_hourly_segments_of_which_a_day_is_kept() {
     kept.live(7 * DAY_MS);
     // A segment takes the record that comes exactly an hour after its first one.
     assert!((23..=25).contains(&kept.log.segment_count()), "{}", kept.log.segment_count());
-    let oldest = kept.log.offset_for_timestamp(0).unwrap().unwrap();
+    let oldest =
+        kept.log.offset_for_timestamp(0).expect("nothing fails here").expect("nothing fails here");
     let age_ms = kept.clock.now_ms() - oldest.timestamp;
     assert!((DAY_MS..=DAY_MS + 2 * HOUR_MS).contains(&age_ms), "the oldest is {age_ms} ms old");
     assert_eq!(oldest.offset, kept.log.log_start_offset());
     // `file.delete.delay.ms` is a minute: files go with the next round.
     assert!(kept.files(".deleted") <= 5, "{}", kept.files(".deleted"));
     kept.clock.advance(Duration::from_secs(61));
-    kept.log.remove_deleted_files(kept.clock.now_ms()).unwrap();
+    kept.log.remove_deleted_files(kept.clock.now_ms()).expect("nothing fails here");
     assert_eq!(kept.files(".deleted"), 0);
     assert_eq!(kept.files(".log"), kept.log.segment_count());
 }
@@ -176,14 +184,20 @@ fn a_compacted_week_is_the_last_of_each_key() {
             min_one_batch: true,
             isolation: ottla_log::Isolation::LogEnd,
         };
-        let bytes = kept.log.read(options).unwrap().slice.read().unwrap();
+        let bytes = kept
+            .log
+            .read(options)
+            .expect("nothing fails here")
+            .slice
+            .read()
+            .expect("nothing fails here");
         for batch in BatchViews::new(&bytes) {
-            let batch = batch.unwrap();
+            let batch = batch.expect("nothing fails here");
             next = batch.next_offset();
-            for record in batch.records(1 << 20).unwrap().views() {
-                let record = record.unwrap();
+            for record in batch.records(1 << 20).expect("nothing fails here").views() {
+                let record = record.expect("nothing fails here");
                 if record.offset < cleaned_to {
-                    before.push(record.key.unwrap().to_vec());
+                    before.push(record.key.expect("nothing fails here").to_vec());
                 }
             }
         }
@@ -205,7 +219,7 @@ fn an_empty_policy_keeps_everything() {
     assert_eq!((kept.log.log_start_offset(), kept.log.log_end_offset()), (0, 7 * 288));
     assert_eq!(kept.cleaned_to, None);
     assert!(kept.log.segment_count() > 150);
-    kept.log.increment_log_start_offset(1_000).unwrap();
+    kept.log.increment_log_start_offset(1_000).expect("nothing fails here");
     kept.look_after();
     assert_eq!(kept.log.log_start_offset(), 1_000);
     assert!(kept.log.segment_count() < 90, "{}", kept.log.segment_count());
