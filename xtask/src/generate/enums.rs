@@ -412,8 +412,17 @@ fn metadata_enum(
                     0 => Ok((record, version)),
                     remaining => Err(DecodeError::TrailingBytes {{ offset: reader.offset(), remaining }}),
                 }}
-            }}
+            }}",
+        arms.variants, arms.decode
+    )?;
+    metadata_enum_methods(text, &arms)
+}
 
+/// What a record can be asked, and how it is made of its schemas: the rest of the block that [`metadata_enum`] began.
+fn metadata_enum_methods(text: &mut String, arms: &Arms) -> Result<()> {
+    writeln!(
+        text,
+        "
             /// Writes the record with its framing.
             pub fn encode(&self, version: i16) -> Result<Bytes, EncodeError> {{
                 let mut writer = Writer::contiguous(128);
@@ -446,14 +455,7 @@ fn metadata_enum(
         }}
 
         {}",
-        arms.variants,
-        arms.decode,
-        arms.encode,
-        arms.record_type,
-        arms.names,
-        arms.latest,
-        arms.tree,
-        arms.from
+        arms.encode, arms.record_type, arms.names, arms.latest, arms.tree, arms.from
     )?;
     Ok(())
 }

@@ -13,10 +13,12 @@ use ottla_wire::messages::delete_topics_response::DeletableTopicResult;
 use ottla_wire::messages::elect_leaders_response::{PartitionResult, ReplicaElectionResult};
 use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
 use ottla_wire::messages::{
-    AlterConfigsResponse, AlterPartitionReassignmentsRequest, AlterPartitionReassignmentsResponse,
-    CreatePartitionsResponse, CreateTopicsResponse, DeleteTopicsResponse, ElectLeadersRequest,
-    ElectLeadersResponse, IncrementalAlterConfigsResponse, ListPartitionReassignmentsResponse,
-    RequestBody, ResponseBody, UnregisterBrokerResponse, UpdateFeaturesResponse,
+    AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
+    AlterPartitionReassignmentsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, ListPartitionReassignmentsResponse, RequestBody, ResponseBody,
+    UnregisterBrokerResponse, UpdateFeaturesResponse,
 };
 
 /// Whether a request's time is over before it begins. A request without a time is never late.
@@ -38,61 +40,14 @@ pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseB
     let message = (code != ErrorCode::RequestTimedOut).then(|| code.message().to_owned());
     let (error_code, error_message) = (code.code(), message);
     Some(match request {
-        RequestBody::CreateTopics(request) => {
-            let topics = request.topics.iter().map(|topic| CreatableTopicResult {
-                name: topic.name.clone(),
-                error_code,
-                error_message: error_message.clone(),
-                ..CreatableTopicResult::default()
-            });
-            let topics = topics.collect();
-            CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }.into()
-        }
-        RequestBody::DeleteTopics(request) => {
-            let by_name = request.topic_names.iter().map(|name| (Some(name.clone()), None));
-            let both =
-                request.topics.iter().map(|topic| (topic.name.clone(), Some(topic.topic_id)));
-            let responses = by_name.chain(both).map(|(name, id)| DeletableTopicResult {
-                name,
-                topic_id: id.unwrap_or_default(),
-                error_code,
-                error_message: error_message.clone(),
-                ..DeletableTopicResult::default()
-            });
-            let responses = responses.collect();
-            DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }.into()
-        }
+        RequestBody::CreateTopics(request) => create_topics(request, error_code, error_message),
+        RequestBody::DeleteTopics(request) => delete_topics(request, error_code, error_message),
         RequestBody::CreatePartitions(request) => {
-            let results = request.topics.iter().map(|topic| CreatePartitionsTopicResult {
-                name: topic.name.clone(),
-                error_code,
-                error_message: error_message.clone(),
-                ..CreatePartitionsTopicResult::default()
-            });
-            let results = results.collect();
-            CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() }.into()
+            create_partitions(request, error_code, error_message)
         }
-        RequestBody::AlterConfigs(request) => {
-            let responses = request.resources.iter().map(|resource| AlterConfigsResourceResponse {
-                error_code,
-                error_message: error_message.clone(),
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name.clone(),
-                ..AlterConfigsResourceResponse::default()
-            });
-            let responses = responses.collect();
-            AlterConfigsResponse { responses, ..AlterConfigsResponse::default() }.into()
-        }
+        RequestBody::AlterConfigs(request) => alter_configs(request, error_code, error_message),
         RequestBody::IncrementalAlterConfigs(request) => {
-            let responses = request.resources.iter().map(|resource| IncrementalResponse {
-                error_code,
-                error_message: error_message.clone(),
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name.clone(),
-                ..IncrementalResponse::default()
-            });
-            let responses = responses.collect();
-            IncrementalAlterConfigsResponse { responses, ..Default::default() }.into()
+            incremental_alter_configs(request, error_code, error_message)
         }
         RequestBody::ElectLeaders(request) => elect_leaders(request, error_code, error_message),
         RequestBody::AlterPartitionReassignments(request) => {
@@ -110,6 +65,86 @@ pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseB
         }
         _ => return None,
     })
+}
+
+fn create_topics(
+    request: &CreateTopicsRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let topics = request.topics.iter().map(|topic| CreatableTopicResult {
+        name: topic.name.clone(),
+        error_code,
+        error_message: error_message.clone(),
+        ..CreatableTopicResult::default()
+    });
+    let topics = topics.collect();
+    CreateTopicsResponse { topics, ..CreateTopicsResponse::default() }.into()
+}
+
+fn delete_topics(
+    request: &DeleteTopicsRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let by_name = request.topic_names.iter().map(|name| (Some(name.clone()), None));
+    let both = request.topics.iter().map(|topic| (topic.name.clone(), Some(topic.topic_id)));
+    let responses = by_name.chain(both).map(|(name, id)| DeletableTopicResult {
+        name,
+        topic_id: id.unwrap_or_default(),
+        error_code,
+        error_message: error_message.clone(),
+        ..DeletableTopicResult::default()
+    });
+    let responses = responses.collect();
+    DeleteTopicsResponse { responses, ..DeleteTopicsResponse::default() }.into()
+}
+
+fn create_partitions(
+    request: &CreatePartitionsRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let results = request.topics.iter().map(|topic| CreatePartitionsTopicResult {
+        name: topic.name.clone(),
+        error_code,
+        error_message: error_message.clone(),
+        ..CreatePartitionsTopicResult::default()
+    });
+    let results = results.collect();
+    CreatePartitionsResponse { results, ..CreatePartitionsResponse::default() }.into()
+}
+
+fn alter_configs(
+    request: &AlterConfigsRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let responses = request.resources.iter().map(|resource| AlterConfigsResourceResponse {
+        error_code,
+        error_message: error_message.clone(),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..AlterConfigsResourceResponse::default()
+    });
+    let responses = responses.collect();
+    AlterConfigsResponse { responses, ..AlterConfigsResponse::default() }.into()
+}
+
+fn incremental_alter_configs(
+    request: &IncrementalAlterConfigsRequest,
+    error_code: i16,
+    error_message: Option<String>,
+) -> ResponseBody {
+    let responses = request.resources.iter().map(|resource| IncrementalResponse {
+        error_code,
+        error_message: error_message.clone(),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..IncrementalResponse::default()
+    });
+    let responses = responses.collect();
+    IncrementalAlterConfigsResponse { responses, ..Default::default() }.into()
 }
 
 fn elect_leaders(
