@@ -190,7 +190,8 @@ impl Client {
         until("the partition has a leader", || {
             let response = self.call(&request, 4).expect("an answer");
             let partition = &response.topics[0].partitions[0];
-            let is_led = partition.error_code != ErrorCode::NotLeaderOrFollower.code();
+            let unled = [ErrorCode::NotLeaderOrFollower, ErrorCode::LeaderNotAvailable];
+            let is_led = !unled.map(ErrorCode::code).contains(&partition.error_code);
             is_led.then(|| {
                 assert_eq!(partition.error_code, 0, "{topic}");
                 partition.offset
