@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use ottla_wire::records::BatchViews;
 
 use crate::harness::client::Client;
 use crate::harness::node::{Node, Setup};
@@ -37,7 +38,9 @@ impl Spoiled {
             true => drop(node.stop()),
             false => node.kill(),
         }
-        Spoiled { setup, values }
+        let spoiled = Spoiled { setup, values };
+        spoiled.files(".log").iter().for_each(|path| cut_to_records(path));
+        spoiled
     }
 
     fn folder(&self) -> PathBuf {
@@ -69,6 +72,13 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     paths.retain(|path| path.to_string_lossy().ends_with(ending));
     paths.sort();
     paths
+}
+
+/// Takes off the zeros that a node writes ahead of a log that grows fast.
+fn cut_to_records(path: &Path) {
+    let bytes = fs::read(path).expect("a file");
+    let whole = BatchViews::new(&bytes).map_while(Result::ok).map(|batch| batch.size()).sum::<usize>();
+    truncate_by(path, bytes.len() as u64 - whole as u64);
 }
 
 fn truncate_by(path: &Path, bytes: u64) {
