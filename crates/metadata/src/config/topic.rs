@@ -17,6 +17,11 @@ pub enum Unit {
     MinutesToMs,
 }
 
+/// The keys that Kafka has too, in its order: what its tools list.
+pub fn kafka_names() -> impl Iterator<Item = &'static str> {
+    TOPIC_KEYS.iter().map(|entry| entry.key.name).filter(|name| !name.starts_with("ottla."))
+}
+
 impl Unit {
     /// The value in the topic key's unit. Negative values mean "no limit" and stay as they are.
     #[must_use]

@@ -1,8 +1,7 @@
 //! The options of `kafka-configs.sh`.
 
-use ottla_metadata::config::broker;
 use ottla_metadata::config::group::{CLIENT_METRICS_KEYS, GROUP_KEYS};
-use ottla_metadata::config::topic::TOPIC_KEYS;
+use ottla_metadata::config::{broker, topic};
 use ottla_terminal::options::Parser;
 
 use super::quota_names::{CLIENT, IP, USER};
@@ -71,7 +70,7 @@ fn entities(parser: &mut Parser) {
 }
 
 fn keys() -> String {
-    let topic: Vec<&str> = TOPIC_KEYS.iter().map(|entry| entry.key.name).collect();
+    let topic: Vec<&str> = topic::kafka_names().collect();
     let mut text = String::from(
         "Key Value pairs of configs to add. Square brackets can be used to group values which contain \
          commas: 'k1=v1,k2=[v1,v2,v2],k3=v3'. The following is a list of valid configurations: ",

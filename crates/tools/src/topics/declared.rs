@@ -1,6 +1,6 @@
 //! The options of `kafka-topics.sh`, and which of them go together.
 
-use ottla_metadata::config::topic::TOPIC_KEYS;
+use ottla_metadata::config::topic;
 use ottla_terminal::options::{Options, Parser, Stop};
 use ottla_terminal::output;
 
@@ -47,8 +47,7 @@ pub(super) fn parser() -> Parser {
 }
 
 fn settings(parser: &mut Parser) {
-    let keys: Vec<String> =
-        TOPIC_KEYS.iter().map(|entry| format!("\t{}", entry.key.name)).collect();
+    let keys: Vec<String> = topic::kafka_names().map(|name| format!("\t{name}")).collect();
     parser
         .value(
             "config",
