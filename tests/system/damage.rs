@@ -77,7 +77,8 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
 /// Takes off the zeros that a node writes ahead of a log that grows fast.
 fn cut_to_records(path: &Path) {
     let bytes = fs::read(path).expect("a file");
-    let whole = BatchViews::new(&bytes).map_while(Result::ok).map(|batch| batch.size()).sum::<usize>();
+    let whole =
+        BatchViews::new(&bytes).map_while(Result::ok).map(|batch| batch.size()).sum::<usize>();
     truncate_by(path, bytes.len() as u64 - whole as u64);
 }
 
