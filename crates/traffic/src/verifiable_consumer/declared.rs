@@ -1,8 +1,9 @@
 //! The options of `kafka-verifiable-consumer.sh`, and what follows from them.
 
-use ottla_terminal::connect::{self, Properties};
+use ottla_terminal::connect::Properties;
 use ottla_terminal::options::{Argument, Arguments, Command, Stop};
-use ottla_terminal::output;
+
+use crate::verifiable_options;
 
 const RANGE: &str = "org.apache.kafka.clients.consumer.RangeAssignor";
 
@@ -80,7 +81,7 @@ fn command() -> Command {
 
 /// How it behaves, and where it reads.
 fn behaviour_and_servers(command: Command) -> Command {
-    command
+    let command = command
         .argument(
             Argument::new(&["--verbose"], "Enable to log individual consumed records").flag(),
         )
@@ -111,60 +112,28 @@ fn behaviour_and_servers(command: Command) -> Command {
                  version. Use --command-config instead",
             )
             .placeholder("CONFIG-FILE"),
-        )
-        .argument(
-            Argument::new(
-                &["--command-config"],
-                "Config properties file (config options shared with command line parameters will be \
-                 overridden).",
-            )
-            .placeholder("CONFIG-FILE"),
-        )
-        .section(
-            "Connection Group",
-            "Group of arguments for connection to brokers",
-            [Argument::new(
-                &["--bootstrap-server"],
-                "The server(s) to connect to. Comma-separated list of Kafka brokers in the form \
-                 HOST1:PORT1,HOST2:PORT2,...",
-            )
-            .placeholder("HOST1:PORT1[,HOST2:PORT2[...]]")
-            .required()],
-        )
+        );
+    let servers = "The server(s) to connect to. Comma-separated list of Kafka brokers in the form \
+                   HOST1:PORT1,HOST2:PORT2,...";
+    verifiable_options::connecting(command, servers)
 }
 
 impl Declared {
     pub(super) fn read(arguments: &[String]) -> Result<Self, Stop> {
-        let command = command();
-        if arguments.is_empty() {
-            let help = command.parse(&["--help".to_owned()]).expect_err("help ends the tool");
-            return Err(Stop { code: 0, ..help });
-        }
-        let parsed = command.parse(arguments)?;
-        if parsed.has("consumer.config") && parsed.has("command-config") {
-            return Err(command
-                .refuse("Options --consumer.config and --command-config are mutually exclusive."));
-        }
-        if parsed.has("consumer.config") {
-            output::line(
-                "Option --consumer.config has been deprecated and will be removed in a future version. Use \
-                 --command-config instead.",
-            )?;
-        }
+        let (parsed, file) = verifiable_options::read(&command(), arguments, "consumer.config")?;
         let count = parsed.number::<i32>("max-messages").unwrap_or(-1);
         Ok(Self {
             topic: parsed.text("topic").unwrap_or_default().to_owned(),
             message_count: u64::try_from(count).ok(),
             is_verbose: parsed.has("verbose"),
             commits_itself: parsed.has("enable-autocommit"),
-            consumer: properties(&parsed)?,
+            consumer: properties(&parsed, file),
         })
     }
 }
 
-fn properties(parsed: &Arguments) -> Result<Properties, Stop> {
-    let file = parsed.text("command-config").or_else(|| parsed.text("consumer.config"));
-    let mut properties = file.map_or_else(|| Ok(Properties::new()), connect::properties_file)?;
+/// What the options add to the file's properties.
+fn properties(parsed: &Arguments, mut properties: Properties) -> Properties {
     let commits_itself = parsed.has("enable-autocommit").to_string();
     let is_classic = parsed
         .text("group-protocol")
@@ -187,7 +156,7 @@ fn properties(parsed: &Arguments) -> Result<Properties, Stop> {
             properties.insert(key.to_owned(), value.to_owned());
         }
     }
-    Ok(properties)
+    properties
 }
 
 #[cfg(test)]

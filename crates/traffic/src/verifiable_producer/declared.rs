@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use ottla_client::producer::ProducerRecord;
-use ottla_terminal::connect::{self, Properties};
+use ottla_terminal::connect::Properties;
 use ottla_terminal::options::{Argument, Command, Stop};
-use ottla_terminal::output;
+
+use crate::verifiable_options;
 
 /// Being ahead of the wanted pace by less than this is no reason to sleep.
 const PAUSE_MIN: Duration = Duration::from_millis(2);
@@ -77,7 +78,7 @@ fn command() -> Command {
 
 /// What records look like, and where they go.
 fn records_and_servers(command: Command) -> Command {
-    command
+    let command = command
         .argument(
             Argument::new(
                 &["--message-create-time"],
@@ -104,48 +105,16 @@ fn records_and_servers(command: Command) -> Command {
             )
             .placeholder("REPEATING-KEYS")
             .number::<i32>("Integer"),
-        )
-        .argument(
-            Argument::new(
-                &["--command-config"],
-                "Config properties file (config options shared with command line parameters will be \
-                 overridden).",
-            )
-            .placeholder("CONFIG-FILE"),
-        )
-        .section(
-            "Connection Group",
-            "Group of arguments for connection to brokers",
-            [Argument::new(
-                &["--bootstrap-server"],
-                "REQUIRED: The server(s) to connect to. Comma-separated list of Kafka brokers in the form \
-                 HOST1:PORT1,HOST2:PORT2,...",
-            )
-            .placeholder("HOST1:PORT1[,HOST2:PORT2[...]]")
-            .required()],
-        )
+        );
+    let servers = "REQUIRED: The server(s) to connect to. Comma-separated list of Kafka brokers in the form \
+                   HOST1:PORT1,HOST2:PORT2,...";
+    verifiable_options::connecting(command, servers)
 }
 
 impl Declared {
     pub(super) fn read(arguments: &[String]) -> Result<Self, Stop> {
-        let command = command();
-        if arguments.is_empty() {
-            let help = command.parse(&["--help".to_owned()]).expect_err("help ends the tool");
-            return Err(Stop { code: 0, ..help });
-        }
-        let parsed = command.parse(arguments)?;
-        if parsed.has("producer.config") && parsed.has("command-config") {
-            return Err(command
-                .refuse("Options --producer.config and --command-config are mutually exclusive."));
-        }
-        if parsed.has("producer.config") {
-            output::line(
-                "Option --producer.config has been deprecated and will be removed in a future version. Use \
-                 --command-config instead.",
-            )?;
-        }
-        let file = parsed.text("command-config").or_else(|| parsed.text("producer.config"));
-        let mut producer = file.map_or_else(|| Ok(Properties::new()), connect::properties_file)?;
+        let (parsed, mut producer) =
+            verifiable_options::read(&command(), arguments, "producer.config")?;
         // What is not acknowledged shall be seen, not sent again.
         producer.insert("retries".to_owned(), "0".to_owned());
         producer.insert("acks".to_owned(), parsed.text("acks").unwrap_or("-1").to_owned());
