@@ -256,8 +256,8 @@ fn require_supported(config: &ServerConfig, node_id: i32) -> Result<(), StartErr
 
 fn bind(config: &ServerConfig, endpoints: &Endpoints) -> Result<Vec<Bound>, StartError> {
     let options = SocketOptions {
-        send_buffer_bytes: config.whole("socket.send.buffer.bytes"),
-        receive_buffer_bytes: config.whole("socket.receive.buffer.bytes"),
+        send_buffer_bytes: buffer_bytes(config, "socket.send.buffer.bytes"),
+        receive_buffer_bytes: buffer_bytes(config, "socket.receive.buffer.bytes"),
         backlog: i32::try_from(config.whole("socket.listen.backlog.size")).unwrap_or(i32::MAX),
     };
     let broker = endpoints.broker.iter().map(|endpoint| (endpoint, false));
@@ -266,6 +266,12 @@ fn bind(config: &ServerConfig, endpoints: &Endpoints) -> Result<Vec<Bound>, Star
         .chain(controller)
         .map(|(endpoint, is_controller)| Bound::bind(endpoint.clone(), is_controller, options))
         .collect()
+}
+
+/// The size of a socket's buffer, where one was asked for. A size that is set is fixed for good, and
+/// small for a fast connection: unasked, the system begins near Kafka's default and adapts it.
+fn buffer_bytes(config: &ServerConfig, key: &str) -> Option<usize> {
+    config.is_given(key).then(|| config.whole(key)).and_then(|bytes| usize::try_from(bytes).ok())
 }
 
 /// Port 0 was a wish for any port: clients are told the one that was bound.

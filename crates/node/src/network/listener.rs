@@ -30,8 +30,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Sizes of a socket's buffers and queue, as configured.
 #[derive(Clone, Copy, Debug)]
 pub struct SocketOptions {
-    pub send_buffer_bytes: i64,
-    pub receive_buffer_bytes: i64,
+    /// `None` leaves the size to the system, which lets it grow with the connection's speed.
+    pub send_buffer_bytes: Option<usize>,
+    /// As above.
+    pub receive_buffer_bytes: Option<usize>,
     pub backlog: i32,
 }
 
@@ -102,11 +104,11 @@ fn open(address: SocketAddr, options: SocketOptions) -> std::io::Result<Socket> 
         socket.set_only_v6(false)?;
     }
     socket.set_reuse_address(true)?;
-    if let Ok(bytes) = usize::try_from(options.receive_buffer_bytes) {
+    // Accepted sockets inherit both.
+    if let Some(bytes) = options.receive_buffer_bytes {
         socket.set_recv_buffer_size(bytes)?;
     }
-    if let Ok(bytes) = usize::try_from(options.send_buffer_bytes) {
-        // Accepted sockets inherit it.
+    if let Some(bytes) = options.send_buffer_bytes {
         socket.set_send_buffer_size(bytes)?;
     }
     socket.set_nonblocking(true)?;
@@ -266,4 +268,25 @@ async fn accept_within(
 /// An IPv4 peer of an IPv6 socket is shown by its IPv4 address.
 fn canonical(address: IpAddr) -> IpAddr {
     address.to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_have_the_size_that_was_asked_for_or_the_systems() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sizes = |send_buffer_bytes, receive_buffer_bytes| {
+            let options = SocketOptions { send_buffer_bytes, receive_buffer_bytes, backlog: 1 };
+            let socket = open(address, options).expect("a port");
+            let sizes = (socket.send_buffer_size(), socket.recv_buffer_size());
+            (sizes.0.expect("a size"), sizes.1.expect("a size"))
+        };
+        let untouched = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).expect("one");
+        let system = (untouched.send_buffer_size(), untouched.recv_buffer_size());
+        assert_eq!(sizes(None, None), (system.0.expect("a size"), system.1.expect("a size")));
+        // Linux counts its own overhead in: twice what was asked for.
+        assert_eq!(sizes(Some(10_240), Some(20_480)), (20_480, 40_960));
+    }
 }

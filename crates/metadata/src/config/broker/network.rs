@@ -139,7 +139,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Some("102400"),
         (Rule::Any, Update::ReadOnly),
         Effect::Full,
-        "The SO_RCVBUF of accepted sockets; -1 keeps the system's.",
+        "The SO_RCVBUF of accepted sockets; -1, or no value given, leaves the size to the system.",
     ),
     key(
         "socket.request.max.bytes",
@@ -155,6 +155,6 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Some("102400"),
         (Rule::Any, Update::ReadOnly),
         Effect::Full,
-        "The SO_SNDBUF of accepted sockets; -1 keeps the system's.",
+        "The SO_SNDBUF of accepted sockets; -1, or no value given, leaves the size to the system.",
     ),
 ];
