@@ -2,7 +2,7 @@
 use bytes::{Bytes, BytesMut};
 use ottla_wire::ErrorCode;
 use ottla_wire::records::{
-    BatchBuilder, BatchMut, BatchOptions, Compression, CompressionType, TimestampType,
+    BatchBuilder, BatchMut, BatchOptions, Compression, CompressionType, HEADER_BYTES, TimestampType,
 };
 use ottla_world::memory::{Faults, MemoryDisk};
 
@@ -66,10 +66,33 @@ fn the_brokers_codec_wins() {
         let found = first_batch(&bytes);
         found.check_crc().unwrap();
         assert_eq!(found.attributes.compression().unwrap(), kept, "{setting:?} {sent:?}");
-        let records = found.records(1 << 20).unwrap();
-        let offsets: Vec<i64> = records.views().map(|record| record.unwrap().offset).collect();
-        assert_eq!(offsets, [1, 2], "{setting:?} {sent:?}");
+        assert_eq!(offsets(&bytes), [1, 2], "{setting:?} {sent:?}");
     }
+}
+
+#[test]
+fn records_that_were_numbered_badly_are_written_again() {
+    let mut records = BytesMut::from(&batch(&[NOW, NOW, NOW])[..]);
+    // All records are alike; a record is its length, its attributes, its time delta, its number.
+    let record = (records.len() - HEADER_BYTES) / 3;
+    for (place, number) in [(1, 0), (2, 2)] {
+        records[HEADER_BYTES + place * record + 3] = 2 * number;
+    }
+    // Another largest timestamp brings a checksum that is true.
+    BatchMut::first(&mut records).unwrap().set_max_timestamp(TimestampType::CreateTime, NOW + 1);
+    let records = records.freeze();
+    assert_eq!(offsets(&records), [0, 0, 2]);
+
+    let mut log = log_with(|_| {});
+    append(&mut log, records);
+    let bytes = log.read(everything(0)).unwrap().slice.read().unwrap();
+    first_batch(&bytes).check_crc().unwrap();
+    assert_eq!((offsets(&bytes), log.log_end_offset()), (vec![0, 1, 2], 3));
+}
+
+fn offsets(batch: &Bytes) -> Vec<i64> {
+    let records = first_batch(batch).records(1 << 20).unwrap();
+    records.views().map(|record| record.unwrap().offset).collect()
 }
 
 #[test]
