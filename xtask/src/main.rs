@@ -4,6 +4,7 @@ mod bench;
 mod conformance;
 mod differ;
 mod docs;
+mod drill;
 mod generate;
 mod nginx;
 mod sim;
@@ -30,6 +31,8 @@ enum Verb {
     Conformance(conformance::Options),
     /// Ask Apache Kafka and Ottla the same, and compare their answers
     Differ(differ::Options),
+    /// Copy a topic exactly once, by programs of others, while the node is killed
+    Drill(drill::Options),
     /// Measure Ottla beside Apache Kafka
     Bench(bench::Options),
     /// Write the pages that are made from the code
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Gen(options) => generate::run(root, &options),
         Verb::Conformance(options) => conformance::run(root, &options),
         Verb::Differ(options) => differ::run(root, &options),
+        Verb::Drill(options) => drill::run(root, &options),
         Verb::Bench(options) => bench::run(root, &options),
         Verb::Docs => docs::run(root),
         Verb::Tidy => tidy::run(root),

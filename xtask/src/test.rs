@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::conformance::{self, Against, Durability, Judged, Suite};
 use crate::differ;
+use crate::drill;
 use crate::nginx;
 
 /// Options of `cargo xtask test`.
@@ -49,6 +50,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         tally.notes.push("conformance: left out on request".to_owned());
     } else {
         tally.conformance(root, options.strict)?;
+        tally.drill(root)?;
         tally.differ(root)?;
     }
     println!();
@@ -110,6 +112,15 @@ impl Tally {
         self.passed += passed;
         self.failed += failed;
         self.notes.push(format!("tests: {passed} passed, {failed} failed"));
+        Ok(())
+    }
+
+    fn drill(&mut self, root: &Path) -> Result<()> {
+        println!("== drill: exactly once, while the node is killed");
+        let outcome = drill::judge_briefly(root)?;
+        self.passed += outcome.passed;
+        self.failed += outcome.failed;
+        self.notes.push(format!("drill: {} passed, {} failed", outcome.passed, outcome.failed));
         Ok(())
     }
 

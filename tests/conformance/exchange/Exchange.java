@@ -12,6 +12,7 @@ public final class Exchange {
         Cleaning.tests(judge);
         CompactionTester.tests(judge);
         Journey.tests(judge);
+        LiveGroups.tests(judge);
         Hanging.tests(judge);
         int failed = judge.run(arguments.length > 0 ? arguments[0] : "");
         System.exit(failed == 0 ? 0 : 1);

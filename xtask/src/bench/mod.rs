@@ -6,6 +6,7 @@
 
 mod durable;
 mod fetch;
+mod groups;
 mod many;
 mod produce;
 mod results;
@@ -13,6 +14,7 @@ mod server;
 mod start;
 mod suite;
 mod tools;
+mod transactions;
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -69,6 +71,10 @@ enum Workload {
     M1,
     /// Killed with data in 1,000 partitions, until all acknowledge again
     S3,
+    /// 20 members on 200 partitions: join, leave, kill
+    H2,
+    /// Transactions of 100 ms beside none
+    T1,
 }
 
 impl Workload {
@@ -107,6 +113,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
             Workload::C1 => many::connections(&mut suite)?,
             Workload::M1 => many::partitions(&mut suite)?,
             Workload::S3 => many::killed(&mut suite)?,
+            Workload::T1 => transactions::commits(&mut suite)?,
+            Workload::H2 => groups::rebalances(&mut suite)?,
         }
     }
     suite.finish()

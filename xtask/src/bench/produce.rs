@@ -131,7 +131,7 @@ pub fn load_batches(suite: &Suite, process: &Process, acks: Acks) -> Result<Figu
 }
 
 /// From the tool's last line: "1000 records sent, 27027.0 records/sec (26.39 MB/sec), ...".
-fn records_a_second(text: &str) -> Result<f64> {
+pub fn records_a_second(text: &str) -> Result<f64> {
     let line = text.lines().rfind(|line| line.contains("99.9th")).context("a last line")?;
     let part = line.split(',').find(|part| part.contains("records/sec")).context("a rate")?;
     Ok(part.split_whitespace().next().context("a number")?.parse()?)

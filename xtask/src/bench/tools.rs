@@ -27,6 +27,7 @@ pub struct Tools {
     pub binary: PathBuf,
     load: PathBuf,
     jars: String,
+    root: PathBuf,
 }
 
 impl Tools {
@@ -50,7 +51,7 @@ impl Tools {
         let binary = copied(binary.unwrap_or(&built.join("ottla")), "ottla")?;
         let clients = Clients { root: root.to_owned(), cache: cache_folder()? };
         let jars = clients.jars()?;
-        Ok(Tools { folder, binary, load, jars })
+        Ok(Tools { folder, binary, load, jars, root: root.to_owned() })
     }
 
     /// The virtual machine as Kafka's scripts start it for a server.
@@ -71,6 +72,16 @@ impl Tools {
     /// Runs our own load and returns what it reports.
     pub fn load(&self, arguments: &[&str]) -> Result<Value> {
         self.spawn_load(arguments)?.report()
+    }
+
+    /// Starts the members of a group, with Kafka's own consumers.
+    pub fn spawn_members(&self, arguments: &[&str]) -> Result<Running> {
+        let clients = Clients { root: self.root.clone(), cache: cache_folder()? };
+        let classpath = clients.compiled(&[self.root.join("bench/members")])?;
+        let mut command = Command::new("java");
+        command.args(["-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp"]);
+        command.arg(classpath).arg("Members").args(arguments);
+        Running::spawn(command)
     }
 
     /// Starts one of Kafka's tools.

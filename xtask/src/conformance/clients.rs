@@ -67,12 +67,18 @@ impl Clients {
 
     /// Compiles the Java sources of these folders and returns the class path to run them with.
     pub fn classes(&self, folders: &[&str]) -> Result<String> {
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| self.sources(folder)).collect();
+        self.compiled(&folders)
+    }
+
+    /// The same for any folders.
+    pub fn compiled(&self, folders: &[PathBuf]) -> Result<String> {
         let jars = self.jars()?;
         let folder = self.cache.join("classes").join(std::process::id().to_string());
         fs::create_dir_all(&folder)?;
         let mut files: Vec<PathBuf> = Vec::new();
         for sources in folders {
-            for entry in fs::read_dir(self.sources(sources))? {
+            for entry in fs::read_dir(sources)? {
                 files.push(entry?.path());
             }
         }

@@ -22,6 +22,8 @@ pub enum Suite {
     Java,
     /// Apache Kafka's own command-line tools
     KafkaTools,
+    /// Members of different clients in one group, which changes its protocol while it lives
+    Groups,
     /// Apache Kafka and Ottla in turns on one directory, and side by side on two
     Exchange,
 }
@@ -56,7 +58,7 @@ impl std::fmt::Display for Suite {
 }
 
 impl Suite {
-    pub const ALL: [Suite; 8] = [
+    pub const ALL: [Suite; 9] = [
         Suite::Kcat,
         Suite::ConfluentKafka,
         Suite::KafkaPython,
@@ -64,6 +66,7 @@ impl Suite {
         Suite::Kafkajs,
         Suite::Java,
         Suite::KafkaTools,
+        Suite::Groups,
         Suite::Exchange,
     ];
 
@@ -124,8 +127,10 @@ impl Suite {
             Suite::ConfluentKafka => pytest(clients, "test_confluent_kafka.py", only),
             Suite::KafkaPython => pytest(clients, "test_kafka_python.py", only),
             Suite::Aiokafka => pytest(clients, "test_aiokafka.py", only),
-            Suite::KafkaTools => {
-                let mut command = pytest(clients, "test_kafka_tools.py", only)?;
+            Suite::KafkaTools | Suite::Groups => {
+                let tools = self == Suite::KafkaTools;
+                let file = if tools { "test_kafka_tools.py" } else { "test_groups.py" };
+                let mut command = pytest(clients, file, only)?;
                 command.env("OTTLA_KAFKA_CLASSPATH", clients.jars()?);
                 Ok(command)
             }
