@@ -16,11 +16,19 @@ BOOTSTRAP, INPUT, OUTPUT, GROUP, TRANSACTIONAL_ID, _PARTITION, TIMEOUT_MS = sys.
 BATCH = 50
 IDLE_SECONDS = 5
 
-COMMON = {"bootstrap.servers": BOOTSTRAP, "reconnect.backoff.max.ms": 500}
+# With a cluster of one node, every restart of it has librdkafka begin anew from its bootstrap servers and
+# forget its brokers, and then send_offsets_to_transaction may wait for one of the forgotten ones for ever
+# (confluentinc/librdkafka#5511, #5456).
+COMMON = {"bootstrap.servers": BOOTSTRAP, "reconnect.backoff.max.ms": 500, "metadata.recovery.strategy": "none"}
 
 
 # `kill -USR1` shows where it is.
 faulthandler.register(signal.SIGUSR1)
+
+
+def tell(failure, where):
+    error = failure.args[0]
+    print(f"{time.time():.3f} {where}: {error.name()}, {error.str()}, fatal {error.fatal()}", file=sys.stderr, flush=True)
 
 
 def retried(call, *arguments):
@@ -31,6 +39,7 @@ def retried(call, *arguments):
         except KafkaException as failure:
             if not failure.args[0].retriable():
                 raise
+            tell(failure, call.__name__)
             time.sleep(0.1)
 
 
@@ -55,6 +64,7 @@ def copy(consumer, producer, messages):
     except KafkaException as failure:
         if not failure.args[0].txn_requires_abort():
             raise
+        tell(failure, "aborted")
         retried(producer.abort_transaction, 30)
         return False
 
@@ -101,6 +111,5 @@ def main():
 try:
     main()
 except KafkaException as failure:
-    error = failure.args[0]
-    print(f"{time.time():.3f} {error.name()}: {error.str()} fatal {error.fatal()}", file=sys.stderr, flush=True)
+    tell(failure, "the end")
     sys.exit(1)

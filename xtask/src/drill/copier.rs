@@ -67,7 +67,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    pub fn start(copier: Copier, ground: &Ground, bootstrap: &str, number: usize) -> Result<Worker> {
+    pub fn start(
+        copier: Copier,
+        ground: &Ground,
+        bootstrap: &str,
+        number: usize,
+    ) -> Result<Worker> {
         let log = ground.folder.join(format!("copier-{number}.log"));
         let child = spawn(copier.command(ground, bootstrap, number), &log)?;
         Ok(Worker { copier, number, log, child, failures: 0, ends: 0 })

@@ -64,9 +64,8 @@ impl Ground {
         let built = clients.root.join("target/release/ottla");
         let from = binary.unwrap_or(&built);
         let binary = folder.join("ottla");
-        fs::copy(from, &binary).with_context(|| {
-            format!("{}\nhint: run `cargo build --release`", from.display())
-        })?;
+        fs::copy(from, &binary)
+            .with_context(|| format!("{}\nhint: run `cargo build --release`", from.display()))?;
         let programs = clients.sources("drills");
         Ok(Ground { folder, binary, python, programs, jars, keep })
     }
@@ -133,12 +132,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Result<Verdict> {
 }
 
 /// Kills the node every few seconds, and now and then a copier, until the time is up.
-fn harass(
-    ground: &Ground,
-    plan: &Plan,
-    node: &mut Node,
-    workers: &mut [Worker],
-) -> Result<u64> {
+fn harass(ground: &Ground, plan: &Plan, node: &mut Node, workers: &mut [Worker]) -> Result<u64> {
     let mut draw = Draw::new(plan.seed);
     let end = Instant::now() + plan.lasting;
     let mut kills = 0;
