@@ -1,7 +1,13 @@
-//! Why a node does not start, said so that a person knows what to do; and configurations of other days.
+//! Why a node does not start, said so that a person knows what to do; configurations of other days; and a node
+//! that is known by the machine's own name.
 
 use std::fs;
-use std::net::TcpListener;
+use std::io::Write as _;
+use std::net::{IpAddr, TcpListener, ToSocketAddrs as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rustix::system::uname;
 
 use crate::harness::client::Client;
 use crate::harness::node::{Ended, Setup};
@@ -97,7 +103,46 @@ fn values_that_cannot_be_are_all_named() {
     let setup = Setup::new().set("listeners", "localhost:9092");
     tells(&setup.fail(), &["listeners", "PLAINTEXT://localhost:9092"]);
     let setup = Setup::new().set("process.roles", "broker");
-    tells(&setup.fail(), &["process.roles", "broker,controller"]);
+    tells(&setup.fail(), &["process.roles=broker:", "broker,controller"]);
+    let setup = Setup::new().set("controller.quorum.bootstrap.servers", "a:9093,b:9093");
+    tells(
+        &setup.fail(),
+        &["controller.quorum.bootstrap.servers", "a:9093,b:9093", "quorum of one"],
+    );
+}
+
+/// What the three files of Apache's distribution have beside their roles and listeners.
+const SHIPPED: &str = "controller.listener.names=CONTROLLER\n\
+     listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
+     num.network.threads=3\nnum.io.threads=8\nsocket.send.buffer.bytes=102400\n\
+     socket.receive.buffer.bytes=102400\nsocket.request.max.bytes=104857600\n\
+     num.partitions=1\nnum.recovery.threads.per.data.dir=1\noffsets.topic.replication.factor=1\n\
+     share.coordinator.state.topic.replication.factor=1\nshare.coordinator.state.topic.min.isr=1\n\
+     transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\n\
+     log.retention.hours=168\nlog.segment.bytes=1073741824\nlog.retention.check.interval.ms=300000\n";
+
+#[test]
+fn files_of_one_role_say_what_to_do_and_leave_nothing_behind() {
+    let broker = "process.roles=broker\nnode.id=2\ncontroller.quorum.bootstrap.servers=HOST:9093\n\
+                  listeners=PLAINTEXT://HOST:9092\ninter.broker.listener.name=PLAINTEXT\n\
+                  advertised.listeners=PLAINTEXT://HOST:9092\n";
+    let controller = "process.roles=controller\nnode.id=1\n\
+                      controller.quorum.bootstrap.servers=HOST:9093\nlisteners=CONTROLLER://HOST:9093\n\
+                      advertised.listeners=CONTROLLER://HOST:9093\n";
+    for (role, own) in [("broker", broker), ("controller", controller)] {
+        let setup = Setup::new();
+        let host = setup.address().ip().to_string();
+        let data = format!("log.dirs={}\n", setup.data.display());
+        let setup = setup.file(&format!("{}{data}{SHIPPED}", own.replace("HOST", &host)));
+        let parts = [
+            &*format!("only a {role} cannot be started"),
+            &format!("process.roles={role}, controller.quorum.bootstrap.servers={host}:9093"),
+            "set process.roles=broker,controller",
+            "config/server.properties",
+        ];
+        tells(&setup.fail(), &parts);
+        assert!(!setup.data.exists(), "the directory was made");
+    }
 }
 
 #[test]
@@ -140,16 +185,9 @@ fn a_file_of_kraft_days_starts_as_it_is() {
         "process.roles=broker,controller\nnode.id=1\n\
          controller.quorum.bootstrap.servers={host}:9093\n\
          listeners=PLAINTEXT://{host}:9092,CONTROLLER://{host}:9093\n\
-         inter.broker.listener.name=PLAINTEXT\nadvertised.listeners=PLAINTEXT://{host}:9092\n\
-         controller.listener.names=CONTROLLER\n\
-         listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL\n\
-         num.network.threads=3\nnum.io.threads=8\nsocket.send.buffer.bytes=102400\n\
-         socket.receive.buffer.bytes=102400\nsocket.request.max.bytes=104857600\n\
-         log.dirs={data}\nnum.partitions=1\nnum.recovery.threads.per.data.dir=1\n\
-         offsets.topic.replication.factor=1\nshare.coordinator.state.topic.replication.factor=1\n\
-         share.coordinator.state.topic.min.isr=1\ntransaction.state.log.replication.factor=1\n\
-         transaction.state.log.min.isr=1\nlog.retention.hours=168\nlog.segment.bytes=1073741824\n\
-         log.retention.check.interval.ms=300000\n"
+         inter.broker.listener.name=PLAINTEXT\n\
+         advertised.listeners=PLAINTEXT://{host}:9092,CONTROLLER://{host}:9093\n\
+         log.dirs={data}\n{SHIPPED}"
     ));
     let node = setup.start();
     // Keys of what is not there yet are told; everything else holds without a word.
@@ -176,4 +214,64 @@ fn two_nodes_on_one_host_need_other_listeners_and_directories_and_nothing_more()
     one.stop();
     assert!(Client::to(two.address).is_answered());
     two.stop();
+}
+
+const TOPIC: &str = "manhattan_message_refund";
+
+/// The machine's name and the loopback address that it stands for, if it does.
+fn own_name() -> Option<(String, IpAddr)> {
+    let name = uname().nodename().to_str().ok()?.to_owned();
+    let mut addresses = (name.as_str(), 0).to_socket_addrs().ok()?;
+    let address = addresses.find(|address| address.ip().is_loopback() && address.is_ipv4())?;
+    Some((name, address.ip()))
+}
+
+/// Runs a launcher as tutorials do, from the folder that holds it.
+fn run(launcher: &str, arguments: &[&str], input: &str) -> Output {
+    let bin = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../bin");
+    let mut command = Command::new(format!("./{launcher}"));
+    command.args(arguments).current_dir(bin).env("OTTLA_BINARY", env!("CARGO_BIN_EXE_ottla"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the launcher starts");
+    let mut typed = child.stdin.take().expect("piped");
+    typed.write_all(input.as_bytes()).expect("it reads");
+    drop(typed);
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn clients_come_by_the_advertised_name_and_are_sent_on_by_it() {
+    let Some((name, address)) = own_name() else {
+        println!("left out: the name of this machine stands for no loopback address");
+        return;
+    };
+    let setup = Setup::new()
+        .set("listeners", format!("PLAINTEXT://{address}:0"))
+        .set("advertised.listeners", format!("PLAINTEXT://{name}:0"));
+    let node = setup.start();
+    let output = node.output();
+    let (_, advertised) = output.split_once("(advertised as ").expect("it says so");
+    let (advertised, _) = advertised.split_once(')').expect("it says so");
+    let (host, port) = advertised.rsplit_once(':').expect("host and port");
+    assert_eq!(host, name);
+
+    // The producer begins at the address; metadata leads it to the name.
+    let by_address = format!("{address}:{port}");
+    let sent = run(
+        "kafka-console-producer.sh",
+        &["--topic", TOPIC, "--broker-list", &by_address],
+        "one\ntwo\n",
+    );
+    assert!(sent.status.success(), "{sent:?}");
+    let arguments = ["--bootstrap-server", advertised, "--from-beginning", "--topic", TOPIC];
+    let limits = ["--max-messages", "2", "--timeout-ms", "60000"];
+    let read = run("kafka-console-consumer.sh", &[&arguments[..], &limits[..]].concat(), "");
+    assert_eq!(String::from_utf8_lossy(&read.stdout), "one\ntwo\n", "{read:?}");
+    assert_eq!(String::from_utf8_lossy(&read.stderr), "Processed a total of 2 messages\n");
+
+    // What a broker says of itself is the name, not the address.
+    let told = run("kafka-broker-api-versions.sh", &["--bootstrap-server", &by_address], "");
+    let told = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.starts_with(&format!("{name}:{port} (id: 1 ")), "{told}");
+    node.stop();
 }

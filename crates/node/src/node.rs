@@ -240,10 +240,10 @@ fn node_id(config: &ServerConfig) -> Result<i32, StartError> {
 
 /// What this version can't do yet is refused, not ignored: the roles and quorums of a cluster.
 fn require_supported(config: &ServerConfig, node_id: i32) -> Result<(), StartError> {
+    let quorum = config.list("controller.quorum.bootstrap.servers");
     let roles = config.list("process.roles");
     if !roles.is_empty() && roles.len() != 2 {
-        return Err(StartError::config("process.roles", format!("{} alone", roles.join(",")))
-            .hint("set process.roles=broker,controller: this version runs both in one node"));
+        return Err(role_alone(&roles.join(","), &quorum));
     }
     let voters = config.list("controller.quorum.voters");
     let own = format!("{node_id}@");
@@ -251,7 +251,28 @@ fn require_supported(config: &ServerConfig, node_id: i32) -> Result<(), StartErr
         return Err(StartError::config("controller.quorum.voters", voters.join(","))
             .hint("name this node alone: this version has a quorum of one"));
     }
+    if quorum.len() > 1 {
+        return Err(StartError::config("controller.quorum.bootstrap.servers", quorum.join(","))
+            .hint("name this node's controller listener alone: this version has a quorum of one"));
+    }
     Ok(())
+}
+
+/// As `config/broker.properties` and `config/controller.properties` of Apache's distribution have it.
+fn role_alone(role: &str, quorum: &[String]) -> StartError {
+    let primary = format!("a node that is only a {role} cannot be started yet");
+    let detail = match quorum {
+        [] => format!("process.roles={role}: this version runs broker and controller in one node"),
+        _ => format!(
+            "process.roles={role}, controller.quorum.bootstrap.servers={}: this version runs broker and \
+             controller in one node, which needs no other",
+            quorum.join(",")
+        ),
+    };
+    StartError::new(primary, detail).hint(
+        "set process.roles=broker,controller and give listeners a PLAINTEXT://host:port for clients; \
+         or start with config/server.properties, which has both roles",
+    )
 }
 
 fn bind(config: &ServerConfig, endpoints: &Endpoints) -> Result<Vec<Bound>, StartError> {

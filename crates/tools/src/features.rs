@@ -23,12 +23,7 @@ fn command_line_error(message: &str) -> Stop {
 }
 
 fn features(arguments: &[String]) -> Result<(), Stop> {
-    let arguments = command().parse(arguments).map_err(|stop| {
-        let refused = stop.err.rsplit_once("kafka-features: error: ").map(|(_, message)| {
-            command_line_error(&message.split_whitespace().collect::<Vec<_>>().join(" "))
-        });
-        refused.unwrap_or(stop)
-    })?;
+    let arguments = command().refusal(command_line_error).parse(arguments)?;
     match arguments.subcommand {
         Some("version-mapping") => return print_mapping(arguments.text("release-version")),
         Some("feature-dependencies") => {

@@ -4,19 +4,18 @@ use ottla_terminal::connect::{self, Properties};
 use ottla_terminal::options::{Argument, Arguments, Command, Stop};
 use ottla_terminal::output;
 
-/// Adds what reaches the brokers; `servers` tells of `--bootstrap-server`, in Apache's words.
-pub(crate) fn connecting(command: Command, servers: &'static str) -> Command {
+/// `--bootstrap-server`, and what Apache's tool says of it.
+pub(crate) fn bootstrap_server(about: &'static str) -> Argument {
+    Argument::new(&["--bootstrap-server"], about).placeholder("HOST1:PORT1[,HOST2:PORT2[...]]")
+}
+
+/// Adds what reaches the brokers.
+pub(crate) fn connecting(command: Command, server: Argument) -> Command {
     let config = "Config properties file (config options shared with command line parameters will be \
                   overridden).";
     command
         .argument(Argument::new(&["--command-config"], config).placeholder("CONFIG-FILE"))
-        .section(
-            "Connection Group",
-            "Group of arguments for connection to brokers",
-            [Argument::new(&["--bootstrap-server"], servers)
-                .placeholder("HOST1:PORT1[,HOST2:PORT2[...]]")
-                .required()],
-        )
+        .section("Connection Group", "Group of arguments for connection to brokers", [server])
 }
 
 /// Reads the command line and the file of properties that it names, under either name; nothing at all

@@ -25,7 +25,7 @@ struct Case {
 fn cases(file: &str) -> Vec<Case> {
     let text = fs::read_to_string(golden().join(file)).expect("a captured file");
     let mut cases: Vec<Case> = Vec::new();
-    for line in text.lines() {
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
         if let Some(line) = line.strip_prefix("$ ") {
             let (out, err, code) = (Vec::new(), Vec::new(), String::new());
             cases.push(Case { line: line.to_owned(), out, err, code });
@@ -61,9 +61,13 @@ fn normal(text: &str, names: &[(&str, &str)]) -> Vec<String> {
     }
     let time = regex::Regex::new(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\]").expect("valid");
     let id = regex::Regex::new(r"(TopicId: |directory\.id=)[\w-]{22}").expect("valid");
-    let member = regex::Regex::new(r"perf-consumer-\d+").expect("valid");
+    let member = regex::Regex::new(r"perf-consumer-(\d+)\)( *)").expect("valid");
     let text = time.replace_all(&text, "[TIME]");
-    let text = member.replace_all(&text, "perf-consumer-N");
+    // The column is as wide as ever, however long the number: it was captured with five digits.
+    let text = member.replace_all(&text, |found: &regex::Captures<'_>| {
+        let width = (found[1].len() + found[2].len()).saturating_sub(5);
+        format!("perf-consumer-N){}", " ".repeat(width))
+    });
     id.replace_all(&text, "${1}ID").lines().map(str::to_owned).collect()
 }
 
@@ -182,4 +186,9 @@ fn configs_prints_what_apaches_tool_prints() {
 #[test]
 fn storage_prints_what_apaches_tool_prints() {
     hold("storage.txt");
+}
+
+#[test]
+fn what_is_missing_is_told_as_apaches_tools_tell_it() {
+    hold("missing.txt");
 }

@@ -41,6 +41,8 @@ pub struct Argument {
     pub(super) group: Option<usize>,
     /// Whether the help shows it in the section at the end.
     pub(super) is_apart: bool,
+    /// Whether its absence is told as that of a group's.
+    is_one_of: bool,
 }
 
 impl Argument {
@@ -57,6 +59,7 @@ impl Argument {
             choices: Vec::new(),
             group: None,
             is_apart: false,
+            is_one_of: false,
         }
     }
 
@@ -70,6 +73,12 @@ impl Argument {
     pub fn required(mut self) -> Self {
         self.is_required = true;
         self
+    }
+
+    /// The command line must have it; Kafka's tool declares it as a group of one, and tells of it so.
+    pub fn required_group(mut self) -> Self {
+        self.is_one_of = true;
+        self.required()
     }
 
     /// The value where none is given.
@@ -129,7 +138,13 @@ impl Argument {
         let listed = self.choices.join(",");
         match self.number {
             Some((class, valid)) if !valid(value) => {
-                Err(format!("could not convert '{value}' to {class}"))
+                let is_short = class == "Short" && value.parse::<i32>().is_ok();
+                let reason = match value {
+                    _ if is_short => format!("Value out of range. Value:\"{value}\" Radix:10"),
+                    "" if class == "Double" => "empty String".to_owned(),
+                    _ => format!("For input string: \"{value}\""),
+                };
+                Err(format!("could not convert '{value}' to {class} ({reason})"))
             }
             _ if !self.choices.is_empty() && !self.choices.contains(&value) => {
                 Err(format!("invalid choice: '{value}' (choose from {{{listed}}})"))
@@ -163,6 +178,7 @@ pub struct Command {
     /// Title and description of the arguments that the help shows apart.
     pub(super) section: (&'static str, &'static str),
     help_code: u8,
+    refusal: Option<fn(&str) -> Stop>,
 }
 
 impl Command {
@@ -181,6 +197,7 @@ impl Command {
             shows_defaults: false,
             section: ("", ""),
             help_code: 0,
+            refusal: None,
         }
     }
 
@@ -205,6 +222,12 @@ impl Command {
     /// The exit code after `--help`: some tools take it for a failure.
     pub fn help_code(mut self, code: u8) -> Self {
         self.help_code = code;
+        self
+    }
+
+    /// How a mistake is told, by its message; otherwise with the usage above it.
+    pub fn refusal(mut self, tell: fn(&str) -> Stop) -> Self {
+        self.refusal = Some(tell);
         self
     }
 
@@ -258,7 +281,11 @@ impl Command {
     }
 
     fn refuse_below(&self, below: &[&Command], message: &str) -> Stop {
-        let program = below.first().copied().unwrap_or(self).name;
+        let first = below.first().copied().unwrap_or(self);
+        if let Some(tell) = first.refusal {
+            return tell(message);
+        }
+        let program = first.name;
         let error = usage::wrap(&format!("{program}: error: {message}\n"), 0, 0);
         let err = format!("{}{error}", usage::usage(below, self));
         Stop { out: String::new(), err, code: 1 }
@@ -286,7 +313,8 @@ impl Command {
                 // Help of a subcommand is given before anything is missed, but what is missing here is told
                 // before what is wrong there.
                 let below = self.descend(above, &arguments[at - 1..], parsed);
-                if !below.as_ref().is_err_and(|stop| !stop.out.is_empty()) {
+                let is_told = below.as_ref().is_err_and(|stop| !stop.out.is_empty());
+                if !is_told && !self.subcommands.is_empty() {
                     self.check_required(&given).map_err(|message| refuse(&message))?;
                 }
                 return below;
@@ -328,7 +356,8 @@ impl Command {
         let message = format!("unrecognized arguments: '{flag}'");
         let mut stop = self.refuse_below(above, &message);
         let word = flag.trim_start_matches('-');
-        if word.chars().count() >= 2 {
+        let is_bare = above.first().copied().unwrap_or(self).refusal.is_some();
+        if word.chars().count() >= 2 && !is_bare {
             let flags = self.arguments.iter().flat_map(|argument| argument.flags.iter().copied());
             stop.err.push_str(&similar::suggestion(word, flags));
         }
@@ -360,7 +389,9 @@ impl Command {
                 let message =
                     format!("invalid choice: '{word}' (choose from {})", quoted.join(", "));
                 let mut stop = self.refuse_below(above, &message);
-                stop.err.push_str(&similar::suggestion(word, names));
+                if above.first().copied().unwrap_or(self).refusal.is_none() {
+                    stop.err.push_str(&similar::suggestion(word, names));
+                }
                 return Err(stop);
             }
             Err(names) => format!("ambiguous command: {word} could match {names}"),
@@ -403,18 +434,27 @@ impl Command {
 
     fn check_required(&self, given: &[&Argument]) -> Result<(), String> {
         let has = |argument: &Argument| given.iter().any(|one| one.flags == argument.flags);
-        let mut arguments = self.arguments.iter();
-        if let Some(missing) = arguments.find(|known| known.is_required && !has(known)) {
+        let missing = |known: &&Argument| known.is_required && !has(known);
+        // Of several that are missing argparse4j names the last one; Kafka's tools declare those that the
+        // help shows apart before all others.
+        let of_section = |is_apart| {
+            self.arguments.iter().rev().filter(move |known: &&Argument| known.is_apart == is_apart)
+        };
+        let mut alone = of_section(false).chain(of_section(true)).filter(|known| !known.is_one_of);
+        if let Some(missing) = alone.find(missing) {
             return Err(format!("argument {} is required", missing.flags.join("/")));
         }
-        for (at, _) in self.groups.iter().enumerate().filter(|(_, group)| group.is_required) {
-            if !given.iter().any(|argument| argument.group == Some(at)) {
-                let members = self.arguments.iter().filter(|known| known.group == Some(at));
-                let names: Vec<String> = members.map(|known| known.flags.join("/")).collect();
-                return Err(format!("one of the arguments {} is required", names.join(" ")));
-            }
+        if let Some(missing) = self.arguments.iter().filter(|known| known.is_one_of).find(missing) {
+            return Err(format!("one of the arguments {} is required", missing.flags.join("/")));
         }
-        Ok(())
+        let mut groups = self.groups.iter().enumerate().rev();
+        let is_missing = |at: usize| !given.iter().any(|argument| argument.group == Some(at));
+        let Some((at, _)) = groups.find(|(at, group)| group.is_required && is_missing(*at)) else {
+            return Ok(());
+        };
+        let members = self.arguments.iter().filter(|known| known.group == Some(at));
+        let names: Vec<String> = members.map(|known| known.flags.join("/")).collect();
+        Err(format!("one of the arguments {} is required", names.join(" ")))
     }
 }
 

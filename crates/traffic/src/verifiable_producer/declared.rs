@@ -108,7 +108,8 @@ fn records_and_servers(command: Command) -> Command {
         );
     let servers = "REQUIRED: The server(s) to connect to. Comma-separated list of Kafka brokers in the form \
                    HOST1:PORT1,HOST2:PORT2,...";
-    verifiable_options::connecting(command, servers)
+    let server = verifiable_options::bootstrap_server(servers).required_group();
+    verifiable_options::connecting(command, server)
 }
 
 impl Declared {
