@@ -9,6 +9,7 @@
 //! - `offsets`: offsets by time, deleting records
 //! - `groups`, `group_offsets`: consumer groups and what they committed
 //! - `log_dirs`, `producers`: what single brokers hold
+//! - `placement`, `quorum`: where replicas lie and who leads; who controls
 //! - `transactions`: transactional ids, and transactions that hang
 //! - `cluster`, `features`: nodes, supported versions, feature levels
 //! - `routing`: asking the controller, a coordinator, each leader
@@ -22,7 +23,9 @@ mod group_offsets;
 mod groups;
 mod log_dirs;
 mod offsets;
+mod placement;
 mod producers;
+mod quorum;
 mod routing;
 mod topics;
 mod transactions;
@@ -40,9 +43,11 @@ pub use group_description::{GroupDescription, GroupMember, MemberPartitions};
 pub use group_offsets::{CommittedOffset, OffsetAndMetadata};
 pub(crate) use group_offsets::{fetch_offsets, fetched_offsets};
 pub use groups::{GroupListing, GroupsFilter, MemberToRemove};
-pub use log_dirs::{LogDirDescription, ReplicaLog};
+pub use log_dirs::{LogDirDescription, ReplicaLog, ReplicaMove};
 pub use offsets::{IsolationLevel, OffsetSpec, ResolvedOffset};
+pub use placement::{ElectionKind, PartitionReassignment};
 pub use producers::ActiveProducer;
+pub use quorum::{QuorumEndpoint, QuorumInfo, QuorumReplica};
 pub use topics::{
     CreateTopicsOptions, CreatedConfig, CreatedTopic, NewPartitions, NewTopic, TopicListing,
     TopicRef,

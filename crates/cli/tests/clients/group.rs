@@ -11,10 +11,10 @@ use ottla_client::consumer::{Assignor, Consumer, ConsumerConfig, OffsetReset, Re
 use crate::consumer::{POLL, read, values};
 use crate::node::Node;
 
-/// What listeners heard: `+` and `-` with the number of partitions.
-type Heard = Arc<Mutex<Vec<String>>>;
+/// What listeners heard: `+`, `-` and, for what was lost, `!` with the number of partitions.
+pub type Heard = Arc<Mutex<Vec<String>>>;
 
-struct Listener(Heard);
+pub struct Listener(pub Heard);
 
 impl Listener {
     fn hear(&self, mark: char, partitions: &[TopicPartition]) {
@@ -35,6 +35,10 @@ impl RebalanceListener for Listener {
         self.hear('-', partitions);
         Vec::new()
     }
+
+    fn lost(&mut self, partitions: &[TopicPartition]) {
+        self.hear('!', partitions);
+    }
 }
 
 fn config(node: &Node, group: &str, assignors: &[Assignor]) -> ConsumerConfig {
@@ -47,7 +51,7 @@ fn config(node: &Node, group: &str, assignors: &[Assignor]) -> ConsumerConfig {
 }
 
 /// Polls both until each has `share` partitions; what they read is answered.
-async fn settle(first: &mut Consumer, second: &mut Consumer, share: usize) -> Vec<u32> {
+pub async fn settle(first: &mut Consumer, second: &mut Consumer, share: usize) -> Vec<u32> {
     let mut found = Vec::new();
     let patience = tokio::time::Instant::now() + POLL;
     while first.assignment().len() != share || second.assignment().len() != share {

@@ -2,12 +2,13 @@
 //!
 //! # Layout
 //! - `node`: the process
-//! - `consumer`, `group`: the library
+//! - `consumer`, `group`, `consumer_protocol`: the library
 //! - `console`: `ottla console-producer` and `ottla console-consumer`, by the cases in `tests/golden/cli/console`
 //! - `tools`: what looks after a cluster, by the cases in `tests/golden/cli/cluster`
 
 mod console;
 mod consumer;
+mod consumer_protocol;
 mod group;
 mod node;
 mod tools;

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-use ottla_client::admin::{Admin, CreateTopicsOptions, NewPartitions, NewTopic};
+use ottla_client::admin::{Admin, CreateTopicsOptions, NewPartitions, NewTopic, TopicRef};
 use ottla_client::producer::{Producer, ProducerConfig, ProducerRecord};
 use ottla_client::{ClientConfig, Cluster};
 use tempfile::TempDir;
@@ -19,6 +19,11 @@ pub struct Node {
 impl Node {
     /// Starts it, and waits until it says that it serves.
     pub fn start() -> Node {
+        Node::start_with(&[])
+    }
+
+    /// The same with these settings too.
+    pub fn start_with(settings: &[&str]) -> Node {
         let folder = TempDir::new().expect("a temporary directory");
         let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = free.local_addr().expect("bound").to_string();
@@ -32,6 +37,9 @@ impl Node {
             "offsets.topic.num.partitions=3".to_owned(),
         ] {
             command.args(["--override", &setting]);
+        }
+        for setting in settings {
+            command.args(["--override", setting]);
         }
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::inherit()).spawn().expect("the binary starts");
@@ -65,6 +73,13 @@ impl Node {
         let grown = self.admin().create_partitions(&[wanted], false).await;
         for (name, outcome) in grown.expect("answered") {
             outcome.unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    pub async fn delete(&self, topic: &str) {
+        let gone = self.admin().delete_topics(&[TopicRef::Name(topic.to_owned())]).await;
+        for (_, outcome) in gone.expect("answered") {
+            outcome.unwrap_or_else(|error| panic!("{topic}: {error}"));
         }
     }
 

@@ -1,10 +1,15 @@
-//! DescribeLogDirs: what lies on the disks of brokers.
+//! DescribeLogDirs, AlterReplicaLogDirs: what lies on the disks of brokers, and moving it there.
 
 use std::sync::Arc;
 
+use ottla_wire::messages::alter_replica_log_dirs_request::{
+    AlterReplicaLogDir, AlterReplicaLogDirTopic,
+};
 use ottla_wire::messages::describe_log_dirs_request::DescribableLogDirTopic;
 use ottla_wire::messages::describe_log_dirs_response::DescribeLogDirsResult;
-use ottla_wire::messages::{DescribeLogDirsRequest, DescribeLogDirsResponse};
+use ottla_wire::messages::{
+    AlterReplicaLogDirsRequest, DescribeLogDirsRequest, DescribeLogDirsResponse,
+};
 use tokio::task::JoinSet;
 
 use super::Admin;
@@ -38,6 +43,17 @@ pub struct ReplicaLog {
     pub offset_lag: i64,
     /// Whether it is on its way to replace the current replica.
     pub is_future: bool,
+}
+
+/// A replica, and the directory of its broker that it is to lie in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplicaMove {
+    /// Whose replica it is.
+    pub partition: TopicPartition,
+    /// Its broker.
+    pub broker: i32,
+    /// A log directory of that broker.
+    pub directory: String,
 }
 
 /// What a broker gives per log directory, and what it refused.
@@ -75,6 +91,37 @@ impl Admin {
         }
         results.sort_by_key(|(broker, _)| *broker);
         Ok(results)
+    }
+}
+
+impl Admin {
+    /// Begins to move replicas to other directories of their brokers; answers for each of `moves`, in their order.
+    pub async fn alter_replica_log_dirs(
+        &self,
+        moves: &[ReplicaMove],
+    ) -> Result<Vec<(ReplicaMove, Result<(), ApiError>)>, Error> {
+        let mut outcomes = Vec::new();
+        for one in moves {
+            let topic = AlterReplicaLogDirTopic {
+                name: one.partition.topic.to_string(),
+                partitions: vec![one.partition.partition],
+                ..AlterReplicaLogDirTopic::default()
+            };
+            let directory = AlterReplicaLogDir {
+                path: one.directory.clone(),
+                topics: vec![topic],
+                ..AlterReplicaLogDir::default()
+            };
+            let request = AlterReplicaLogDirsRequest {
+                dirs: vec![directory],
+                ..AlterReplicaLogDirsRequest::default()
+            };
+            let response = self.cluster().send(&Target::Node(one.broker), &request).await?;
+            let mut answers = response.results.iter().flat_map(|topic| &topic.partitions);
+            let code = answers.next().map_or(0, |answer| answer.error_code);
+            outcomes.push((one.clone(), ApiError::check(code, None)));
+        }
+        Ok(outcomes)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ottla_wire::ErrorCode;
 use ottla_wire::messages::metadata_request::MetadataRequestTopic;
 use ottla_wire::messages::{MetadataRequest, MetadataResponse};
+use ottla_wire::{ErrorCode, Uuid};
 use tokio::time::Instant;
 
 use super::metadata::Scope;
@@ -12,6 +12,9 @@ use super::{Cluster, MetadataImage, Node};
 use crate::config::{ClientConfig, MetadataRecovery};
 use crate::error::{ApiError, Error};
 use crate::topic_partition::TopicPartition;
+
+/// The first version that answers for topics by their id; before it, all are asked for.
+const IDS_VERSION: i16 = 12;
 
 /// Which topics to fetch metadata of.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +28,8 @@ pub enum Topics<'a> {
         /// Whether asking may create them.
         create: bool,
     },
+    /// Those with these ids, whatever their names are.
+    WithIds(&'a [Uuid]),
     /// All that may be seen.
     All,
 }
@@ -150,7 +155,17 @@ fn request(version: i16, topics: Topics<'_>) -> MetadataRequest {
     let (topics, create) = match topics {
         // Version 0 has no way to ask for no topic; an empty list means all of them there.
         Topics::None => (Some(Vec::new()), false),
-        Topics::All => (if version == 0 { Some(Vec::new()) } else { None }, false),
+        Topics::WithIds(ids) if version >= IDS_VERSION => {
+            let topic = |topic_id: &Uuid| MetadataRequestTopic {
+                topic_id: *topic_id,
+                name: None,
+                ..MetadataRequestTopic::default()
+            };
+            (Some(ids.iter().map(topic).collect()), false)
+        }
+        Topics::All | Topics::WithIds(_) => {
+            (if version == 0 { Some(Vec::new()) } else { None }, false)
+        }
         Topics::Named { names, create } => {
             let topic = |name: &&str| MetadataRequestTopic {
                 name: Some((*name).to_owned()),

@@ -69,7 +69,12 @@ impl Retry {
 
     /// Waits before the next attempt; or, when `error` is final or time is up, hands back what to tell the caller.
     pub async fn again(&mut self, error: Error) -> Result<(), Error> {
-        if !error.is_retriable() || self.left == 0 {
+        if error.is_retriable() { self.pause(error).await } else { Err(error) }
+    }
+
+    /// As [`again`](Self::again), for an error of which only the caller knows that it may pass.
+    pub async fn pause(&mut self, error: Error) -> Result<(), Error> {
+        if self.left == 0 {
             return Err(error);
         }
         self.left -= 1;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use ottla_wire::Uuid;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::commits::{Commit, Committer};
-use super::config::{ConsumerConfig, OffsetReset};
+use super::config::{ConsumerConfig, GroupProtocol, OffsetReset};
 use super::fetcher::{Answer, Fetcher};
-use super::group::{GroupMetadata, Joined, Membership, leave};
+use super::group::{GroupMetadata, Joined, Membership, consumer_protocol, leave};
 use super::offsets::{Found, Search};
 use super::polling::Refreshing;
 use super::positions::{Need, Position, Positions};
@@ -38,7 +39,9 @@ pub(super) enum Event {
     Refreshed(Result<(), Error>),
     /// An attempt to join, by its number, came to an end.
     Joined(u64, Result<Joined, Error>),
-    /// The membership is in doubt.
+    /// Offsets of what was revoked are committed: a change of assignment, by its number, goes on.
+    Reconciled(u64),
+    /// The membership is in doubt, or there is another assignment.
     GroupChanged,
 }
 
@@ -106,10 +109,15 @@ impl Consumer {
     /// A consumer over connections that are there already.
     pub fn over(cluster: Cluster, config: ConsumerConfig) -> Consumer {
         let (reports, events) = mpsc::channel(EVENTS_MAX);
-        let membership = config
-            .group_id
-            .clone()
-            .map(|group| Arc::new(Membership::new(group, config.group_instance_id.clone())));
+        let membership = config.group_id.clone().map(|group_id| {
+            let member_id = match config.group_protocol {
+                GroupProtocol::Classic => String::new(),
+                GroupProtocol::Consumer => own_member_id(&cluster),
+            };
+            let instance_id = config.group_instance_id.clone();
+            let metadata = GroupMetadata { group_id, member_id, generation: -1, instance_id };
+            Arc::new(Membership::new(config.group_protocol, metadata))
+        });
         let committer = membership
             .as_ref()
             .map(|membership| Committer::new(cluster.clone(), Arc::clone(membership)));
@@ -278,11 +286,17 @@ impl Consumer {
         let Some(subscribed) = self.subscribed.take() else { return };
         // Whoever leaves must not go on joining.
         let is_joining = subscribed.joining.is_some();
+        let takes_part = subscribed.part.is_some();
         drop(subscribed);
-        if let Some(membership) = &self.membership {
-            let metadata = membership.metadata();
-            membership.left();
-            leave(&self.cluster, &metadata, reason, is_joining).await;
+        let Some(membership) = &self.membership else { return };
+        let metadata = membership.metadata();
+        membership.left();
+        match membership.protocol {
+            GroupProtocol::Classic => leave(&self.cluster, &metadata, reason, is_joining).await,
+            GroupProtocol::Consumer if takes_part => {
+                consumer_protocol::leave(&self.cluster, &metadata).await;
+            }
+            GroupProtocol::Consumer => {}
         }
     }
 
@@ -329,6 +343,13 @@ impl Consumer {
         let found: PerItem<_, _> = admin.list_offsets(&queries, self.config.isolation).await?;
         found.into_iter().map(|(key, found)| Ok((key, found?))).collect()
     }
+}
+
+/// Members of the consumer protocol choose their own id (KIP-1082).
+fn own_member_id(cluster: &Cluster) -> String {
+    let mut bytes = [0; 16];
+    cluster.random().fill(&mut bytes);
+    Uuid::from_random(bytes).to_string()
 }
 
 pub(super) fn partitions_in(image: &MetadataImage, topic: &str) -> Vec<TopicPartition> {

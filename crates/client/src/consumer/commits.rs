@@ -43,16 +43,24 @@ impl Future for Commit {
 }
 
 /// The task that commits.
-pub(super) struct Committer(mpsc::Sender<(Offsets, oneshot::Sender<Result<(), Error>>)>);
+pub(super) struct Committer(mpsc::Sender<Job>);
+
+/// Offsets to commit.
+struct Job {
+    offsets: Offsets,
+    /// Whether to wait for topics that are not there.
+    waits_for_topics: bool,
+    done: oneshot::Sender<Result<(), Error>>,
+}
 
 impl Committer {
     pub(super) fn new(cluster: Cluster, membership: Arc<Membership>) -> Self {
-        let (sender, mut jobs) =
-            mpsc::channel::<(Offsets, oneshot::Sender<Result<(), Error>>)>(COMMITS_MAX);
+        let (sender, mut jobs) = mpsc::channel::<Job>(COMMITS_MAX);
         tokio::spawn(async move {
-            while let Some((offsets, done)) = jobs.recv().await {
+            while let Some(Job { offsets, waits_for_topics, done }) = jobs.recv().await {
                 let offsets: Vec<_> = offsets.into_iter().collect();
-                let outcome = group::commit(&cluster, &membership, &offsets).await;
+                let outcome =
+                    group::commit(&cluster, &membership, &offsets, waits_for_topics).await;
                 if let Err(error) = &outcome {
                     let group = membership.metadata().group_id;
                     tracing::warn!(%group, %error, "offsets could not be committed");
@@ -64,9 +72,9 @@ impl Committer {
         Self(sender)
     }
 
-    fn submit(&self, offsets: Offsets) -> Result<Commit, Error> {
+    fn submit(&self, offsets: Offsets, waits_for_topics: bool) -> Result<Commit, Error> {
         let (done, told) = oneshot::channel();
-        self.0.try_send((offsets, done)).map_err(|_| {
+        self.0.try_send(Job { offsets, waits_for_topics, done }).map_err(|_| {
             misuse(format!("{COMMITS_MAX} commits wait for the coordinator already"))
         })?;
         Ok(Commit(told))
@@ -138,7 +146,8 @@ impl Consumer {
         if offsets.is_empty() || !self.is_member() {
             return None;
         }
-        let submitted = self.committer.as_ref()?.submit(offsets);
+        // Partitions of a topic that was deleted must not keep others from being given back.
+        let submitted = self.committer.as_ref()?.submit(offsets, false);
         submitted.inspect_err(|error| tracing::warn!(%error, "offsets not committed")).ok()
     }
 
@@ -156,7 +165,7 @@ impl Consumer {
                 Error::CommitFailed
             });
         }
-        self.committer.as_ref().ok_or(Error::Closed)?.submit(offsets)
+        self.committer.as_ref().ok_or(Error::Closed)?.submit(offsets, true)
     }
 
     /// Whether this consumer may commit: as a member, or with partitions that were assigned by hand.

@@ -20,6 +20,15 @@ pub enum OffsetReset {
     None,
 }
 
+/// Who decides which member of a group reads what (`group.protocol`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// A member that leads the others.
+    Classic,
+    /// The coordinator (KIP-848).
+    Consumer,
+}
+
 /// How a consumer works.
 #[derive(Clone, Debug)]
 pub struct ConsumerConfig {
@@ -29,15 +38,20 @@ pub struct ConsumerConfig {
     pub group_id: Option<String>,
     /// `group.instance.id`: makes the member static (KIP-345).
     pub group_instance_id: Option<String>,
-    /// `session.timeout.ms`.
+    /// `group.protocol`.
+    pub group_protocol: GroupProtocol,
+    /// `group.remote.assignor`: with the consumer protocol, how the coordinator shares out; its choice if there is
+    /// none.
+    pub remote_assignor: Option<String>,
+    /// `session.timeout.ms`, of the classic protocol.
     pub session_timeout: Duration,
-    /// `heartbeat.interval.ms`.
+    /// `heartbeat.interval.ms`, of the classic protocol.
     pub heartbeat_interval: Duration,
     /// `max.poll.interval.ms`.
     pub poll_interval_max: Duration,
     /// `max.poll.records`.
     pub poll_records_max: usize,
-    /// `partition.assignment.strategy`, most wanted first.
+    /// `partition.assignment.strategy`, of the classic protocol, most wanted first.
     pub assignors: Vec<Assignor>,
     /// `auto.commit.interval.ms`, unless `enable.auto.commit` is off.
     pub auto_commit: Option<Duration>,
@@ -68,6 +82,8 @@ impl ConsumerConfig {
             client: defaults(bootstrap_servers),
             group_id: group_id.map(str::to_owned),
             group_instance_id: None,
+            group_protocol: GroupProtocol::Classic,
+            remote_assignor: None,
             session_timeout: Duration::from_secs(45),
             heartbeat_interval: Duration::from_secs(3),
             poll_interval_max: Duration::from_mins(5),
@@ -92,7 +108,7 @@ impl ConsumerConfig {
     ) -> Result<Configured<ConsumerConfig>, ConfigError> {
         let mut properties = Properties::new(values);
         let client = ClientConfig::read(&mut properties, defaults(""))?;
-        refuse_other_protocols(&mut properties)?;
+        let group_protocol = group_protocol(&mut properties)?;
         let group_id = properties.text("group.id").map(str::to_owned);
         let mut duration =
             |key, default| properties.millis(key, default).map(Duration::from_millis);
@@ -102,6 +118,8 @@ impl ConsumerConfig {
         let fetch_wait_max = duration("fetch.max.wait.ms", 500)?;
         let config = ConsumerConfig {
             group_instance_id: properties.text("group.instance.id").map(str::to_owned),
+            group_protocol,
+            remote_assignor: properties.text("group.remote.assignor").map(str::to_owned),
             session_timeout,
             heartbeat_interval,
             poll_interval_max,
@@ -125,7 +143,9 @@ impl ConsumerConfig {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        if self.group_id.is_some() && self.heartbeat_interval >= self.session_timeout {
+        let is_classic = self.group_protocol == GroupProtocol::Classic;
+        if is_classic && self.group_id.is_some() && self.heartbeat_interval >= self.session_timeout
+        {
             let detail = "Heartbeat must be set lower than the session timeout".to_owned();
             return Err(ConfigError::Conflict { detail });
         }
@@ -143,6 +163,10 @@ impl ConsumerConfig {
     }
 }
 
+/// Keys that mean nothing where the coordinator assigns and decides how often it is to hear of a member.
+const OF_CLASSIC: [&str; 3] =
+    ["partition.assignment.strategy", "heartbeat.interval.ms", "session.timeout.ms"];
+
 fn defaults(bootstrap_servers: &str) -> ClientConfig {
     ClientConfig {
         idle_timeout: Some(Duration::from_mins(9)),
@@ -150,18 +174,24 @@ fn defaults(bootstrap_servers: &str) -> ClientConfig {
     }
 }
 
-fn refuse_other_protocols(properties: &mut Properties<'_>) -> Result<(), ConfigError> {
-    match properties.text("group.protocol") {
-        Some(name) if name.eq_ignore_ascii_case("consumer") => Err(ConfigError::Conflict {
-            detail: "group.protocol=consumer is not supported yet, only classic is".to_owned(),
-        }),
-        Some(name) if !name.eq_ignore_ascii_case("classic") => Err(invalid(
-            "group.protocol",
-            name,
-            "String must be one of (case insensitive): CONSUMER, CLASSIC".to_owned(),
-        )),
-        _ => Ok(()),
+fn group_protocol(properties: &mut Properties<'_>) -> Result<GroupProtocol, ConfigError> {
+    let name = properties.text("group.protocol").unwrap_or("classic");
+    let (protocol, foreign): (_, &[&'static str]) = match name.to_ascii_lowercase().as_str() {
+        "classic" => (GroupProtocol::Classic, &["group.remote.assignor"]),
+        "consumer" => (GroupProtocol::Consumer, &OF_CLASSIC),
+        _ => {
+            let reason = "String must be one of (case insensitive): CONSUMER, CLASSIC".to_owned();
+            return Err(invalid("group.protocol", name, reason));
+        }
+    };
+    let given: Vec<&str> =
+        foreign.iter().copied().filter(|key| properties.text(key).is_some()).collect();
+    if given.is_empty() {
+        return Ok(protocol);
     }
+    let name = name.to_ascii_uppercase();
+    let detail = format!("{} cannot be set when group.protocol={name}", given.join(", "));
+    Err(ConfigError::Conflict { detail })
 }
 
 fn assignors(properties: &mut Properties<'_>) -> Result<Vec<Assignor>, ConfigError> {
@@ -310,12 +340,26 @@ mod tests {
         assert_eq!(config.assignors, vec![Assignor::Sticky, Assignor::RoundRobin]);
         assert_eq!(config.auto_commit, Some(Duration::from_secs(5)));
         assert_eq!(read(&[]).expect("valid").auto_commit, None);
-        let refused: [&[(&str, &str)]; 6] = [
+        let config = read(&[
+            ("group.id", "g"),
+            ("group.protocol", "Consumer"),
+            ("group.remote.assignor", "range"),
+        ])
+        .expect("valid");
+        assert_eq!(config.group_protocol, GroupProtocol::Consumer);
+        assert_eq!(config.remote_assignor.as_deref(), Some("range"));
+        let both = [("group.protocol", "consumer"), ("heartbeat.interval.ms", "3")];
+        let told = "heartbeat.interval.ms cannot be set when group.protocol=CONSUMER";
+        assert_eq!(read(&both).expect_err("of the other protocol"), told);
+        let refused: [&[(&str, &str)]; 9] = [
             &[("auto.offset.reset", "middle")],
             &[("enable.auto.commit", "true")],
             &[("group.id", "")],
             &[("group.id", "g"), ("heartbeat.interval.ms", "45000")],
-            &[("group.protocol", "consumer")],
+            &[("group.protocol", "streams")],
+            &[("group.protocol", "CONSUMER"), ("session.timeout.ms", "6000")],
+            &[("group.protocol", "consumer"), ("partition.assignment.strategy", "RangeAssignor")],
+            &[("group.remote.assignor", "uniform")],
             &[("partition.assignment.strategy", "com.example.Mine")],
         ];
         for entries in refused {

@@ -4,7 +4,8 @@
 //! joining, committing) and report through one queue. A dropped `poll` loses nothing.
 //!
 //! # Layout
-//! - `client`, `polling`, `rebalance`, `commits`: the consumer: what callers ask, and what a poll does
+//! - `client`, `polling`, `commits`: the consumer: what callers ask, and what a poll does
+//! - `rebalance`: subscribing, and what comes and goes with it
 //! - `positions`, `offsets`: where each partition is read, and finding that out
 //! - `fetcher`, `session`, `fetched`: asking brokers, and reading what they sent
 //! - `group`, `protocol`, `assignors`: membership, what members tell each other, who gets what
@@ -28,7 +29,7 @@ mod session;
 pub use assignors::Assignor;
 pub use client::Consumer;
 pub use commits::Commit;
-pub use config::{ConsumerConfig, OffsetReset};
+pub use config::{ConsumerConfig, GroupProtocol, OffsetReset};
 pub use group::GroupMetadata;
 pub use rebalance::RebalanceListener;
 pub use record::ConsumerRecord;

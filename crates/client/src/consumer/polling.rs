@@ -118,6 +118,10 @@ impl Consumer {
                 self.refreshed(outcome)
             }
             Event::Joined(number, outcome) => self.joined(number, outcome),
+            Event::Reconciled(number) => {
+                self.reconciled(number);
+                Ok(())
+            }
             Event::GroupChanged => Ok(()),
         }
     }
@@ -126,10 +130,12 @@ impl Consumer {
     fn step_metadata(&mut self) {
         let wanted = self.wanted_topics();
         let is_pattern = self.subscribed.as_ref().is_some_and(|own| own.is_pattern());
-        if wanted.is_empty() && !is_pattern {
+        let unresolved = self.unresolved_topics();
+        if wanted.is_empty() && unresolved.is_empty() && !is_pattern {
             return;
         }
-        if self.knows(&wanted) {
+        let knows_wanted = self.knows(&wanted);
+        if knows_wanted && unresolved.is_empty() {
             self.refreshing.in_vain = 0;
             self.refreshing.not_before = None;
             if self.cluster.is_fresh() {
@@ -148,10 +154,16 @@ impl Consumer {
         self.refreshing.not_before = Some(Instant::now() + pause);
         let (cluster, reports) = (self.cluster.clone(), self.reports.clone());
         let create = self.config.create_topics;
+        // Names and ids can't be asked for in one request.
+        let by_id =
+            !unresolved.is_empty() && (knows_wanted || self.refreshing.in_vain.is_multiple_of(2));
         self.refreshing.under_way = Some(Task::new(async move {
             let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
-            let topics =
-                if is_pattern { Topics::All } else { Topics::Named { names: &names, create } };
+            let topics = match by_id {
+                true => Topics::WithIds(&unresolved),
+                false if is_pattern => Topics::All,
+                false => Topics::Named { names: &names, create },
+            };
             let outcome = cluster.refresh_once(topics).await.map(|_| ());
             // The consumer is gone when nobody listens.
             let _ = reports.send(Event::Refreshed(outcome)).await;

@@ -7,15 +7,16 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::cluster::{Cluster, Target};
+use crate::consumer::config::GroupProtocol;
 
 /// Who a consumer is in its group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMetadata {
     /// `group.id`.
     pub group_id: String,
-    /// Its id, given by the coordinator; empty outside the group.
+    /// Its id: given by the coordinator, empty outside the group; its own with the consumer protocol.
     pub member_id: String,
-    /// The generation it is part of; -1 outside the group.
+    /// The generation it is part of, or with the consumer protocol its epoch; -1 outside the group.
     pub generation: i32,
     /// `group.instance.id`.
     pub instance_id: Option<String>,
@@ -36,6 +37,7 @@ pub(in crate::consumer) enum Doubt {
 
 /// What consumer and heartbeat share.
 pub(in crate::consumer) struct Membership {
+    pub(in crate::consumer) protocol: GroupProtocol,
     state: Mutex<State>,
 }
 
@@ -46,10 +48,10 @@ struct State {
 }
 
 impl Membership {
-    pub(in crate::consumer) fn new(group_id: String, instance_id: Option<String>) -> Self {
-        let metadata =
-            GroupMetadata { group_id, member_id: String::new(), generation: -1, instance_id };
-        Self { state: Mutex::new(State { metadata, doubt: None, polled_at: Instant::now() }) }
+    /// Somebody who is not in the group yet; `member_id` is empty unless members choose their own.
+    pub(in crate::consumer) fn new(protocol: GroupProtocol, metadata: GroupMetadata) -> Self {
+        let state = State { metadata, doubt: None, polled_at: Instant::now() };
+        Self { protocol, state: Mutex::new(state) }
     }
 
     pub(in crate::consumer) fn metadata(&self) -> GroupMetadata {
@@ -68,9 +70,14 @@ impl Membership {
         state.doubt = None;
     }
 
-    /// Notes that the member left.
+    /// Notes that the member left, or was put out.
     pub(in crate::consumer) fn left(&self) {
-        self.joined(String::new(), -1);
+        let mut state = self.state.lock();
+        state.metadata.generation = -1;
+        state.doubt = None;
+        if self.protocol == GroupProtocol::Classic {
+            state.metadata.member_id.clear();
+        }
     }
 
     /// Notes why the membership that `seen` tells of no longer holds; the gravest reason stays.
@@ -102,7 +109,7 @@ impl Membership {
         self.state.lock().polled_at = Instant::now();
     }
 
-    pub(super) fn polled_at(&self) -> Instant {
+    pub(in crate::consumer) fn polled_at(&self) -> Instant {
         self.state.lock().polled_at
     }
 }

@@ -1,12 +1,14 @@
-//! Membership in a group, classic protocol: joining, staying, committing, leaving.
+//! Membership in a group: joining, staying, committing, leaving.
 //!
 //! # Layout
-//! - `join`: JoinGroup, the leader's assignment, SyncGroup
-//! - `heartbeat`: the task that keeps the membership alive between polls
+//! - `join`: classic protocol: JoinGroup, the leader's assignment, SyncGroup
+//! - `heartbeat`: classic protocol: the task that keeps the membership alive between polls
+//! - `consumer_protocol`: all of that where the coordinator assigns (KIP-848)
 //! - `commit`: OffsetCommit as a member
 //! - `membership`: who the member is, and leaving
 
 mod commit;
+pub(super) mod consumer_protocol;
 mod heartbeat;
 mod join;
 mod membership;

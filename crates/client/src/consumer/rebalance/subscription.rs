@@ -1,17 +1,14 @@
-//! Subscribing, and what a rebalance changes.
+//! Subscribing: what is wanted, and who hears of what comes and goes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
-use ottla_wire::ErrorCode;
-
-use super::assignors::Assignor;
-use super::client::{Consumer, Event, Task, misuse, mixed};
-use super::commits::{Offsets, as_offsets};
-use super::group::{Doubt, Joined, Joining, join, keep_alive};
-use super::positions::{Need, Position};
+use super::Part;
 use crate::admin::OffsetAndMetadata;
 use crate::cluster::MetadataImage;
+use crate::consumer::client::{Consumer, Task, misuse, mixed};
+use crate::consumer::commits::Offsets;
+use crate::consumer::config::GroupProtocol;
+use crate::consumer::group::consumer_protocol::Wish;
 use crate::error::Error;
 use crate::topic_partition::TopicPartition;
 
@@ -43,24 +40,28 @@ impl RebalanceListener for Deaf {}
 enum Wanted {
     Named,
     Matching(Box<dyn Fn(&str) -> bool + Send>),
+    /// The coordinator knows which match.
+    Regex(String),
 }
 
 /// A subscription, and how far its membership is.
-pub(super) struct Subscribed {
+pub(in crate::consumer) struct Subscribed {
     wanted: Wanted,
     /// Unknown until metadata has told which topics match.
-    topics: Option<BTreeSet<String>>,
-    listener: Box<dyn RebalanceListener>,
-    must_join: bool,
+    pub(super) topics: Option<BTreeSet<String>>,
+    pub(super) listener: Box<dyn RebalanceListener>,
+    pub(super) must_join: bool,
     /// The number of the attempt, and its task.
-    pub(super) joining: Option<(u64, Task)>,
-    heartbeats: Option<Task>,
+    pub(in crate::consumer) joining: Option<(u64, Task)>,
+    pub(super) heartbeats: Option<Task>,
     /// Generation in which the present partitions were assigned.
-    generation: i32,
-    previous: Vec<TopicPartition>,
-    shared_out: Option<BTreeMap<String, i32>>,
+    pub(super) generation: i32,
+    pub(super) previous: Vec<TopicPartition>,
+    pub(super) shared_out: Option<BTreeMap<String, i32>>,
     /// Offsets of partitions that went, to be committed before the next join.
-    late: Offsets,
+    pub(super) late: Offsets,
+    /// The membership, with the consumer protocol.
+    pub(in crate::consumer) part: Option<Part>,
 }
 
 impl Subscribed {
@@ -76,21 +77,30 @@ impl Subscribed {
             previous: Vec::new(),
             shared_out: None,
             late: Offsets::new(),
+            part: None,
         }
     }
 
-    pub(super) fn is_pattern(&self) -> bool {
+    pub(in crate::consumer) fn is_pattern(&self) -> bool {
         matches!(self.wanted, Wanted::Matching(_))
     }
 
     /// Topics subscribed to; the leader of the group watches those of all members.
-    pub(super) fn topics_of_interest(&self) -> impl Iterator<Item = &String> {
+    pub(in crate::consumer) fn topics_of_interest(&self) -> impl Iterator<Item = &String> {
         let of_others = self.shared_out.iter().flat_map(BTreeMap::keys);
         self.topics.iter().flatten().chain(of_others)
     }
 
-    fn wants(&self, partition: &TopicPartition) -> bool {
+    pub(super) fn wants(&self, partition: &TopicPartition) -> bool {
         self.topics.as_ref().is_some_and(|topics| topics.contains(&*partition.topic))
+    }
+
+    /// What the coordinator is told; `None` while metadata has yet to tell what matches.
+    pub(super) fn wish(&self) -> Option<Wish> {
+        match &self.wanted {
+            Wanted::Regex(regex) => Some(Wish::Matching(regex.clone())),
+            Wanted::Named | Wanted::Matching(_) => self.topics.clone().map(Wish::Names),
+        }
     }
 
     fn became(&mut self, topics: BTreeSet<String>) {
@@ -98,31 +108,6 @@ impl Subscribed {
             self.topics = Some(topics);
             self.must_join = true;
         }
-    }
-}
-
-/// What an assignment changes.
-#[derive(Debug, PartialEq, Eq)]
-struct Change {
-    revoked: Vec<TopicPartition>,
-    added: Vec<TopicPartition>,
-    /// Whether the group must meet again to give others what is revoked here, or because it shared out
-    /// topics that are not wanted any more.
-    meet_again: bool,
-}
-
-impl Change {
-    fn between(
-        owned: &[TopicPartition],
-        assigned: Vec<TopicPartition>,
-        wants: impl Fn(&TopicPartition) -> bool,
-    ) -> Self {
-        let (wanted, foreign): (BTreeSet<_>, BTreeSet<_>) =
-            assigned.into_iter().partition(|partition| wants(partition));
-        let revoked: Vec<_> = owned.iter().filter(|key| !wanted.contains(key)).cloned().collect();
-        let meet_again = !foreign.is_empty() || !revoked.is_empty();
-        let added = wanted.into_iter().filter(|key| !owned.contains(key)).collect();
-        Self { revoked, added, meet_again }
     }
 }
 
@@ -144,7 +129,7 @@ impl Consumer {
             );
             return Err(misuse(detail));
         }
-        self.check_subscribing(false)?;
+        self.check_subscribing(|wanted| matches!(wanted, Wanted::Named))?;
         match &mut self.subscribed {
             Some(subscribed) => subscribed.became(topics),
             None => self.subscribed = Some(Subscribed::new(Wanted::Named, Some(topics))),
@@ -157,13 +142,36 @@ impl Consumer {
         &mut self,
         matches: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<(), Error> {
-        self.check_subscribing(true)?;
+        self.check_subscribing(|wanted| matches!(wanted, Wanted::Matching(_)))?;
         let wanted = Wanted::Matching(Box::new(matches));
         match &mut self.subscribed {
             Some(subscribed) => subscribed.wanted = wanted,
             None => self.subscribed = Some(Subscribed::new(wanted, None)),
         }
         self.cluster.metadata_is_stale();
+        Ok(())
+    }
+
+    /// Reads all topics whose whole name matches, as the coordinator finds: a regular expression of RE2 (KIP-848).
+    /// Only with `group.protocol=consumer`.
+    pub fn subscribe_regex(&mut self, regex: impl Into<String>) -> Result<(), Error> {
+        if self.config.group_protocol == GroupProtocol::Classic {
+            return Err(misuse(
+                "Subscribe to RE2/J pattern is not supported when using the CLASSIC protocol defined in config \
+                 group.protocol"
+                    .to_owned(),
+            ));
+        }
+        let regex = regex.into();
+        if regex.is_empty() {
+            return Err(misuse("Topic pattern to subscribe to cannot be empty".to_owned()));
+        }
+        self.check_subscribing(|wanted| matches!(wanted, Wanted::Regex(_)))?;
+        let wanted = Wanted::Regex(regex);
+        match &mut self.subscribed {
+            Some(subscribed) => subscribed.wanted = wanted,
+            None => self.subscribed = Some(Subscribed::new(wanted, None)),
+        }
         Ok(())
     }
 
@@ -191,7 +199,7 @@ impl Consumer {
         self.leave_group("the consumer unsubscribed from all topics").await;
     }
 
-    /// Joins the group again at the next poll.
+    /// Joins the group again at the next poll. With the consumer protocol there is nothing to enforce.
     pub fn enforce_rebalance(&mut self) -> Result<(), Error> {
         let none =
             || misuse("Tried to force a rebalance but consumer does not have a group.".to_owned());
@@ -199,17 +207,17 @@ impl Consumer {
         Ok(())
     }
 
-    fn check_subscribing(&self, pattern: bool) -> Result<(), Error> {
+    fn check_subscribing(&self, is_alike: fn(&Wanted) -> bool) -> Result<(), Error> {
         self.need_group()?;
         let mixes = match &self.subscribed {
-            Some(subscribed) => subscribed.is_pattern() != pattern,
+            Some(subscribed) => !is_alike(&subscribed.wanted),
             None => !self.positions.assigned().is_empty(),
         };
         if mixes { Err(mixed()) } else { Ok(()) }
     }
 
     /// Reads nothing any more; answers what the listener wants committed.
-    pub(super) fn revoke_everything(&mut self) -> Offsets {
+    pub(in crate::consumer) fn revoke_everything(&mut self) -> Offsets {
         let assigned = self.positions.assigned();
         self.positions.remove(&assigned);
         match &mut self.subscribed {
@@ -221,7 +229,7 @@ impl Consumer {
     }
 
     /// Takes note of topics that came, went or grew.
-    pub(super) fn topics_changed(&mut self, image: &MetadataImage) {
+    pub(in crate::consumer) fn topics_changed(&mut self, image: &MetadataImage) {
         let exclude_internal = self.config.exclude_internal_topics;
         let Some(subscribed) = &mut self.subscribed else { return };
         if let Wanted::Matching(matches) = &subscribed.wanted {
@@ -238,195 +246,5 @@ impl Consumer {
         if subscribed.shared_out.iter().flatten().any(has_changed) {
             subscribed.must_join = true;
         }
-    }
-
-    /// Joins when that is due.
-    pub(super) fn step_group(&mut self) -> Result<(), Error> {
-        if let Some(fatal) = &self.fatal {
-            return Err(fatal.clone());
-        }
-        let (Some(subscribed), Some(membership)) = (&mut self.subscribed, &self.membership) else {
-            return Ok(());
-        };
-        if subscribed.joining.is_some() {
-            return Ok(());
-        }
-        match membership.doubted() {
-            None => {}
-            Some(Doubt::Rebalance) => subscribed.must_join = true,
-            Some(doubt) => {
-                subscribed.must_join = true;
-                self.lose();
-                if doubt == Doubt::Fenced {
-                    let error = Error::from(ErrorCode::FencedInstanceId);
-                    self.fatal = Some(error.clone());
-                    return Err(error);
-                }
-            }
-        }
-        self.begin_join();
-        Ok(())
-    }
-
-    fn lose(&mut self) {
-        let assigned = self.positions.assigned();
-        let Some(subscribed) = &mut self.subscribed else { return };
-        subscribed.heartbeats = None;
-        subscribed.late.clear();
-        subscribed.generation = -1;
-        if !assigned.is_empty() {
-            tracing::warn!(partitions = ?assigned, "lost membership, and with it the partitions");
-            subscribed.listener.lost(&assigned);
-            self.positions.remove(&assigned);
-        }
-    }
-
-    fn begin_join(&mut self) {
-        let (Some(subscribed), Some(membership)) = (&mut self.subscribed, &self.membership) else {
-            return;
-        };
-        let Some(topics) = subscribed.topics.clone().filter(|_| subscribed.must_join) else {
-            return;
-        };
-        // While it joins, the coordinator does not ask for heartbeats.
-        subscribed.heartbeats = None;
-        subscribed.must_join = false;
-        let mut offsets = std::mem::take(&mut subscribed.late);
-        if self.config.auto_commit.is_some() {
-            offsets.extend(as_offsets(self.positions.consumed()));
-        }
-        let assigned = self.positions.assigned();
-        let is_cooperative = is_cooperative(&self.config.assignors);
-        let keeps = |key: &TopicPartition| is_cooperative && subscribed.wants(key);
-        let (owned, going): (Vec<_>, Vec<_>) = assigned.iter().cloned().partition(keeps);
-        if !going.is_empty() {
-            offsets.extend(subscribed.listener.revoked(&going));
-            self.positions.remove(&going);
-        }
-        if !assigned.is_empty() {
-            subscribed.previous = assigned;
-        }
-        let (previous, generation) = (subscribed.previous.clone(), subscribed.generation);
-        self.joins += 1;
-        let number = self.joins;
-        let mut joining = Joining {
-            cluster: self.cluster.clone(),
-            config: self.config.clone(),
-            membership: Arc::clone(membership),
-            topics: topics.into_iter().collect(),
-            owned,
-            previous,
-            generation,
-            commit: None,
-        };
-        joining.commit = self.submit(offsets);
-        let reports = self.reports.clone();
-        let task = Task::new(async move {
-            let outcome = join(joining).await;
-            // The consumer is gone when nobody listens.
-            let _ = reports.send(Event::Joined(number, outcome)).await;
-        });
-        if let Some(subscribed) = &mut self.subscribed {
-            subscribed.joining = Some((number, task));
-        }
-    }
-
-    /// Takes the outcome of an attempt to join.
-    pub(super) fn joined(
-        &mut self,
-        number: u64,
-        outcome: Result<Joined, Error>,
-    ) -> Result<(), Error> {
-        let (Some(subscribed), Some(membership)) = (&mut self.subscribed, &self.membership) else {
-            return Ok(());
-        };
-        if subscribed.joining.as_ref().is_none_or(|(known, _)| *known != number) {
-            return Ok(());
-        }
-        subscribed.joining = None;
-        let joined = match outcome {
-            Ok(joined) => joined,
-            Err(error) => {
-                subscribed.must_join = true;
-                return Err(error);
-            }
-        };
-        tracing::info!(
-            generation = joined.generation,
-            member = %joined.member_id,
-            partitions = ?joined.assigned,
-            "joined the group"
-        );
-        let owned = self.positions.assigned();
-        let change = Change::between(&owned, joined.assigned, |key| subscribed.wants(key));
-        subscribed.generation = joined.generation;
-        subscribed.shared_out = joined.shared_out;
-        subscribed.must_join |= change.meet_again;
-        subscribed.heartbeats = Some(Task::new(keep_alive(
-            self.cluster.clone(),
-            self.config.clone(),
-            Arc::clone(membership),
-            self.reports.clone(),
-        )));
-        if !change.revoked.is_empty() {
-            let consumed = self.positions.consumed().into_iter();
-            let gone = consumed.filter(|(key, _)| change.revoked.contains(key)).collect();
-            if self.config.auto_commit.is_some() {
-                subscribed.late.extend(as_offsets(gone));
-            }
-            subscribed.late.extend(subscribed.listener.revoked(&change.revoked));
-            self.positions.remove(&change.revoked);
-        }
-        self.positions.add(&change.added, Need::Committed);
-        for (key, offset) in subscribed.listener.assigned(&change.added) {
-            self.positions.set(&key, Ok(Position { offset, leader_epoch: None }));
-        }
-        // Metadata may know more by now than when the leader shared out.
-        let image = self.cluster.metadata();
-        self.topics_changed(&image);
-        Ok(())
-    }
-}
-
-/// Members keep reading during a rebalance only if no assignor on their list needs them to stop.
-fn is_cooperative(assignors: &[Assignor]) -> bool {
-    assignors.iter().all(|assignor| assignor.is_cooperative())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn keys(text: &str) -> Vec<TopicPartition> {
-        let key = |entry: &str| {
-            let (topic, partition) = entry.split_once('-').expect("topic-partition");
-            TopicPartition::new(topic, partition.parse().expect("a number"))
-        };
-        text.split_whitespace().map(key).collect()
-    }
-
-    #[test]
-    fn what_an_assignment_changes() {
-        // owned, assigned, revoked, added, meet again
-        let cases = [
-            ("", "a-0 a-1", "", "a-0 a-1", false),
-            ("a-0 a-1", "a-0 a-1", "", "", false),
-            ("a-0 a-1", "a-1 a-2", "a-0", "a-2", true),
-            ("a-0", "", "a-0", "", true),
-            ("", "a-0 z-0", "", "a-0", true),
-            ("", "", "", "", false),
-        ];
-        for (owned, assigned, revoked, added, meet_again) in cases {
-            let wants = |key: &TopicPartition| &*key.topic == "a";
-            let found = Change::between(&keys(owned), keys(assigned), wants);
-            let expected = Change { revoked: keys(revoked), added: keys(added), meet_again };
-            assert_eq!(found, expected, "{owned} -> {assigned}");
-        }
-    }
-
-    #[test]
-    fn one_eager_assignor_makes_all_members_stop() {
-        assert!(is_cooperative(&[Assignor::CooperativeSticky]));
-        assert!(!is_cooperative(&[Assignor::Range, Assignor::CooperativeSticky]));
     }
 }
