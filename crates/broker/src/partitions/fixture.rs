@@ -175,7 +175,7 @@ impl Fixture {
         Self { disk, clock, broker: Arc::new(broker), image }
     }
 
-    pub(crate) fn partitions(&self) -> &Partitions {
+    pub(crate) fn partitions(&self) -> &Arc<Partitions> {
         &self.broker.partitions
     }
 

@@ -149,6 +149,7 @@ impl Partitions {
     /// Closes every log and, where all of a directory's closed well, leaves the clean shutdown marker.
     pub fn shutdown(&self, broker_epoch: i64, now_ms: i64) {
         self.stop_loading();
+        self.stop_creating();
         let mut high_watermarks = self.last_checkpoints(Checkpoint::HighWatermarks);
         let mut recovery_points = self.last_checkpoints(Checkpoint::RecoveryPoints);
         let mut log_starts = self.last_checkpoints(Checkpoint::LogStarts);

@@ -5,6 +5,7 @@
 //!
 //! # Layout
 //! - [`loading`]: opens the logs that were on disk at the start, beside everything else
+//! - [`topic`]: where a topic's partitions are; [`creation`]: many new logs, beside everything else
 //! - `reconcile`: creates, deletes and configures partitions as the metadata says
 //! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
 //! - [`states`]: how the log directories are; `failure`: what follows when one fails
@@ -12,6 +13,7 @@
 //! - `placement`: which directory takes a new log; `assignments`: telling the controller
 
 mod assignments;
+mod creation;
 mod failure;
 mod loading;
 mod maintenance;
@@ -19,6 +21,7 @@ mod moves;
 mod placement;
 mod reconcile;
 pub mod states;
+mod topic;
 
 #[cfg(test)]
 mod directory_tests;
@@ -35,7 +38,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
 use ottla_log::{JournalSize, Listing, Log, LogConfig, LogDirectory, TopicPartition};
 use ottla_metadata::MetadataImage;
 use ottla_wire::{ErrorCode, Uuid};
@@ -46,11 +48,14 @@ pub use assignments::assignment_request;
 pub use moves::copier::Copiers;
 pub use placement::Placement;
 pub use states::DirectoryNews;
+pub use topic::HostedTopic;
 
 use assignments::Assignments;
+use creation::Creation;
 use moves::Moves;
 use placement::Wishes;
 use states::DirectoryStates;
+use topic::Hosted;
 
 use crate::partition::counters::Counts;
 use crate::partition::journals::Journals;
@@ -82,28 +87,6 @@ pub struct Hosting {
     pub image: Arc<MetadataImage>,
     /// `num.recovery.threads.per.data.dir`.
     pub recovery_threads: usize,
-}
-
-/// One place of a hosted topic.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Hosted {
-    /// Another broker's, or nobody's.
-    #[default]
-    Absent,
-    /// Ours, and its log is about to be opened.
-    Loading,
-    /// Ours, but its log could not be opened.
-    Offline,
-    Online(Arc<Partition>),
-}
-
-/// A topic of which this broker hosts partitions.
-#[derive(Debug)]
-pub struct HostedTopic {
-    pub name: Arc<str>,
-    pub id: Uuid,
-    /// By partition index.
-    pub(crate) places: ArcSwap<Vec<Hosted>>,
 }
 
 /// A log from disk that the metadata has not claimed.
@@ -151,6 +134,7 @@ pub struct Partitions {
     /// Requests for partitions that are not here.
     strangers: Counters,
     loading: Loading,
+    creation: Creation,
     /// The metadata that was reconciled last.
     image: Mutex<Option<Arc<MetadataImage>>>,
     /// The metadata has been caught up with: what it does not know is not ours.
@@ -234,6 +218,7 @@ impl Partitions {
             retired: Mutex::default(),
             strangers: Counters::default(),
             loading: Loading::new(listings, hosting.recovery_threads),
+            creation: Creation::default(),
             image: Mutex::default(),
             is_caught_up: AtomicBool::new(false),
             doomed: Mutex::default(),
@@ -244,9 +229,9 @@ impl Partitions {
     /// The partition, if this broker hosts it and can read it.
     #[must_use]
     pub fn get(&self, topic: &str, index: i32) -> Option<Arc<Partition>> {
-        match self.by_name.pin().get(topic)?.place(index) {
+        match self.place_of(self.by_name.pin().get(topic)?, index) {
             Hosted::Online(partition) => Some(partition),
-            Hosted::Absent | Hosted::Loading | Hosted::Offline => None,
+            Hosted::Absent | Hosted::Planned | Hosted::Loading | Hosted::Offline => None,
         }
     }
 
@@ -261,11 +246,11 @@ impl Partitions {
         index: i32,
         image: &MetadataImage,
     ) -> Result<Arc<Partition>, ErrorCode> {
-        let place = self.by_name.pin().get(topic).map(|topic| topic.place(index));
+        let place = self.by_name.pin().get(topic).map(|topic| self.place_of(topic, index));
         match place {
             Some(Hosted::Online(partition)) => Ok(partition),
             Some(Hosted::Offline) => Err(ErrorCode::KafkaStorageError),
-            Some(Hosted::Absent | Hosted::Loading) | None => {
+            Some(Hosted::Absent | Hosted::Planned | Hosted::Loading) | None => {
                 let topic = image.topics.by_name(topic);
                 match topic.and_then(|topic| topic.partition(index)) {
                     Some(_) => Err(ErrorCode::NotLeaderOrFollower),
@@ -308,14 +293,11 @@ impl Partitions {
     pub fn offline_count(&self) -> usize {
         let topics = self.by_name.pin();
         let is_offline = |place: &Hosted| match place {
-            Hosted::Absent | Hosted::Loading => false,
+            Hosted::Absent | Hosted::Planned | Hosted::Loading => false,
             Hosted::Offline => true,
             Hosted::Online(partition) => partition.is_offline(),
         };
-        let count = |topic: &Arc<HostedTopic>| {
-            topic.places.load().iter().filter(|place| is_offline(place)).count()
-        };
-        topics.values().map(count).sum()
+        topics.values().map(|topic| topic.count(is_offline)).sum()
     }
 
     /// Counts of requests for partitions that are not here.
@@ -439,46 +421,6 @@ fn unique(random: &dyn Random) -> String {
     let mut bytes = [0; 16];
     random.fill(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-impl HostedTopic {
-    pub(crate) fn new(name: Arc<str>, id: Uuid) -> Self {
-        Self { name, id, places: ArcSwap::default() }
-    }
-
-    pub(crate) fn place(&self, index: i32) -> Hosted {
-        let places = self.places.load();
-        let place = usize::try_from(index).ok().and_then(|index| places.get(index));
-        place.cloned().unwrap_or_default()
-    }
-
-    pub(crate) fn set(&self, index: i32, place: Hosted) {
-        let Ok(index) = usize::try_from(index) else { return };
-        let mut places = Vec::clone(&self.places.load());
-        if places.len() <= index {
-            places.resize(index + 1, Hosted::Absent);
-        }
-        places[index] = place;
-        self.places.store(Arc::new(places));
-    }
-
-    /// The partitions whose log is about to be opened.
-    fn loading(&self) -> Vec<i32> {
-        let places = self.places.load();
-        let loading =
-            (0i32..).zip(places.iter()).filter(|(_, place)| matches!(place, Hosted::Loading));
-        loading.map(|(index, _)| index).collect()
-    }
-
-    /// The partitions that are online, by index.
-    #[must_use]
-    pub fn online(&self) -> Vec<Arc<Partition>> {
-        let online = |place: &Hosted| match place {
-            Hosted::Online(partition) => Some(Arc::clone(partition)),
-            Hosted::Absent | Hosted::Loading | Hosted::Offline => None,
-        };
-        self.places.load().iter().filter_map(online).collect()
-    }
 }
 
 /// Why the logs could not be loaded.

@@ -15,11 +15,17 @@ use ottla_wire::Uuid;
 
 use crate::partition::{Assignment, Identity, Partition, Services, TopicSettings};
 
+use super::creation::{AT_ONCE, Creating};
 use super::{Hosted, HostedTopic, Partitions, Unclaimed};
 
 impl Partitions {
     /// Takes over what changed; `image` holds the changes.
-    pub fn reconcile(&self, changes: &Changes, image: &Arc<MetadataImage>, now_ms: i64) {
+    pub fn reconcile(self: &Arc<Self>, changes: &Changes, image: &Arc<MetadataImage>, now_ms: i64) {
+        self.change(changes, image, now_ms);
+        self.create_planned();
+    }
+
+    fn change(&self, changes: &Changes, image: &Arc<MetadataImage>, now_ms: i64) {
         let _changing = self.changing.lock();
         *self.image.lock() = Some(Arc::clone(image));
         // A topic may be deleted and created again under its name within one delta.
@@ -27,9 +33,12 @@ impl Partitions {
         for (id, _) in changes.topics.iter().filter(|(_, change)| is_gone(change.fate)) {
             self.delete_topic(*id, now_ms);
         }
-        for (id, change) in changes.topics.iter().filter(|(_, change)| !is_gone(change.fate)) {
+        let changed = || changes.topics.iter().filter(|(_, change)| !is_gone(change.fate));
+        let count: usize = changed().map(|(_, change)| change.partitions.len()).sum();
+        let creating = if count > AT_ONCE { Creating::Soon } else { Creating::Now };
+        for (id, change) in changed() {
             if let Some(topic) = image.topics.by_id(*id) {
-                self.take_over(topic, &change.partitions, image, now_ms);
+                self.take_over(topic, &change.partitions, image, (creating, now_ms));
             }
         }
         self.reconfigure(&changes.configs, image);
@@ -53,7 +62,8 @@ impl Partitions {
             };
             if let Hosted::Offline = hosted.place(name.partition) {
                 hosted.set(name.partition, Hosted::Absent);
-                self.take_over(topic, &BTreeSet::from([name.partition]), &image, now_ms);
+                let indices = BTreeSet::from([name.partition]);
+                self.take_over(topic, &indices, &image, (Creating::Now, now_ms));
                 if let Hosted::Online(_) = hosted.place(name.partition) {
                     tracing::info!(partition = %name, "the log is created after all");
                     created.push(name);
@@ -74,13 +84,14 @@ impl Partitions {
         }
     }
 
-    fn take_over(
+    pub(super) fn take_over(
         &self,
         topic: &TopicImage,
         indices: &BTreeSet<i32>,
         image: &MetadataImage,
-        now_ms: i64,
+        (creating, now_ms): (Creating, i64),
     ) {
+        let last = indices.last().and_then(|index| usize::try_from(*index).ok());
         let broker_id = self.settings.broker_id;
         let mut hosted = self.topic_by_id(topic.id);
         let mut settings = None;
@@ -97,10 +108,11 @@ impl Partitions {
                 self.insert(&hosted);
                 hosted
             });
-            if let Hosted::Absent | Hosted::Loading = hosted.place(*index) {
+            hosted.grow(last.unwrap_or_default());
+            if let Hosted::Absent | Hosted::Planned | Hosted::Loading = hosted.place(*index) {
                 let settings = settings
                     .get_or_insert_with(|| Arc::new(self.settings.topic(image, &topic.name)));
-                let place = self.host(hosted, *index, partition, settings, now_ms);
+                let place = self.host(hosted, (*index, partition), settings, (creating, now_ms));
                 // It is assigned before anybody can find it.
                 self.assign(&place, partition);
                 if let Hosted::Online(partition) = &place {
@@ -119,7 +131,7 @@ impl Partitions {
         match place {
             Hosted::Online(partition) => self.delete(&partition, now_ms),
             Hosted::Loading => self.doom(topic, index),
-            Hosted::Absent | Hosted::Offline => {}
+            Hosted::Absent | Hosted::Planned | Hosted::Offline => {}
         }
     }
 
@@ -134,7 +146,8 @@ impl Partitions {
         if let Some(image) = image {
             if let Some(topic) = image.topics.by_name(&name.topic) {
                 let indices = BTreeSet::from([name.partition]);
-                self.take_over(topic, &indices, &image, self.world.clock.now_ms());
+                let now_ms = self.world.clock.now_ms();
+                self.take_over(topic, &indices, &image, (Creating::Now, now_ms));
             }
             if self.is_caught_up()
                 && let Some(Unclaimed { directory, log }) = self.unclaimed.lock().remove(name)
@@ -149,14 +162,13 @@ impl Partitions {
         self.unclaimed.lock().insert(log.partition().clone(), Unclaimed { directory, log });
     }
 
-    /// Opens the log of a partition: the one that was loaded, or a new one.
+    /// Opens the log of a partition: the one that was loaded, or a new one, now or soon.
     fn host(
         &self,
         topic: &HostedTopic,
-        index: i32,
-        image: &PartitionImage,
+        (index, image): (i32, &PartitionImage),
         settings: &Arc<TopicSettings>,
-        now_ms: i64,
+        (creating, now_ms): (Creating, i64),
     ) -> Hosted {
         let name = TopicPartition::new(&*topic.name, index);
         if self.failed.lock().contains(&name) {
@@ -166,6 +178,10 @@ impl Partitions {
             return Hosted::Loading;
         }
         let claimed = self.claim(&name, topic.id);
+        if claimed.is_none() && creating == Creating::Soon {
+            self.creation.plan(topic.id, index);
+            return Hosted::Planned;
+        }
         let Some(Unclaimed { directory, log }) = claimed.or_else(|| {
             let assigned = image.directory_of(self.settings.broker_id);
             self.create(&name, topic.id, assigned, (settings, now_ms))

@@ -100,10 +100,10 @@ impl Partitions {
         }
         let destination = self.destination(Path::new(path))?;
         let topic = self.by_name.pin().get(&*name.topic).cloned();
-        let place = topic.map_or(Hosted::Absent, |topic| topic.place(name.partition));
+        let place = topic.map_or(Hosted::Absent, |topic| self.place_of(&topic, name.partition));
         let partition = match place {
             Hosted::Offline => return Err(ErrorCode::KafkaStorageError),
-            Hosted::Loading => return Err(ErrorCode::ReplicaNotAvailable),
+            Hosted::Planned | Hosted::Loading => return Err(ErrorCode::ReplicaNotAvailable),
             Hosted::Absent => {
                 self.wishes.remember(name.clone(), destination);
                 let topic = image.topics.by_name(&name.topic);
