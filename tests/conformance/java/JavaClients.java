@@ -450,6 +450,21 @@ public final class JavaClients {
             cluster.admin.deleteConsumerGroups(List.of(topic)).all().get();
             Judge.refused(GroupIdNotFoundException.class, () -> cluster.admin.deleteConsumerGroups(List.of(topic)).all().get());
         });
+        Map<String, String> assignors = Map.of("range", "Range", "roundrobin", "RoundRobin", "sticky", "Sticky", "cooperative-sticky", "CooperativeSticky");
+        assignors.forEach((name, assignor) -> judge.test("three members come and go with the assignor " + name, () -> {
+            String topic = cluster.create("assignor-" + name, 6);
+            Object[] strategy = {"partition.assignment.strategy", "org.apache.kafka.clients.consumer." + assignor + "Assignor"};
+            try (var first = new Member(topic, topic, strategy)) {
+                spread(6, first);
+                try (var second = new Member(topic, topic, strategy); var third = new Member(topic, topic, strategy)) {
+                    spread(6, first, second, third);
+                    var group = cluster.admin.describeConsumerGroups(List.of(topic)).all().get().get(topic);
+                    Judge.equal(name, group.partitionAssignor(), "assignor");
+                    for (Member member : List.of(first, second, third)) Judge.equal(2, member.owned.size(), "partitions of a member");
+                }
+                spread(6, first);
+            }
+        }));
         judge.test("a static member comes back without a rebalance", () -> {
             String topic = cluster.create("static", 4);
             try (var first = new Member(topic, topic, "group.instance.id", "first")) {
