@@ -70,9 +70,9 @@ def copy(consumer, producer, messages):
 
 
 def is_at_end(consumer):
-    """Whether every assigned partition has been read to its end."""
+    """Whether the group has copied every assigned partition to its end."""
     try:
-        for place in consumer.position(consumer.assignment()):
+        for place in consumer.committed(consumer.assignment(), 5):
             _, end = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), 5)
             if place.offset < end:
                 return False
