@@ -27,7 +27,7 @@ public final class Members {
     private static final int MEMBERS = 20;
     private static final int GO_AWAY = 5;
     private static final long PATIENCE_NS = 180_000_000_000L;
-    private static final long SETTLE_MS = 3000;
+    private static final long SETTLE_MS = 2000;
 
     /** When the newest record that was consumed of a partition was sent, and by whom it was consumed. */
     private static final AtomicLongArray newest = new AtomicLongArray(PARTITIONS);
