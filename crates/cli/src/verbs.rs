@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use ottla_terminal::options::{KAFKA_VERSION, Stop, end};
 use ottla_tools::{
     broker_api_versions, cluster, configs, consumer_groups, delete_records, dump_log, features,
-    get_offsets, groups, log_dirs, topics, transactions,
+    get_offsets, groups, leader_election, log_dirs, metadata_quorum, reassign_partitions, topics,
+    transactions,
 };
 use ottla_traffic::{
     console_consumer, console_producer, consumer_perf_test, producer_perf_test,
@@ -83,6 +84,17 @@ const GROUPS: &[(&str, &[Verb])] = &[
             verb("cluster", "print the cluster's id and brokers, forget a broker", cluster::run),
             verb("features", "show and move the feature levels of a cluster", features::run),
             verb("log-dirs", "print what lies in the log directories of brokers", log_dirs::run),
+            verb(
+                "reassign-partitions",
+                "move partitions to other brokers and directories",
+                reassign_partitions::run,
+            ),
+            verb(
+                "leader-election",
+                "have preferred or other leaders elected",
+                leader_election::run,
+            ),
+            verb("metadata-quorum", "tell who controls the cluster", metadata_quorum::run),
             verb(
                 "broker-api-versions",
                 "print the requests that each broker takes",

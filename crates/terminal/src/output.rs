@@ -14,6 +14,13 @@ pub fn line(text: impl Display) -> Result<(), Stop> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
+/// Prints a text without ending its line.
+pub fn text(text: impl Display) -> Result<(), Stop> {
+    let mut out = io::stdout().lock();
+    write!(out, "{text}")?;
+    Ok(out.flush()?)
+}
+
 /// Tells something that the user should know but that stops nothing.
 pub fn warn(text: impl Display) {
     // Nobody can be told that standard error is closed.

@@ -11,6 +11,8 @@ use ottla_terminal::options::{Parser, Stop, end};
 use ottla_terminal::output;
 use serde_json::Value;
 
+use crate::json::{expected, integer, object};
+
 /// Runs the verb.
 pub fn run(arguments: &[String]) -> ExitCode {
     end(delete_records(arguments))
@@ -120,19 +122,6 @@ fn offsets(text: &str) -> Result<Vec<(TopicPartition, i64)>, String> {
     }
     sort_as_hash_map(&mut offsets, |(key, _)| key);
     Ok(offsets)
-}
-
-fn object(value: &Value) -> Result<&serde_json::Map<String, Value>, String> {
-    value.as_object().ok_or_else(|| format!("Expected JSON object, received {value}"))
-}
-
-fn integer(value: &Value) -> Result<i32, String> {
-    let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
-    number.ok_or_else(|| expected("Integer", value))
-}
-
-fn expected(kind: &str, value: &Value) -> String {
-    format!("Expected `{kind}` value, received {value}")
 }
 
 #[cfg(test)]

@@ -5,20 +5,24 @@
 //!
 //! # Layout
 //! - [`topics`], [`configs`], [`get_offsets`], [`delete_records`]: what a cluster holds
-//! - [`cluster`], [`features`], [`log_dirs`], [`broker_api_versions`]: its brokers
+//! - `brokers`: [`cluster`], [`features`], [`broker_api_versions`], [`metadata_quorum`]
+//! - `replicas`: [`log_dirs`], [`reassign_partitions`], [`leader_election`]: where they lie, who leads
 //! - [`consumer_groups`], [`groups`], [`transactions`]: who reads and writes
 //! - [`dump_log`]: files of a log directory
-//! - `topic_filter`: which topics are meant
-pub mod broker_api_versions;
-pub mod cluster;
+//! - `topic_filter`, `json`, `table`: which topics are meant, files of JSON, tables
+mod brokers;
 pub mod configs;
 pub mod consumer_groups;
 pub mod delete_records;
 pub mod dump_log;
-pub mod features;
 pub mod get_offsets;
 pub mod groups;
-pub mod log_dirs;
+mod json;
+mod replicas;
+mod table;
 mod topic_filter;
 pub mod topics;
 pub mod transactions;
+
+pub use brokers::{broker_api_versions, cluster, features, metadata_quorum};
+pub use replicas::{leader_election, log_dirs, reassign_partitions};

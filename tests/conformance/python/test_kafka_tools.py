@@ -357,3 +357,34 @@ def test_topic_deletion_under_load(name):
             sender.kill()
     assert json.loads(said.splitlines()[-1])["acked"] == 20000
     assert len(consume(neighbour, 20000)) == 20000
+
+
+# --- replicas and controllers ---
+
+
+def test_the_quorum_of_one_is_described_truly():
+    status = run(TOOLS + "MetadataQuorumCommand", "describe", "--status")
+    told = dict(line.split(":", 1) for line in status.splitlines())
+    assert told["LeaderId"].strip() == "1" and told["MaxFollowerLag"].strip() == "0", status
+    assert int(told["HighWatermark"]) > 0 and int(told["LeaderEpoch"]) > 0, status
+    assert told["CurrentVoters"].strip().startswith('[{"id": 1'), status
+    create("quorum-goes-on")
+    later = run(TOOLS + "MetadataQuorumCommand", "describe", "--replication").splitlines()
+    assert len(later) == 2 and later[1].split()[-1] == "Leader", later
+    assert int(later[1].split("\t")[2]) > int(told["HighWatermark"]), "the log grows with each topic"
+
+
+def test_partitions_are_reassigned_and_leaders_elected(tmp_path):
+    topic = create("placed", 2)
+    plan = tmp_path / "plan.json"
+    entries = [{"topic": topic, "partition": partition, "replicas": [1]} for partition in (0, 1)]
+    plan.write_text(json.dumps({"version": 1, "partitions": entries}))
+    reassign = TOOLS + "reassign.ReassignPartitionsCommand"
+    said = run(reassign, "--execute", "--reassignment-json-file", str(plan), "--throttle", "10000")
+    assert "Successfully started partition reassignments for placed-0,placed-1" in said, said
+    said = run(reassign, "--verify", "--reassignment-json-file", str(plan))
+    assert said.count("is completed.") == 2 and "Clearing topic-level throttles on topic placed" in said, said
+    assert run(reassign, "--list") == "No partition reassignments found.\n"
+    election = TOOLS + "LeaderElectionCommand"
+    said = run(election, "--election-type", "preferred", "--topic", topic, "--partition", "0")
+    assert said == "Valid replica already elected for partitions placed-0\n"

@@ -3,7 +3,8 @@
 
 JARS is a folder with the jars of Apache Kafka 4.3.1, its tools and a log4j binding. Each `$` line of a file
 is run by Apache's tool, and what follows it is replaced by what came of it: `1|` standard output, `2|`
-standard error, `=` the exit code. BROKER stands for the address of a fresh broker, DIR for a fresh folder.
+standard error, `=` the exit code. A `>` line writes a file: its name, then its text. BROKER stands
+for the address of a fresh broker, LOGS for where its logs lie, DIR for a fresh folder.
 crates/cli/tests/golden runs the same lines with ottla and compares.
 """
 
@@ -26,6 +27,9 @@ CLASSES = {
     "groups": "org.apache.kafka.tools.GroupsCommand",
     "get-offsets": "org.apache.kafka.tools.GetOffsetShell",
     "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
+    "reassign-partitions": "org.apache.kafka.tools.reassign.ReassignPartitionsCommand",
+    "leader-election": "org.apache.kafka.tools.LeaderElectionCommand",
+    "metadata-quorum": "org.apache.kafka.tools.MetadataQuorumCommand",
     "cluster": "org.apache.kafka.tools.ClusterTool",
     "log-dirs": "org.apache.kafka.tools.LogDirsCommand",
     "broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
@@ -110,7 +114,7 @@ def lines_of_errors(text):
     for line in text.splitlines():
         if line.startswith("\tat ") or re.match(r"\t\.\.\. \d+ more", line):
             continue
-        if re.match(r"Caused by: (joptsimple\.internal|java\.lang)\.", line):
+        if re.match(r"Caused by: |\tSuppressed: ", line):
             continue
         line = re.sub(r'^Exception in thread "main" [\w.$]+: ', "", line)
         bare = re.sub(r"^[\w.$]+(Exception|Error): ", "", line)
@@ -122,11 +126,26 @@ def lines_of_errors(text):
     return lines
 
 
+def lines_of_output(text):
+    """Some tools print stack traces here; they stay out, with the exception that begins one."""
+    lines, is_trace = [], False
+    for line in text.splitlines():
+        follows = bool(lines) and lines[-1].startswith("Error: ")
+        is_trace = is_trace or (follows and re.match(r"[\w.$]+(Exception|Error)\b", line) is not None)
+        if not is_trace:
+            lines.append(line)
+    return lines
+
+
 def capture(kafka, file, folder):
     kept = []
     for line in file.read_text().splitlines():
         if line.startswith("#"):
             kept.append(line)
+        if line.startswith("> "):
+            kept.append(line)
+            name, _, text = line[2:].partition(" ")
+            (folder / name).write_text(text)
         if not line.startswith("$ "):
             continue
         kept.append(line)
@@ -136,8 +155,8 @@ def capture(kafka, file, folder):
         filled = line[2:].replace("BROKER", address).replace("DIR", str(folder))
         tool, *arguments = shlex.split(filled)
         ended = kafka.run(tool, arguments)
-        replaced = [(address, "BROKER"), (str(folder), "DIR")]
-        kept += ["1|" + text for text in normal(ended.stdout, replaced).splitlines()]
+        replaced = [(address, "BROKER"), (str(folder), "DIR"), (f"{kafka.folder}/broker", "LOGS")]
+        kept += ["1|" + text for text in lines_of_output(normal(ended.stdout, replaced))]
         kept += ["2|" + text for text in lines_of_errors(normal(ended.stderr, replaced))]
         kept.append(f"= {ended.returncode}")
     file.write_text("\n".join(kept) + "\n")

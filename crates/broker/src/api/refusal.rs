@@ -16,9 +16,10 @@ use ottla_wire::messages::{
     AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
     AlterPartitionReassignmentsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
     CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
-    IncrementalAlterConfigsResponse, ListPartitionReassignmentsResponse, RequestBody, ResponseBody,
-    UnregisterBrokerResponse, UpdateFeaturesResponse,
+    DescribeQuorumResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    ListPartitionReassignmentsResponse, RequestBody, ResponseBody, UnregisterBrokerResponse,
+    UpdateFeaturesResponse,
 };
 
 /// Whether a request's time is over before it begins. A request without a time is never late.
@@ -56,6 +57,9 @@ pub(super) fn refuse(request: &RequestBody, code: ErrorCode) -> Option<ResponseB
         RequestBody::ListPartitionReassignments(_) => {
             let refused = ListPartitionReassignmentsResponse::default();
             ListPartitionReassignmentsResponse { error_code, error_message, ..refused }.into()
+        }
+        RequestBody::DescribeQuorum(_) => {
+            DescribeQuorumResponse { error_code, error_message, ..Default::default() }.into()
         }
         RequestBody::UpdateFeatures(_) => {
             UpdateFeaturesResponse { error_code, error_message, ..Default::default() }.into()

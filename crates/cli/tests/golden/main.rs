@@ -17,6 +17,8 @@ fn golden() -> PathBuf {
 /// One command line and what came of it with Apache's tool.
 struct Case {
     line: String,
+    /// Files to write before: name and text.
+    files: Vec<(String, String)>,
     out: Vec<String>,
     err: Vec<String>,
     code: String,
@@ -25,10 +27,15 @@ struct Case {
 fn cases(file: &str) -> Vec<Case> {
     let text = fs::read_to_string(golden().join(file)).expect("a captured file");
     let mut cases: Vec<Case> = Vec::new();
+    let mut files = Vec::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
-        if let Some(line) = line.strip_prefix("$ ") {
+        if let Some(file) = line.strip_prefix("> ") {
+            let (name, text) = file.split_once(' ').expect("a name and a text");
+            files.push((name.to_owned(), text.to_owned()));
+        } else if let Some(line) = line.strip_prefix("$ ") {
             let (out, err, code) = (Vec::new(), Vec::new(), String::new());
-            cases.push(Case { line: line.to_owned(), out, err, code });
+            let files = std::mem::take(&mut files);
+            cases.push(Case { line: line.to_owned(), files, out, err, code });
         } else if let Some(case) = cases.last_mut() {
             match line.split_at(2) {
                 ("1|", text) => case.out.push(text.to_owned()),
@@ -134,6 +141,9 @@ fn hold(file: &str) {
         if case.line.contains("BROKER") && node.is_none() {
             node = Some(Node::start(folder.path()));
         }
+        for (name, text) in &case.files {
+            fs::write(directory.join(name), text).expect("written");
+        }
         let address = node.as_ref().map(|node| node.address.clone()).unwrap_or_default();
         let line = case.line.replace("BROKER", &address).replace("DIR", &shown);
         let ended = Command::new(OTTLA)
@@ -141,7 +151,9 @@ fn hold(file: &str) {
             .stdin(Stdio::null())
             .output()
             .expect("ottla can be started");
-        let names = [(address.as_str(), "BROKER"), (shown.as_str(), "DIR")];
+        let logs = folder.path().join("data").display().to_string();
+        let names =
+            [(address.as_str(), "BROKER"), (shown.as_str(), "DIR"), (logs.as_str(), "LOGS")];
         let out = normal(&String::from_utf8_lossy(&ended.stdout), &names);
         let err = normal(&String::from_utf8_lossy(&ended.stderr), &names);
         let code = ended.status.code().map_or_else(String::new, |code| code.to_string());
@@ -191,4 +203,9 @@ fn storage_prints_what_apaches_tool_prints() {
 #[test]
 fn what_is_missing_is_told_as_apaches_tools_tell_it() {
     hold("missing.txt");
+}
+
+#[test]
+fn placement_tools_print_what_apaches_tools_print() {
+    hold("placement.txt");
 }

@@ -13,11 +13,14 @@ use ottla_broker::{ControllerAnswer, ControllerChannel};
 use ottla_controller::{Controller, Request, Response};
 use ottla_machine::{Answer, Runner, Step, Token};
 use ottla_metadata::{MetadataDelta, MetadataImage, MetadataVersion, Provenance, Replayer};
-use ottla_wire::ErrorCode;
-use ottla_wire::messages::{MetadataRecord, RequestBody};
+use ottla_wire::messages::{DescribeQuorumRequest, MetadataRecord, RequestBody, ResponseBody};
+use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::{Clock, Random};
 use tokio::sync::oneshot;
 
+use super::checkpoint::Voter;
+use super::describe_quorum::{Standing, describe_quorum, voters};
+use super::founding::{listener_name, own_voter};
 use super::metadata_log::{Beginning, LogError, MetadataLog};
 use super::reload::{Source, reload};
 use crate::error::StartError;
@@ -38,6 +41,12 @@ pub(super) enum Command {
     Ask {
         request: Request,
         answer: oneshot::Sender<Result<Response, ErrorCode>>,
+    },
+    /// What the machine knows nothing of.
+    DescribeQuorum {
+        request: Box<DescribeQuorumRequest>,
+        version: i16,
+        answer: oneshot::Sender<Result<ResponseBody, ErrorCode>>,
     },
     /// From now on changes are told to this.
     Subscribe {
@@ -128,7 +137,15 @@ impl ControllerHandle {
 
     async fn send(&self, request: Request) -> Result<Response, ErrorCode> {
         let (answer, answered) = oneshot::channel();
-        match self.queue.try_send(Command::Ask { request, answer }) {
+        self.put(Command::Ask { request, answer }, answered).await
+    }
+
+    async fn put<T>(
+        &self,
+        command: Command,
+        answered: oneshot::Receiver<Result<T, ErrorCode>>,
+    ) -> Result<T, ErrorCode> {
+        match self.queue.try_send(command) {
             Ok(()) => answered.await.unwrap_or(Err(ErrorCode::NotController)),
             Err(TrySendError::Full(_)) => Err(ErrorCode::RequestTimedOut),
             Err(TrySendError::Disconnected(_)) => Err(ErrorCode::NotController),
@@ -142,6 +159,11 @@ impl ControllerHandle {
 
 impl ControllerChannel for ControllerHandle {
     fn ask(&self, request: RequestBody, version: i16, _principal: &str) -> ControllerAnswer<'_> {
+        if let RequestBody::DescribeQuorum(request) = request {
+            let (answer, answered) = oneshot::channel();
+            let command = Command::DescribeQuorum { request, version, answer };
+            return Box::pin(self.put(command, answered));
+        }
         let request = Request::call(request, version, self.seed());
         Box::pin(async move {
             let response = self.send(request).await?;
@@ -162,6 +184,8 @@ pub(super) struct Driver {
     uncommitted: Vec<(Vec<MetadataRecord>, Provenance)>,
     uncommitted_bytes: u64,
     publish: Option<Publish>,
+    /// This node as a voter, and the listener by which it is reached.
+    own: (Voter, String),
 }
 
 /// What outlives a driver whose log has failed.
@@ -210,6 +234,10 @@ impl Driver {
             uncommitted: Vec::new(),
             uncommitted_bytes: 0,
             publish: None,
+            own: (
+                own_voter(&source.config, source.node_id, Uuid::ZERO),
+                listener_name(&source.config),
+            ),
         })
     }
 
@@ -293,6 +321,12 @@ impl Driver {
                 self.publish = Some(publish);
                 let _ = done.send(());
             }
+            Command::DescribeQuorum { request, version, answer } => {
+                self.commit()?;
+                let response = describe_quorum(&request, version, &self.standing());
+                // A caller that has gone away needs no answer.
+                let _ = answer.send(Ok(response.into()));
+            }
             Command::Ask { request, answer } => {
                 let token = Token(self.next_token);
                 self.next_token += 1;
@@ -308,6 +342,17 @@ impl Driver {
             }
         }
         Ok(true)
+    }
+
+    fn standing(&self) -> Standing {
+        let (own, listener) = &self.own;
+        Standing {
+            leader_id: own.id,
+            epoch: self.log.epoch(),
+            end: self.log.end(),
+            now_ms: self.clock.now_ms(),
+            voters: voters(self.log.quorum().voters(), own, listener),
+        }
     }
 
     fn take(&mut self, step: Step<Controller>) -> Result<(), LogError> {

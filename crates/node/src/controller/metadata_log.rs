@@ -21,7 +21,7 @@ use ottla_wire::records::{BatchBuilder, BatchOptions, Batches, ControlType, cont
 use ottla_world::Disk;
 
 use super::quorum_state::QuorumState;
-use super::snapshot::{Snapshot, SnapshotId};
+use super::snapshot::{QuorumRecords, Snapshot, SnapshotId};
 use super::snapshots::{SnapshotPolicy, Snapshots};
 use crate::error::StartError;
 
@@ -123,6 +123,11 @@ impl MetadataLog {
             .map_err(|error| failed(&error))?;
         metadata_log.lead(node_id, now_ms).map_err(|error| failed(&error))?;
         Ok((metadata_log, beginning))
+    }
+
+    /// What the log says of the quorum.
+    pub(super) fn quorum(&self) -> &QuorumRecords {
+        self.snapshots.quorum()
     }
 
     /// The epoch in which this node leads.

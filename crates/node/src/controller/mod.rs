@@ -7,9 +7,10 @@
 //! - [`reload`]: what follows when the log fails
 //! - [`metadata_log`]: `__cluster_metadata-0` on disk
 //! - `snapshot`: one snapshot as a file; `snapshots`: when they are written and how long kept
-//! - `quorum_state`: the epoch that survives a restart
+//! - `quorum_state`: the epoch that survives a restart; `describe_quorum`: what is told of the quorum
 pub mod bootstrap;
 pub mod checkpoint;
+mod describe_quorum;
 pub mod driver;
 pub mod founding;
 pub mod metadata_log;

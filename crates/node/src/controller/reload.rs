@@ -92,6 +92,9 @@ fn refuse(
             Ok(Command::Ask { answer, .. }) => {
                 let _ = answer.send(Err(ErrorCode::KafkaStorageError));
             }
+            Ok(Command::DescribeQuorum { answer, .. }) => {
+                let _ = answer.send(Err(ErrorCode::KafkaStorageError));
+            }
             Ok(Command::Subscribe { mut publish, done }) => {
                 let image = Arc::new(heritage.image.clone());
                 publish(&image, &MetadataDelta::between(MetadataImage::empty(), (*image).clone()));

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ottla_metadata::{MetadataImage, MetadataVersion, Provenance};
 use ottla_wire::codec::Message;
 use ottla_wire::messages::{
-    KRaftVersionRecord, MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord,
+    KRaftVersionRecord, MetadataRecord, SnapshotFooterRecord, SnapshotHeaderRecord, VotersRecord,
 };
 use ottla_wire::records::{
     Batch, BatchBuilder, BatchOptions, Batches, ControlType, Record, control_batch,
@@ -87,6 +87,12 @@ impl QuorumRecords {
     pub(super) fn kraft_version(&self) -> i16 {
         let record = self.version.as_ref().map(|value| KRaftVersionRecord::decode_exact(value, 0));
         record.and_then(Result::ok).map_or(0, |record| record.k_raft_version)
+    }
+
+    /// Who votes; `None` where the configuration says it.
+    pub(super) fn voters(&self) -> Option<VotersRecord> {
+        let record = self.voters.as_ref().map(|value| VotersRecord::decode_exact(value, 0));
+        record.and_then(Result::ok)
     }
 
     fn iter(&self) -> impl Iterator<Item = (ControlType, &[u8])> {

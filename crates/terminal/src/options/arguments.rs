@@ -39,8 +39,8 @@ pub struct Argument {
     choices: Vec<&'static str>,
     /// Which mutually exclusive group it belongs to.
     pub(super) group: Option<usize>,
-    /// Whether the help shows it in the section at the end.
-    pub(super) is_apart: bool,
+    /// Which section at the end of the help shows it.
+    pub(super) section: Option<usize>,
     /// Whether its absence is told as that of a group's.
     is_one_of: bool,
 }
@@ -58,7 +58,7 @@ impl Argument {
             number: None,
             choices: Vec::new(),
             group: None,
-            is_apart: false,
+            section: None,
             is_one_of: false,
         }
     }
@@ -175,8 +175,8 @@ pub struct Command {
     /// The title of the subcommands in the help, and what stands for them in the usage.
     pub(super) subcommands_titled: Option<(&'static str, &'static str)>,
     pub(super) shows_defaults: bool,
-    /// Title and description of the arguments that the help shows apart.
-    pub(super) section: (&'static str, &'static str),
+    /// Titles and descriptions of arguments that the help shows apart.
+    pub(super) sections: Vec<(&'static str, &'static str)>,
     help_code: u8,
     refusal: Option<fn(&str) -> Stop>,
 }
@@ -195,7 +195,7 @@ impl Command {
             subcommands: Vec::new(),
             subcommands_titled: None,
             shows_defaults: false,
-            section: ("", ""),
+            sections: Vec::new(),
             help_code: 0,
             refusal: None,
         }
@@ -244,8 +244,9 @@ impl Command {
         description: &'static str,
         arguments: impl IntoIterator<Item = Argument>,
     ) -> Self {
-        self.section = (title, description);
-        let apart = arguments.into_iter().map(|argument| Argument { is_apart: true, ..argument });
+        let section = Some(self.sections.len());
+        self.sections.push((title, description));
+        let apart = arguments.into_iter().map(|argument| Argument { section, ..argument });
         self.arguments.extend(apart);
         self
     }
@@ -438,7 +439,10 @@ impl Command {
         // Of several that are missing argparse4j names the last one; Kafka's tools declare those that the
         // help shows apart before all others.
         let of_section = |is_apart| {
-            self.arguments.iter().rev().filter(move |known: &&Argument| known.is_apart == is_apart)
+            self.arguments
+                .iter()
+                .rev()
+                .filter(move |known: &&Argument| known.section.is_some() == is_apart)
         };
         let mut alone = of_section(false).chain(of_section(true)).filter(|known| !known.is_one_of);
         if let Some(missing) = alone.find(missing) {

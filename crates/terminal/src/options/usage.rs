@@ -65,7 +65,7 @@ pub(super) fn help(above: &[&Command], command: &Command) -> String {
     }
     text.push_str("\noptional arguments:\n");
     let apart = |argument: &&Argument| {
-        argument.is_apart
+        argument.section.is_some()
             || argument.group.is_some_and(|at| !command.groups[at].description.is_empty())
     };
     for argument in command.arguments.iter().filter(|argument| !apart(argument)) {
@@ -80,10 +80,12 @@ pub(super) fn help(above: &[&Command], command: &Command) -> String {
             text.push_str(&described(command, argument));
         }
     }
-    let (title, description) = command.section;
-    if !title.is_empty() {
-        text.push_str(&format!("\n{title}:\n  {}\n\n", wrap(description, 2, 2)));
-        for argument in command.arguments.iter().filter(|argument| argument.is_apart) {
+    for (at, (title, description)) in command.sections.iter().enumerate() {
+        text.push_str(&format!("\n{title}:\n"));
+        if !description.is_empty() {
+            text.push_str(&format!("  {}\n\n", wrap(description, 2, 2)));
+        }
+        for argument in command.arguments.iter().filter(|argument| argument.section == Some(at)) {
             text.push_str(&described(command, argument));
         }
     }

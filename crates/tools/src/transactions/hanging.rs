@@ -12,8 +12,8 @@ use ottla_terminal::output;
 use ottla_wire::ErrorCode;
 
 use super::show::named_partition;
-use super::table::table;
 use super::{because, now_ms};
+use crate::table::table;
 
 /// Topics or partitions asked for at once.
 const BATCH: usize = 500;

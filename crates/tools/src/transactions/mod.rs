@@ -5,12 +5,10 @@
 //! - `declared`: the commands and their flags
 //! - `show`: listing and describing
 //! - `hanging`: finding transactions that nobody will end, and ending them
-//! - `table`: the tables of this tool
 
 mod declared;
 mod hanging;
 mod show;
-mod table;
 mod verb;
 
 pub use verb::run;

@@ -7,8 +7,8 @@ use ottla_terminal::options::{Arguments, Stop};
 use ottla_terminal::output;
 use ottla_wire::ErrorCode;
 
-use super::table::table;
 use super::{because, failed, now_ms};
+use crate::table::table;
 
 /// Lists transactions.
 pub(super) async fn list(admin: &Admin, arguments: &Arguments) -> Result<(), Stop> {

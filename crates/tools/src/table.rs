@@ -1,7 +1,7 @@
 //! Tables whose columns are as wide as what they hold, with a tab behind each. Pure.
 
 /// The table, without the end of its last line.
-pub(super) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> String {
+pub(crate) fn table<const N: usize>(titles: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.fold(titles[column].chars().count(), usize::max)

@@ -1,0 +1,2 @@
+@echo off
+"%~dp0ottla-run.bat" leader-election %*
