@@ -105,7 +105,9 @@ fn state(voter: &Voter, version: i16, standing: &Standing) -> ReplicaState {
 }
 
 fn node(voter: &Voter) -> Node {
-    let listeners = voter.endpoints.iter().map(|endpoint| Listener {
+    // A node without a listener for controllers is its own quorum, and nobody comes to it.
+    let reachable = voter.endpoints.iter().filter(|endpoint| endpoint.port != 0);
+    let listeners = reachable.map(|endpoint| Listener {
         name: endpoint.name.clone(),
         host: endpoint.host.clone(),
         port: endpoint.port,
