@@ -29,7 +29,7 @@ use crate::metrics::{self, PartitionMetrics};
 use crate::partition::Partition;
 use crate::partitions::{Copiers, LoadError, Partitions};
 use crate::request::Connection;
-use crate::request::Outcome;
+use crate::request::Answer;
 use crate::request::router;
 use crate::settings::Settings;
 use crate::transactions::TransactionCoordinators;
@@ -107,7 +107,7 @@ impl Broker {
     }
 
     /// Answers one request frame (header and body, without the length prefix).
-    pub async fn handle(&self, connection: &Arc<Connection>, frame: Bytes) -> Outcome {
+    pub async fn handle(&self, connection: &Arc<Connection>, frame: Bytes) -> Answer {
         router::handle(self, connection, frame).await
     }
 

@@ -36,5 +36,5 @@ mod api;
 pub use broker::{Broker, BrokerParts};
 pub use coordinators::{groups, transactions};
 pub use forward::{ControllerAnswer, ControllerChannel};
-pub use request::{Caller, Connection, Outcome, Piece};
+pub use request::{Answer, Caller, Connection, Outcome, PendingAnswer, Piece};
 pub use settings::Settings;

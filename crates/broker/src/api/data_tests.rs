@@ -12,7 +12,8 @@ use ottla_wire::records::{BatchOptions, BatchViews, Compression, CompressionType
 use ottla_wire::{ErrorCode, Records, Uuid};
 
 use super::fetch::{FetchAnswer, fetch};
-use super::produce::{ProduceAnswer, accept, durable};
+use super::produce::accept;
+use super::produce_accepted::ProduceAnswer;
 use super::produce_verify::Verified;
 use crate::partitions::fixture::{BROKER, Fixture, START_MS, batch, batch_with, caller};
 
@@ -33,8 +34,9 @@ fn produce_request(topic: &str, index: i32, acks: i16, records: Option<Bytes>) -
 
 async fn produce(fixture: &Fixture, version: i16, request: ProduceRequest) -> ProduceAnswer {
     let caller = caller(version);
-    let accepted = accept(&fixture.broker, &caller, request, &Verified::default());
-    durable(&fixture.broker, &caller, accepted).await
+    let mut accepted = accept(&fixture.broker, &caller, request, &Verified::default());
+    accepted.settled().await;
+    accepted.answer(&fixture.broker, &caller.connection.listener)
 }
 
 fn response(answer: ProduceAnswer) -> ProduceResponse {
@@ -278,10 +280,10 @@ async fn acks_all_waits_for_the_replicas_and_gives_up_in_time() {
     // The follower asks for what follows: it has the rest, which makes it committed.
     let request = produce_request("a", 0, -1, Some(batch(&["y"])));
     let caller_12 = caller(12);
-    let accepted = accept(&fixture.broker, &caller_12, request, &Verified::default());
-    let waiting = durable(&fixture.broker, &caller_12, accepted);
+    let mut accepted = accept(&fixture.broker, &caller_12, request, &Verified::default());
     let follower = FetchRequest { replica_id: 2, ..fetch_request(&[("a", 2)]) };
-    let (answer, _) = tokio::join!(waiting, fetch(&fixture.broker, &caller_12, follower));
+    tokio::join!(accepted.settled(), fetch(&fixture.broker, &caller_12, follower));
+    let answer = accepted.answer(&fixture.broker, &caller_12.connection.listener);
     assert_eq!(only(&response(answer)).error_code, 0);
     let stranger = FetchRequest { replica_id: 3, ..fetch_request(&[("a", 0)]) };
     let answer = fetch(&fixture.broker, &caller_12, stranger).await;

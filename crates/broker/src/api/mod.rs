@@ -43,6 +43,7 @@ pub(crate) mod offset_delete;
 pub(crate) mod offset_fetch;
 pub(crate) mod offset_for_leader_epoch;
 pub(crate) mod produce;
+pub(crate) mod produce_accepted;
 mod produce_batch;
 pub(crate) mod produce_verify;
 mod producer_ids;

@@ -8,40 +8,25 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use ottla_log::{AppendOrigin, Appended, Refusal, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use ottla_wire::messages::produce_response::{
-    BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceResponse,
-    TopicProduceResponse,
-};
+use ottla_wire::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use ottla_wire::messages::{ProduceRequest, ProduceResponse};
 use ottla_wire::records::CompressionType;
 use ottla_wire::{Records, Uuid};
 
-use super::leaders::Leaders;
+use super::produce_accepted::{Accepted, failed, is_expected};
 use super::produce_batch::{Batch, first_batch};
 use super::produce_verify::Verified;
 use crate::broker::Broker;
 use crate::partition::{Append, AppendFailure, Counters, Partition};
 use crate::request::Caller;
-use crate::waiters::{Registration, Until, Waiter};
 
 /// The client id of Kafka's own tools, which may write to internal topics.
 const ADMIN_CLIENT_ID: &str = "__admin_client";
-
-/// What a produce request leads to.
-#[derive(Debug)]
-pub(crate) enum ProduceAnswer {
-    Response(ProduceResponse),
-    /// `acks=0` and all went well.
-    Silent,
-    /// `acks=0` and something failed: the producer learns it from a closed connection.
-    Close(String),
-}
 
 /// A partition's records on their way.
 struct Entry {
@@ -50,23 +35,6 @@ struct Entry {
     topic: Arc<str>,
     index: i32,
     records: Bytes,
-}
-
-/// An append that is not durable yet.
-struct Pending {
-    place: (usize, usize),
-    partition: Arc<Partition>,
-    /// The offset after its last record.
-    end: i64,
-}
-
-/// A request whose records are in the log.
-pub(crate) struct Accepted {
-    acks: i16,
-    version: i16,
-    timeout: Duration,
-    response: ProduceResponse,
-    pending: Vec<Pending>,
 }
 
 /// Appends a request's records. Whoever calls this for two requests in order has fixed the order of
@@ -78,20 +46,13 @@ pub(crate) fn accept(
     verified: &Verified,
 ) -> Accepted {
     let acks = request.acks;
-    let mut accepted = Accepted {
-        acks,
-        version: caller.version,
-        timeout: Duration::from_millis(u64::try_from(request.timeout_ms).unwrap_or(0)),
-        response: ProduceResponse::default(),
-        pending: Vec::new(),
-    };
+    let accepted = Accepted::new(acks, caller.version, request.timeout_ms);
     let checked = check_whole(broker, &request, caller.version);
     if let Err(refusal) = checked.and_then(|()| check_producers(verified)) {
-        accepted.response = refused(&request, refusal);
-        return accepted;
+        return accepted.answered_with(refused(&request, refusal));
     }
     let (response, entries) = sort_out(broker, caller, request.topic_data);
-    accepted.response = response;
+    let mut accepted = accepted.answered_with(response);
     let internal_allowed = caller.client_id() == ADMIN_CLIENT_ID;
     let now_ms = broker.clock.now_ms();
     let append = Append {
@@ -109,34 +70,7 @@ pub(crate) fn accept(
         };
         accepted.note(entry.place, outcome);
     }
-    accepted.name_leaders(broker, caller);
     accepted
-}
-
-/// Waits until the records are as safe as `acks` asks.
-pub(crate) async fn durable(
-    broker: &Broker,
-    caller: &Caller,
-    mut accepted: Accepted,
-) -> ProduceAnswer {
-    if !accepted.pending.is_empty() {
-        let deadline = tokio::time::Instant::now() + accepted.timeout;
-        while !accepted.settle() {
-            let waiter = Waiter::for_commit();
-            let _joined: Vec<Registration> = accepted.join(&waiter);
-            // What became durable between the look and the joining woke nobody.
-            if accepted.settle() {
-                break;
-            }
-            if tokio::time::timeout_at(deadline, waiter.woken()).await.is_err() {
-                accepted.settle();
-                accepted.time_out();
-                break;
-            }
-        }
-        accepted.name_leaders(broker, caller);
-    }
-    accepted.answer()
 }
 
 /// What concerns the request as a whole, as Kafka finds it before it looks at single partitions.
@@ -218,17 +152,6 @@ fn refused(request: &ProduceRequest, refusal: Refusal) -> ProduceResponse {
         ..TopicProduceResponse::default()
     });
     ProduceResponse { responses: topics.collect(), ..ProduceResponse::default() }
-}
-
-fn failed(index: i32, code: ErrorCode) -> PartitionProduceResponse {
-    PartitionProduceResponse {
-        index,
-        error_code: code.code(),
-        base_offset: -1,
-        log_append_time_ms: -1,
-        log_start_offset: -1,
-        ..PartitionProduceResponse::default()
-    }
 }
 
 /// Prepares the response, with errors where there is nothing to append, and lists what there is. A
@@ -364,158 +287,6 @@ fn count_failure(counters: &Counters, failure: &AppendFailure, bytes: usize) {
         code => {
             Counters::add(&counters.failed_produce_requests, 1);
             tracing::debug!(?code, reason = %failure.message, "records are refused");
-        }
-    }
-}
-
-/// Failures that happen in a healthy cluster: not counted, and answered without the log start offset.
-fn is_expected(code: ErrorCode) -> bool {
-    matches!(
-        code,
-        ErrorCode::UnknownTopicOrPartition
-            | ErrorCode::NotLeaderOrFollower
-            | ErrorCode::MessageTooLarge
-            | ErrorCode::RecordListTooLarge
-            | ErrorCode::CorruptMessage
-            | ErrorCode::KafkaStorageError
-            | ErrorCode::UnknownTopicId
-            | ErrorCode::InvalidRequiredAcks
-            | ErrorCode::InvalidTopicException
-    )
-}
-
-impl Accepted {
-    fn answer_at(&mut self, (topic, partition): (usize, usize)) -> &mut PartitionProduceResponse {
-        &mut self.response.responses[topic].partition_responses[partition]
-    }
-
-    fn note(
-        &mut self,
-        place: (usize, usize),
-        outcome: Result<(Arc<Partition>, Appended), AppendFailure>,
-    ) {
-        let acks = self.acks;
-        let answer = self.answer_at(place);
-        match outcome {
-            Ok((partition, appended)) => {
-                answer.base_offset = appended.base_offset;
-                answer.log_append_time_ms = appended.log_append_time_ms;
-                answer.log_start_offset = appended.log_start_offset;
-                let end = appended.last_offset + 1;
-                // Who wants no answer waits where else there would be no bound to what waits for the disk.
-                let waits = acks != 0 || partition.is_behind();
-                // One replica and no flush to wait for: durable already, in most cases.
-                if waits && partition.is_durable(end, acks) != Ok(true) {
-                    self.pending.push(Pending { place, partition, end });
-                }
-            }
-            Err(failure) => {
-                *answer = failed(answer.index, failure.code);
-                if !is_expected(failure.code) {
-                    answer.log_start_offset = failure.log_start_offset;
-                }
-                answer.error_message = failure.is_told.then_some(failure.message);
-                let errors = failure.record_errors.into_iter();
-                answer.record_errors = errors
-                    .map(|error| BatchIndexAndErrorMessage {
-                        batch_index: error.batch_index,
-                        batch_index_error_message: Some(error.message),
-                        ..BatchIndexAndErrorMessage::default()
-                    })
-                    .collect();
-            }
-        }
-    }
-
-    /// Takes what is decided out of the pending ones; true when none is left.
-    fn settle(&mut self) -> bool {
-        let mut pending = std::mem::take(&mut self.pending);
-        pending.retain(|each| match each.partition.is_durable(each.end, self.acks) {
-            Ok(is_durable) => !is_durable,
-            Err(code) => {
-                self.answer_at(each.place).error_code = code.code();
-                false
-            }
-        });
-        self.pending = pending;
-        self.pending.is_empty()
-    }
-
-    fn join(&self, waiter: &Waiter) -> Vec<Registration> {
-        let join =
-            |each: &Pending| each.partition.waiters().join(waiter, Until::Committed(each.end));
-        self.pending.iter().map(join).collect()
-    }
-
-    fn time_out(&mut self) {
-        for each in std::mem::take(&mut self.pending) {
-            if self.acks != 0 {
-                self.answer_at(each.place).error_code = ErrorCode::RequestTimedOut.code();
-            }
-        }
-    }
-
-    /// Tells the current leaders of partitions that are led elsewhere (KIP-951).
-    fn name_leaders(&mut self, broker: &Broker, caller: &Caller) {
-        if self.version < 10 {
-            return;
-        }
-        let not_leader = ErrorCode::NotLeaderOrFollower.code();
-        let mut answers = self.response.responses.iter().flat_map(|each| &each.partition_responses);
-        if !answers.any(|answer| answer.error_code == not_leader) {
-            return;
-        }
-        let image = broker.image();
-        let mut leaders = Leaders::new(&broker.partitions, &image, &caller.connection.listener);
-        for topic in &mut self.response.responses {
-            for answer in &mut topic.partition_responses {
-                if answer.error_code == not_leader {
-                    let found = if self.version > 12 {
-                        image.topics.by_id(topic.topic_id)
-                    } else {
-                        image.topics.by_name(&topic.name)
-                    };
-                    let Some(found) = found else { continue };
-                    let (leader_id, leader_epoch) = leaders.leader(&found.name, answer.index);
-                    answer.current_leader =
-                        LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
-                }
-            }
-        }
-        self.response.node_endpoints = leaders
-            .into_nodes()
-            .into_iter()
-            .map(|node| NodeEndpoint {
-                node_id: node.id,
-                host: node.host,
-                port: node.port,
-                rack: node.rack,
-                ..NodeEndpoint::default()
-            })
-            .collect();
-    }
-
-    fn answer(self) -> ProduceAnswer {
-        if self.acks != 0 {
-            return ProduceAnswer::Response(self.response);
-        }
-        let mut failures = Vec::new();
-        for topic in &self.response.responses {
-            for answer in &topic.partition_responses {
-                if let Some(code) = ErrorCode::try_from_code(answer.error_code)
-                    && code != ErrorCode::None
-                {
-                    failures.push(format!("{}-{}: {}", topic.name, answer.index, code.name()));
-                }
-            }
-        }
-        if failures.is_empty() {
-            ProduceAnswer::Silent
-        } else {
-            ProduceAnswer::Close(format!(
-                "a produce request with acks=0 failed: {}",
-                failures.join(", ")
-            ))
         }
     }
 }

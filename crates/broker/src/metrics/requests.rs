@@ -6,14 +6,16 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ottla_wire::ApiKey;
 use ottla_world::Clock;
 
-use crate::request::Outcome;
+use crate::request::{Answer, Outcome};
 
 /// Upper bounds of the time buckets, in microseconds.
 const BUCKETS_US: [u64; 12] =
@@ -113,7 +115,7 @@ struct Meter {
 pub struct RequestMetrics {
     meters: Vec<Meter>,
     /// Requests that are being answered.
-    at_work: AtomicU64,
+    at_work: Arc<AtomicU64>,
 }
 
 impl Default for RequestMetrics {
@@ -121,17 +123,34 @@ impl Default for RequestMetrics {
         let most = ApiKey::ALL.iter().map(|api| api.number()).max().unwrap_or(0);
         let count = usize::try_from(most).unwrap_or(0) + 1;
         let meters = std::iter::repeat_with(Meter::default).take(count).collect();
-        Self { meters, at_work: AtomicU64::new(0) }
+        Self { meters, at_work: Arc::default() }
     }
 }
 
 /// Counts a request as being answered, until it is dropped.
-struct AtWork<'a>(&'a AtomicU64);
+#[derive(Debug)]
+pub(crate) struct AtWork<Counter: Deref<Target = AtomicU64> = Arc<AtomicU64>>(Counter);
 
-impl Drop for AtWork<'_> {
+impl<Counter: Deref<Target = AtomicU64>> AtWork<Counter> {
+    fn among(counter: Counter) -> AtWork<Counter> {
+        counter.fetch_add(1, Ordering::Relaxed);
+        AtWork(counter)
+    }
+}
+
+impl<Counter: Deref<Target = AtomicU64>> Drop for AtWork<Counter> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// What a request has taken before its answer was known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    /// When its turn came.
+    begun: Duration,
+    /// Work so far.
+    local: Duration,
 }
 
 impl RequestMetrics {
@@ -140,14 +159,13 @@ impl RequestMetrics {
         &self,
         api: ApiKey,
         clock: &dyn Clock,
-        mut answer: Pin<&mut impl Future<Output = Outcome>>,
-    ) -> Outcome {
-        self.at_work.fetch_add(1, Ordering::Relaxed);
-        let _at_work = AtWork(&self.at_work);
+        mut answer: Pin<&mut impl Future<Output = Answer>>,
+    ) -> Answer {
+        let _at_work = AtWork::among(&*self.at_work);
         let begun = clock.monotonic();
         let mut local = Duration::ZERO;
         let mut polled = begun;
-        let outcome = std::future::poll_fn(|context| {
+        let mut answer = std::future::poll_fn(|context| {
             let woken = if local.is_zero() { begun } else { clock.monotonic() };
             let state = answer.as_mut().poll(context);
             polled = clock.monotonic();
@@ -155,14 +173,25 @@ impl RequestMetrics {
             state
         })
         .await;
-        let total = polled.saturating_sub(begun);
+        let spent = Spent { begun, local };
+        match &mut answer {
+            Answer::Now(outcome) => self.answered(api, spent, polled, outcome),
+            Answer::Later(pending) => {
+                pending.goes_on(spent, AtWork::among(Arc::clone(&self.at_work)));
+            }
+        }
+        answer
+    }
+
+    /// Notes a request whose answer is known, at `now`.
+    pub(crate) fn answered(&self, api: ApiKey, spent: Spent, now: Duration, outcome: &Outcome) {
+        let total = now.saturating_sub(spent.begun);
         self.add(api.number(), Phase::Total, total);
-        self.add(api.number(), Phase::Local, local.min(total));
-        self.add(api.number(), Phase::Remote, total.saturating_sub(local));
+        self.add(api.number(), Phase::Local, spent.local.min(total));
+        self.add(api.number(), Phase::Remote, total.saturating_sub(spent.local));
         // There are no quotas: nobody is held back.
         self.add(api.number(), Phase::Throttle, Duration::ZERO);
-        self.answered(api, &outcome);
-        outcome
+        self.count(api, outcome);
     }
 
     /// Notes a phase of a request, by its API's number. Unknown numbers are nobody's.
@@ -172,7 +201,7 @@ impl RequestMetrics {
         }
     }
 
-    fn answered(&self, api: ApiKey, outcome: &Outcome) {
+    fn count(&self, api: ApiKey, outcome: &Outcome) {
         let Some(meter) = usize::try_from(api.number()).ok().and_then(|at| self.meters.get(at))
         else {
             return;
@@ -251,7 +280,7 @@ mod tests {
             clock.advance(Duration::from_millis(3));
             tokio::task::yield_now().await;
             clock.advance(Duration::from_millis(4));
-            Outcome::Silent
+            Answer::Now(Outcome::Silent)
         });
         let passing = async { clock.advance(Duration::from_millis(20)) };
         tokio::join!(metrics.timed(ApiKey::Fetch, &clock, answer), passing);

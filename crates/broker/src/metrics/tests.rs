@@ -97,7 +97,7 @@ async fn the_page_tells_of_requests_groups_and_the_cleaner() {
     let connection = crate::partitions::fixture::caller(8).connection;
     loop {
         let outcome = fixture.broker.handle(&connection, frame.clone().freeze()).await;
-        assert!(matches!(outcome, crate::Outcome::Reply { .. }), "{outcome:?}");
+        assert!(matches!(outcome, crate::Answer::Now(crate::Outcome::Reply { .. })), "{outcome:?}");
         let mut page = String::new();
         fixture.broker.write_metrics(&mut page).await;
         // The coordinator loads first.

@@ -9,17 +9,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_log::FileSlice;
 use ottla_wire::api::{ApiKey, Request, RequestBody};
-use ottla_wire::codec::{Chunk, Message, Reader, Writer};
-use ottla_wire::header::{decode_request_header, encode_response_header};
+use ottla_wire::codec::{Message, Reader};
+use ottla_wire::header::decode_request_header;
 use ottla_wire::messages::{
     ConsumerGroupDescribeRequest, DescribeGroupsRequest, DescribeProducersRequest,
     DescribeTransactionsRequest, OffsetFetchRequest,
 };
 
 use super::caller::{Caller, Connection};
-use super::reply::{Outcome, Piece};
+use super::pending::PendingAnswer;
+use super::reply::{Address, Answer, Outcome};
 use crate::api::fetch::FetchAnswer;
-use crate::api::produce::ProduceAnswer;
 use crate::api::{self, SERVED, SERVED_BY_CONTROLLER};
 use crate::broker::Broker;
 
@@ -27,31 +27,34 @@ use crate::broker::Broker;
 const REQUEST_ELEMENT_BYTES_MAX: usize = 64 << 20;
 
 /// Answers one frame.
-pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame: Bytes) -> Outcome {
+pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame: Bytes) -> Answer {
     let mut reader = Reader::bounded(&frame, REQUEST_ELEMENT_BYTES_MAX);
     let start = match decode_request_header(&mut reader) {
         Ok(start) => start,
-        Err(error) => return Outcome::Close(error.to_string()),
+        Err(error) => return Answer::close(error.to_string()),
     };
     let api = start.api_key;
+    let correlation_id = start.header.correlation_id;
     let caller = Caller {
         connection: Arc::clone(connection),
         client_id: start.header.client_id,
         version: start.header.request_api_version,
     };
-    let call = Call { broker, caller: &caller, api, correlation_id: start.header.correlation_id };
+    let address = Address { api, version: caller.version, correlation_id };
+    let call = Call { broker, caller: &caller, api, address };
     let served = if connection.is_controller_listener { SERVED_BY_CONTROLLER } else { SERVED };
     if !served.contains(&api) {
-        return Outcome::Close(format!("{api} is not served on {}", connection.listener));
+        return Answer::close(format!("{api} is not served on {}", connection.listener));
     }
     if !api::api_versions::versions(broker, api).contains(&caller.version) {
         if api == ApiKey::ApiVersions {
-            return call.reply_in(0, &api::api_versions::unsupported());
+            let address = Address { version: 0, ..address };
+            return Answer::Now(address.reply(&api::api_versions::unsupported()));
         }
         let version = caller.version;
-        return Outcome::Close(format!("version {version} of {api} is not served"));
+        return Answer::close(format!("version {version} of {api} is not served"));
     }
-    let answer = pin!(async { call.route(&mut reader).await.unwrap_or_else(Outcome::Close) });
+    let answer = pin!(async { call.route(&mut reader).await.unwrap_or_else(Answer::close) });
     broker.requests.timed(api, broker.clock.as_ref(), answer).await
 }
 
@@ -60,32 +63,33 @@ struct Call<'a> {
     broker: &'a Broker,
     caller: &'a Caller,
     api: ApiKey,
-    correlation_id: i32,
+    address: Address,
 }
 
 impl Call<'_> {
-    async fn route(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
+    async fn route(&self, reader: &mut Reader<'_>) -> Result<Answer, String> {
         let (broker, caller) = (self.broker, self.caller);
-        Ok(match self.api {
+        Ok(Answer::Now(match self.api {
             ApiKey::Produce => {
                 let request = self.read(reader)?;
                 let verified = api::produce_verify::verified(broker, caller, &request).await;
-                let accepted = api::produce::accept(broker, caller, request, &verified);
-                match api::produce::durable(broker, caller, accepted).await {
-                    ProduceAnswer::Response(response) => self.reply(&response),
-                    ProduceAnswer::Silent => Outcome::Silent,
-                    ProduceAnswer::Close(reason) => Outcome::Close(reason),
+                let mut accepted = api::produce::accept(broker, caller, request, &verified);
+                if !accepted.is_settled() {
+                    let connection = Arc::clone(&caller.connection);
+                    let pending = PendingAnswer::new(self.address, connection, accepted);
+                    return Ok(Answer::Later(Box::new(pending)));
                 }
+                self.address.produced(accepted.answer(broker, &caller.connection.listener))
             }
             ApiKey::Fetch => {
                 let FetchAnswer { response, slices } =
                     api::fetch::fetch(broker, caller, self.read(reader)?).await;
-                self.reply_with(caller.version, &response, &slices)
+                self.reply_with(&response, &slices)
             }
             // A future is as large as the largest it may become: what is rare gets its own memory, so
             // that every connection takes less.
-            _ => return Box::pin(self.route_rarer(reader)).await,
-        })
+            _ => Box::pin(self.route_rarer(reader)).await?,
+        }))
     }
 
     async fn route_rarer(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
@@ -282,9 +286,7 @@ impl Call<'_> {
             .map_err(|error| self.malformed(&error))?;
         let answer = api::forwarded::forwarded(self.broker, self.caller, request).await;
         let response = answer.ok_or_else(|| format!("{} could not be forwarded", self.api))?;
-        Ok(self.encode(self.caller.version, &[], |writer| {
-            response.encode(writer, self.caller.version)
-        }))
+        Ok(self.address.encode(&[], |writer| response.encode(writer, self.caller.version)))
     }
 
     fn read<R: Request>(&self, reader: &mut Reader<'_>) -> Result<R, String> {
@@ -296,37 +298,10 @@ impl Call<'_> {
     }
 
     fn reply(&self, response: &impl Message) -> Outcome {
-        self.reply_in(self.caller.version, response)
+        self.address.reply(response)
     }
 
-    fn reply_in(&self, version: i16, response: &impl Message) -> Outcome {
-        self.reply_with(version, response, &[])
-    }
-
-    fn reply_with(&self, version: i16, response: &impl Message, slices: &[FileSlice]) -> Outcome {
-        self.encode(version, slices, |writer| response.encode(writer, version))
-    }
-
-    fn encode(
-        &self,
-        version: i16,
-        slices: &[FileSlice],
-        body: impl FnOnce(&mut Writer) -> Result<(), ottla_wire::EncodeError>,
-    ) -> Outcome {
-        let mut writer = Writer::chunked();
-        let written = encode_response_header(&mut writer, self.api, version, self.correlation_id)
-            .and_then(|()| body(&mut writer));
-        if let Err(error) = written {
-            tracing::error!(api = %self.api, version, %error, "a response can't be encoded");
-            return Outcome::Close(format!("the response to {} can't be encoded", self.api));
-        }
-        let Ok(size) = u32::try_from(writer.len()) else {
-            return Outcome::Close(format!("the response to {} is too large", self.api));
-        };
-        let pieces = writer.into_chunks().into_iter().map(|chunk| match chunk {
-            Chunk::Bytes(bytes) => Piece::Bytes(bytes),
-            Chunk::Slot { index, .. } => Piece::File(slices[index as usize].clone()),
-        });
-        Outcome::Reply { size, pieces: pieces.collect() }
+    fn reply_with(&self, response: &impl Message, slices: &[FileSlice]) -> Outcome {
+        self.address.encode(slices, |writer| response.encode(writer, self.caller.version))
     }
 }

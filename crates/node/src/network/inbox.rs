@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::net::tcp::ReadHalf;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, timeout};
 
@@ -80,7 +80,7 @@ impl Inbox {
     /// The connection failed; `Err(next)` inside: why no more bytes come.
     pub(super) async fn fill(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut ReadHalf<'_>,
         needed: usize,
         budget: Option<&Budget>,
     ) -> io::Result<Result<(), Next>> {
@@ -108,6 +108,11 @@ impl Inbox {
         Ok(Ok(()))
     }
 
+    /// Counts silence from `at` on, if there is any: until then the peer waited for an answer.
+    pub(super) fn quiet_from(&mut self, at: Instant) {
+        self.quiet_since = Some(at);
+    }
+
     /// Takes the frame of this length, which has arrived, without its length.
     pub(super) fn take(&mut self, length: usize) -> Bytes {
         self.quiet_since = None;
@@ -116,7 +121,7 @@ impl Inbox {
     }
 
     /// Waits for bytes and reads what is there.
-    pub(super) async fn read(&mut self, stream: &mut TcpStream) -> io::Result<Next> {
+    pub(super) async fn read(&mut self, stream: &mut ReadHalf<'_>) -> io::Result<Next> {
         loop {
             if let Some(next) = self.ready(stream).await? {
                 return Ok(next);
@@ -133,10 +138,10 @@ impl Inbox {
     }
 
     /// Waits until the socket has something to say: `None`, or why there is no more to wait for.
-    async fn ready(&mut self, stream: &TcpStream) -> io::Result<Option<Next>> {
+    async fn ready(&mut self, stream: &ReadHalf<'_>) -> io::Result<Option<Next>> {
         let mut is_first = true;
         poll_fn(|context| {
-            if let Poll::Ready(ready) = stream.poll_read_ready(context) {
+            if let Poll::Ready(ready) = stream.as_ref().poll_read_ready(context) {
                 return Poll::Ready(ready.map(|()| None));
             }
             let looks = !is_first || self.begin_waiting();
@@ -181,7 +186,7 @@ pub(super) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Out
 mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     async fn pair() -> (TcpStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -192,6 +197,7 @@ mod tests {
     #[tokio::test]
     async fn frames_come_out_whole_however_they_arrive() {
         let (mut stream, mut peer) = pair().await;
+        let (mut stream, _) = stream.split();
         let (_stop, stopping) = watch::channel(false);
         let mut inbox = Inbox::new(Duration::from_secs(60), stopping);
         let large = vec![7; 300_000];
@@ -233,6 +239,7 @@ mod tests {
     #[tokio::test]
     async fn every_wait_ends_when_the_node_stops() {
         let (mut stream, mut peer) = pair().await;
+        let (mut stream, _) = stream.split();
         let (stop, stopping) = watch::channel(false);
         let mut inbox = Inbox::new(Duration::from_secs(60), stopping);
         peer.write_all(b"\0\0\0\x01").await.expect("written");
@@ -247,6 +254,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_idle_wait_counts_from_its_own_beginning() {
         let (mut stream, _peer) = pair().await;
+        let (mut stream, _) = stream.split();
         let (_stop, stopping) = watch::channel(false);
         let idle = Duration::from_secs(600);
         let mut inbox = Inbox::new(idle, stopping);
@@ -262,6 +270,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_request_is_given_up_only_where_others_want_its_room() {
         let (mut stream, mut peer) = pair().await;
+        let (mut stream, _) = stream.split();
         let (_stop, stopping) = watch::channel(false);
         let idle = Duration::from_secs(600);
         let mut inbox = Inbox::new(idle, stopping);

@@ -6,6 +6,7 @@
 //! - [`limits`]: how many connections there may be
 //! - `connection`: one connection: frames in, answers out, in order
 //! - `inbox`: requests on their way in
+//! - `pipeline`: answers in the order of their requests, ready or not
 //! - `outbox`: answers on their way out; `departures`: how long that took
 //! - `descriptors`: how many of them connections may have
 //! - `budget`: the bound on requests in memory
@@ -18,6 +19,7 @@ mod inbox;
 pub mod limits;
 mod listener;
 mod outbox;
+mod pipeline;
 
 pub(crate) use descriptors::for_logs as descriptors_for_logs;
 pub use endpoint::{Endpoint, Endpoints};

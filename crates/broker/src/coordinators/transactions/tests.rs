@@ -20,7 +20,7 @@ use ottla_wire::messages::{
 use ottla_wire::records::BatchOptions;
 
 use crate::api;
-use crate::api::produce::ProduceAnswer;
+use crate::api::produce_accepted::ProduceAnswer;
 use crate::partitions::fixture::{Fixture, batch_with, caller};
 
 const ID: &str = "payments";
@@ -92,10 +92,10 @@ impl Client {
         };
         let (broker, caller) = (&fixture.broker, caller(version));
         let verified = api::produce_verify::verified(broker, &caller, &request).await;
-        let accepted = api::produce::accept(broker, &caller, request, &verified);
-        let ProduceAnswer::Response(answer) =
-            api::produce::durable(broker, &caller, accepted).await
-        else {
+        let mut accepted = api::produce::accept(broker, &caller, request, &verified);
+        accepted.settled().await;
+        let listener = &caller.connection.listener;
+        let ProduceAnswer::Response(answer) = accepted.answer(broker, listener) else {
             panic!("not answered")
         };
         let code = code(answer.responses[0].partition_responses[0].error_code);
