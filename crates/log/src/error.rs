@@ -54,6 +54,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether this tells of a file that has no room to grow: the disk is full, or the process may not
+    /// write files that large.
+    pub fn is_without_room(&self) -> bool {
+        let Error::Io { source, .. } = self else { return false };
+        matches!(
+            source.kind(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+        )
+    }
+
     /// Whether this tells of a broken disk: then nothing else in the log directory can be relied on. Too
     /// little room or too few descriptors will pass, and a file with wrong contents spoils its log alone.
     pub fn blames_disk(&self) -> bool {

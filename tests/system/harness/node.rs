@@ -45,6 +45,11 @@ fn own_host() -> Ipv4Addr {
     Ipv4Addr::new(127, high.max(1), low, NEXT_HOST.fetch_add(1, Ordering::Relaxed))
 }
 
+/// What the nodes of this run promise: `OTTLA_TEST_DURABILITY`, otherwise the default.
+pub fn durability() -> String {
+    std::env::var("OTTLA_TEST_DURABILITY").unwrap_or_else(|_| "os".to_owned())
+}
+
 impl Setup {
     /// A node with defaults, but for its listener and its data.
     pub fn new() -> Setup {
@@ -118,9 +123,7 @@ impl Setup {
             ("log.dirs", self.data.display().to_string()),
             ("offsets.topic.num.partitions", "3".to_owned()),
         ];
-        let durability = std::env::var("OTTLA_TEST_DURABILITY").ok();
-        let own: Vec<_> =
-            own.into_iter().chain(durability.map(|mode| ("ottla.durability", mode))).collect();
+        let own: Vec<_> = own.into_iter().chain([("ottla.durability", durability())]).collect();
         let given = |key: &str| self.settings.iter().any(|(name, _)| name == key);
         for (key, value) in own.iter().filter(|(key, _)| !given(key) && self.file.is_none()) {
             command.arg("--override").arg(format!("{key}={value}"));

@@ -1,6 +1,7 @@
 //! DeleteRecords, versions 0 to 2.
 //!
 //! Raises the log start offset and waits until every replica has done so. −1 means the high watermark.
+//! With `ottla.durability=fsync` the new start is in the directory's checkpoint before it is answered.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub(crate) async fn delete_records(
 ) -> DeleteRecordsResponse {
     let mut response = DeleteRecordsResponse::default();
     let mut pending = Vec::new();
+    let mut promised = Vec::new();
     for (topic_at, topic) in merged(request.topics).into_iter().enumerate() {
         let mut partitions = Vec::with_capacity(topic.partitions.len());
         for (partition_at, asked) in topic.partitions.into_iter().enumerate() {
@@ -45,9 +47,12 @@ pub(crate) async fn delete_records(
             match delete(broker, &topic.name, index, asked.offset) {
                 Ok((partition, requested, low_watermark)) => {
                     answer.low_watermark = low_watermark;
+                    let place = (topic_at, partition_at);
+                    if partition.promises_disk() {
+                        promised.push((place, partition.directory()));
+                    }
                     if low_watermark < requested {
                         answer.error_code = ErrorCode::RequestTimedOut.code();
-                        let place = (topic_at, partition_at);
                         pending.push(Pending { place, partition, requested });
                     }
                 }
@@ -63,7 +68,28 @@ pub(crate) async fn delete_records(
         // What is still pending afterwards keeps its REQUEST_TIMED_OUT.
         let _ = tokio::time::timeout(timeout, follow(pending, &mut response)).await;
     }
+    if !promised.is_empty() {
+        keep(broker, &promised, &mut response).await;
+    }
     response
+}
+
+/// Has the disk know where the logs start now. What it does not take is not answered for.
+async fn keep(
+    broker: &Broker,
+    promised: &[((usize, usize), usize)],
+    response: &mut DeleteRecordsResponse,
+) {
+    let partitions = Arc::clone(&broker.partitions);
+    let written = tokio::task::spawn_blocking(move || partitions.checkpoint_log_starts()).await;
+    for ((topic, partition), directory) in promised {
+        let is_kept = written.as_ref().is_ok_and(|unwritten| !unwritten.contains(directory));
+        if !is_kept {
+            let answer = &mut response.topics[*topic].partitions[*partition];
+            answer.low_watermark = -1;
+            answer.error_code = ErrorCode::KafkaStorageError.code();
+        }
+    }
 }
 
 /// Each topic and partition once, with the offset that was said last.

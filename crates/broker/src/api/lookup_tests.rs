@@ -18,6 +18,7 @@ use ottla_wire::messages::{
     ListOffsetsRequest, OffsetForLeaderEpochRequest,
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions};
+use ottla_world::memory::Faults;
 
 use super::delete_records::delete_records;
 use super::describe_log_dirs::describe_log_dirs;
@@ -213,6 +214,42 @@ async fn records_are_deleted_from_the_start() {
     let response = delete_records(&fixture.broker, &caller(2), twice).await;
     assert_eq!(response.topics.len(), 1, "a topic named twice is answered once");
     assert_eq!(response.topics[0].partitions.len(), 1);
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_promised_to_the_disk_survives_a_crash() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &[("ottla.durability", "fsync")]);
+    put(&fixture, "a", batch(&["1", "2", "3"]));
+    let partition = fixture.partition("a", 0);
+    partition.flush(crate::partitions::fixture::START_MS);
+    let ask = |offset| DeleteRecordsRequest {
+        timeout_ms: 1_000,
+        topics: vec![DeleteRecordsTopic {
+            name: "a".to_owned(),
+            partitions: vec![DeleteRecordsPartition {
+                offset,
+                ..DeleteRecordsPartition::default()
+            }],
+            ..DeleteRecordsTopic::default()
+        }],
+        ..DeleteRecordsRequest::default()
+    };
+    let answer = delete_records(&fixture.broker, &caller(2), ask(2)).await;
+    let found = &answer.topics[0].partitions[0];
+    assert_eq!((found.error_code, found.low_watermark), (0, 2));
+    let faults = Faults { write_error_one_in: 1, ..Faults::default() };
+    let checkpoint = std::path::Path::new("/data/log-start-offset-checkpoint.tmp");
+    fixture.disk.set_faults_under(checkpoint, faults);
+    let answer = delete_records(&fixture.broker, &caller(2), ask(3)).await;
+    let found = &answer.topics[0].partitions[0];
+    assert_eq!((found.error_code, found.low_watermark), (56, -1));
+    drop(partition);
+    fixture.disk.crash();
+    let Fixture { disk, clock, image, .. } = fixture;
+    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    let offsets = fixture.partition("a", 0).log_offsets().expect("online");
+    assert!((2..=3).contains(&offsets.log_start), "{offsets:?}");
 }
 
 #[tokio::test(start_paused = true)]

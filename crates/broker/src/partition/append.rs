@@ -171,6 +171,11 @@ impl Partition {
         Ok(is_committed && is_flushed)
     }
 
+    /// Whether an answer promises that the disk has what it tells of.
+    pub(crate) fn promises_disk(&self) -> bool {
+        self.with_log(|log| log.config().durability == Durability::Fsync) == Some(true)
+    }
+
     /// Whether so much waits for the disk that nobody should add to it without waiting.
     pub fn is_behind(&self) -> bool {
         self.with_log(|log| log.is_behind()) == Some(true)

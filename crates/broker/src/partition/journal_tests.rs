@@ -112,6 +112,45 @@ async fn a_topic_may_ask_for_more_than_the_broker_and_for_less_again() {
 }
 
 #[tokio::test]
+async fn what_a_start_finds_can_be_read_once_it_is_on_disk() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &FSYNC);
+    let partition = fixture.partition("a", 0);
+    partition.append(batch(&["x"]), append(1)).expect("accepted");
+    is_durable(&partition, 1, 1).await.expect("durable");
+    drop(partition);
+    // The first start restores it from the journal, the second finds it in the segment alone.
+    for _ in 0..2 {
+        fixture.disk.kill();
+        let Fixture { disk, clock, image, .. } = fixture;
+        fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+        let partition = fixture.partition("a", 0);
+        is_durable(&partition, 1, -1).await.expect("durable");
+        assert_eq!(partition.readable_end(Isolation::HighWatermark), Ok(1));
+    }
+}
+
+#[tokio::test]
+async fn without_room_for_a_journal_an_answer_waits_for_a_flush() {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &FSYNC);
+    let faults = Faults { capacity_bytes: 1, ..Faults::default() };
+    fixture.disk.set_faults_under(Path::new(JOURNAL), faults);
+    let partition = fixture.partition("a", 0);
+    for end in 1..=3 {
+        partition.append(batch(&["x"]), append(1)).expect("accepted");
+        is_durable(&partition, end, 1).await.expect("durable");
+        assert!(partition.with_log(|log| log.recovery_point()) >= Some(end), "on disk");
+    }
+    assert!(!fixture.disk.exists(Path::new(JOURNAL)).expect("a disk that works"));
+    drop(partition);
+    fixture.disk.crash();
+    let Fixture { disk, clock, image, .. } = fixture;
+    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    assert_eq!(fixture.partition("a", 0).log_offsets().expect("online").log_end, 3);
+}
+
+#[tokio::test]
 async fn a_journal_goes_round_and_round() {
     let mut fixture = Fixture::new();
     fixture.create("a", 3, &FSYNC);

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ottla_log::{Commit, Error, Journal, JournalStats, LogKey};
+use ottla_log::{Commit, Error, Journal, JournalStats, Log, LogKey};
 use ottla_world::Clock;
 use parking_lot::Mutex;
 
@@ -143,6 +143,12 @@ impl Work {
         for (key, committed) in &commit.logs {
             if let Some(partition) = self.member(*key) {
                 partition.journaled(*committed);
+            }
+        }
+        for key in &commit.refused {
+            if let Some(partition) = self.member(*key) {
+                partition.with_log(Log::not_journaled);
+                partition.request_flush();
             }
         }
         for key in &commit.pressed {

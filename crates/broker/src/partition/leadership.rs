@@ -5,6 +5,7 @@
 //! nobody reads, and no coordinator answers by, what a crash may take back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ottla_log::Log;
 use ottla_wire::ErrorCode;
@@ -131,9 +132,9 @@ impl Partition {
     ///
     /// # Errors
     /// When the log can't be written: the partition is offline then.
-    pub fn assign(&self, assignment: Assignment) -> Result<(), ottla_log::Error> {
+    pub fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), ottla_log::Error> {
         let broker_id = self.identity.broker_id;
-        let advanced = {
+        let (advanced, waits_for_flush) = {
             let mut state = self.state.lock();
             let known = &state.leadership.assignment;
             if known.leader_epoch >= 0 && assignment.partition_epoch < known.partition_epoch {
@@ -157,8 +158,13 @@ impl Partition {
                 }
                 state.leadership.followers.clear();
             }
-            state.advance_high_watermark(broker_id)?
+            let waits_for_flush = leads && state.log.as_ref().is_some_and(Log::waits_for_flush);
+            (state.advance_high_watermark(broker_id)?, waits_for_flush)
         };
+        // What a start found may be in the page cache alone: it can't be read before the disk has it.
+        if waits_for_flush {
+            self.request_flush();
+        }
         if let Some(high_watermark) = advanced {
             self.waiters.committed(high_watermark);
         }

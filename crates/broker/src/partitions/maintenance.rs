@@ -88,11 +88,11 @@ impl Partitions {
     }
 
     /// Writes every directory's `log-start-offset-checkpoint`: the logs whose first segment does not
-    /// tell where they start.
-    pub fn checkpoint_log_starts(&self) {
+    /// tell where they start. Returns the directories in which it can't be written.
+    pub fn checkpoint_log_starts(&self) -> Vec<usize> {
         self.checkpoint(Checkpoint::LogStarts, own_log_start, |directory, offsets| {
             directory.checkpoint_log_start_offsets(offsets)
-        });
+        })
     }
 
     fn checkpoint(
@@ -100,11 +100,12 @@ impl Partitions {
         kind: Checkpoint,
         offset: impl Fn(&Log) -> Option<i64>,
         write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
-    ) {
+    ) -> Vec<usize> {
         // Before the metadata has claimed the logs, the checkpoints of the last run know more.
         if !self.is_caught_up() {
-            return;
+            return Vec::new();
         }
+        let _alone = self.checkpointing.lock();
         // A log that is opened meanwhile is asked itself, later than its old checkpoint.
         let mut by_directory = self.last_checkpoints(kind);
         for partition in self.all() {
@@ -113,7 +114,7 @@ impl Partitions {
                 by_directory[partition.directory()].insert(name, offset);
             }
         }
-        self.write_checkpoints(&by_directory, write);
+        self.write_checkpoints(&by_directory, write)
     }
 
     /// What the checkpoints of the last run have of logs that are not open yet, by directory.
@@ -132,18 +133,22 @@ impl Partitions {
         &self,
         by_directory: &[BTreeMap<TopicPartition, i64>],
         write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
-    ) {
+    ) -> Vec<usize> {
+        let mut unwritten = Vec::new();
         for (directory, (hosted, offsets)) in self.directories.iter().zip(by_directory).enumerate()
         {
             if self.states.is_offline(directory) {
+                unwritten.push(directory);
                 continue;
             }
             if let Err(error) = write(&hosted.log_directory, offsets) {
                 let path = hosted.log_directory.path().display();
                 tracing::error!(%path, %error, "a checkpoint can't be written");
                 self.states.report(directory, &error);
+                unwritten.push(directory);
             }
         }
+        unwritten
     }
 
     /// Closes every log and, where all of a directory's closed well, leaves the clean shutdown marker.
@@ -187,6 +192,7 @@ impl Partitions {
                 }
             }
         }
+        let _alone = self.checkpointing.lock();
         self.write_checkpoints(&high_watermarks, LogDirectory::checkpoint_high_watermarks);
         self.write_checkpoints(&recovery_points, LogDirectory::checkpoint_recovery_points);
         self.write_checkpoints(&log_starts, LogDirectory::checkpoint_log_start_offsets);

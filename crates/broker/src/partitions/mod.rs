@@ -135,6 +135,8 @@ pub struct Partitions {
     strangers: Counters,
     loading: Loading,
     creation: Creation,
+    /// Held while a checkpoint is gathered and written, so that none gives way to an older one.
+    checkpointing: Mutex<()>,
     /// The metadata that was reconciled last.
     image: Mutex<Option<Arc<MetadataImage>>>,
     /// The metadata has been caught up with: what it does not know is not ours.
@@ -219,6 +221,7 @@ impl Partitions {
             strangers: Counters::default(),
             loading: Loading::new(listings, hosting.recovery_threads),
             creation: Creation::default(),
+            checkpointing: Mutex::default(),
             image: Mutex::default(),
             is_caught_up: AtomicBool::new(false),
             doomed: Mutex::default(),

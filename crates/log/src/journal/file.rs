@@ -34,7 +34,8 @@ pub(super) struct JournalFile {
 }
 
 impl JournalFile {
-    /// Opens or makes the file, with room for `bytes` and its name on disk.
+    /// Opens or makes the file, with room for `bytes` and its name on disk. One that is new and gets no
+    /// room leaves nothing behind.
     pub(super) fn open(disk: &dyn Disk, directory: &Path, slot: usize, bytes: u64) -> Result<Self> {
         let path = path(directory, slot);
         let is_new = !disk.exists(&path).map_err(Error::io("look at", &path))?;
@@ -42,12 +43,20 @@ impl JournalFile {
         if file.len().map_err(Error::io("look at", &path))? > bytes {
             file.set_len(bytes).map_err(Error::io("resize", &path))?;
         }
-        file.allocate(bytes).map_err(Error::io("preallocate", &path))?;
+        let reserved = file.allocate(bytes).map_err(Error::io("preallocate", &path));
+        if is_new && reserved.is_err() {
+            disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        reserved?;
         if is_new {
             file.sync_all().map_err(Error::io("sync", &path))?;
             disk.sync_dir(directory).map_err(Error::io("sync", directory))?;
         }
         Ok(Self { file, path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn write(&self, slices: &mut [IoSlice<'_>], position: u64) -> Result<()> {

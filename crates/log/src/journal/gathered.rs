@@ -11,6 +11,8 @@ use super::layout::{
 const COMMIT_BYTES_MAX: usize = 4 << 20;
 /// Buffers that are kept for reuse, and the largest of them.
 const SPARES_MAX: usize = 2;
+/// Room for larger entries is made as large as they are; for smaller ones it doubles.
+const LARGE_BYTES: usize = 256 << 10;
 
 /// Batches that a log wrote.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +71,12 @@ impl Unwritten {
     }
 
     fn push(&mut self, header: EntryHeader, records: &[&[u8]]) {
+        // Room for the padding, too: what is large would be copied for it.
+        let len = self.bytes.len() + ENTRY_HEADER_BYTES + header.bytes as usize;
+        let more = padded(len as u64) as usize - self.bytes.len();
+        if more > self.bytes.capacity() - self.bytes.len() && header.bytes as usize >= LARGE_BYTES {
+            self.bytes.reserve_exact(more);
+        }
         self.bytes.extend(header.encode());
         for slice in records {
             self.bytes.extend_from_slice(slice);
@@ -169,6 +177,11 @@ impl Gathered {
             taken.extend(self.waiting.pop_front());
         }
         taken
+    }
+
+    /// Takes everything, for nothing of it is going to be written.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Unwritten> {
+        std::mem::take(&mut self.waiting).into_iter()
     }
 
     /// Puts back what could not be written yet.

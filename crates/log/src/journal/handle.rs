@@ -55,6 +55,8 @@ struct Shared {
     is_ready: bool,
     /// Every file is needed: nothing is written until one is not.
     is_full: bool,
+    /// The disk has no room for a journal: nothing is taken.
+    is_without_room: bool,
     is_stopped: bool,
 }
 
@@ -107,6 +109,8 @@ pub struct Commit {
     pub logs: BTreeMap<LogKey, Committed>,
     /// Logs that should flush, so that files can be used again.
     pub pressed: Vec<LogKey>,
+    /// Logs whose records the journal takes back, since there is no room for it: they flush.
+    pub refused: Vec<LogKey>,
     /// Entries written.
     pub entries: u64,
 }
@@ -130,6 +134,7 @@ impl Journal {
                 gathered: Gathered::new(size.file_bytes),
                 is_ready: false,
                 is_full: false,
+                is_without_room: false,
                 is_stopped: false,
             }),
             changed: Condvar::new(),
@@ -147,9 +152,12 @@ impl Journal {
     /// When the disk refuses; nothing may be gathered then.
     pub fn begin(&self, replay: &Replay) -> Result<()> {
         if replay.has_files() {
-            self.begin_lap(&mut self.writer.lock())?;
-            for path in replay.beyond(self.size.files) {
-                self.disk.remove_file(path).map_err(Error::io("remove", path))?;
+            let mut writer = self.writer.lock();
+            if self.has_room(&mut writer)? {
+                self.begin_lap(&mut writer)?;
+                self.remove(replay.beyond(self.size.files))?;
+            } else {
+                self.give_up(&mut writer, replay.newest_first())?;
             }
         }
         self.shared.lock().is_ready = true;
@@ -157,12 +165,12 @@ impl Journal {
         Ok(())
     }
 
-    /// Hands batches in. False when they are too large for the journal.
+    /// Hands batches in. False when they are too large for the journal, or there is none.
     pub(crate) fn append(&self, key: LogKey, append: &Append<'_>) -> Result<bool> {
         self.require_working()?;
         let mut shared = self.shared.lock();
         let was_empty = shared.gathered.is_empty();
-        let is_taken = shared.gathered.append(key, append);
+        let is_taken = !shared.is_without_room && shared.gathered.append(key, append);
         drop(shared);
         if is_taken {
             let bytes: usize = append.records.iter().map(|piece| piece.len()).sum();
@@ -185,7 +193,11 @@ impl Journal {
             Event::Forgotten => self.release(key),
             Event::StartMoved(_) => {}
         }
-        self.shared.lock().gathered.event(key, event);
+        let mut shared = self.shared.lock();
+        if !shared.is_without_room {
+            shared.gathered.event(key, event);
+        }
+        drop(shared);
         self.changed.notify_one();
     }
 
@@ -284,6 +296,10 @@ impl Journal {
         if is_idle {
             return Ok(Commit::default());
         }
+        if !self.has_room(writer)? {
+            self.give_up(writer, Vec::new())?;
+            return Ok(self.refuse());
+        }
         if !writer.has_begun {
             self.begin_lap(writer)?;
         }
@@ -357,6 +373,72 @@ impl Journal {
         let mut shared = self.shared.lock();
         commits.into_iter().for_each(|commit| shared.gathered.reuse(commit));
         outcome
+    }
+
+    /// Makes the file that is going to be written after the current one; in the beginning the first two,
+    /// for fewer are no journal. False when there is no room for that. Where there is none for a further
+    /// one, the journal goes on with those it has.
+    fn has_room(&self, writer: &mut Writer) -> Result<bool> {
+        let (next, count) = {
+            let ring = self.ring.lock();
+            (ring.next(), self.size.files)
+        };
+        let needed = if writer.has_begun { next..next + 1 } else { 0..2.min(count) };
+        for slot in needed {
+            let Err(error) = self.file(writer, slot).map(|_| ()) else { continue };
+            let path = self.directory.display();
+            if !error.is_without_room() {
+                return Err(error);
+            }
+            if !writer.has_begun {
+                tracing::warn!(
+                    directory = %path,
+                    error = &error as &dyn std::error::Error,
+                    "no room for a journal: with ottla.durability=fsync segments are flushed one by one, \
+                     which is slower; make room or set ottla.journal.file.bytes lower, and start the node again"
+                );
+                return Ok(false);
+            }
+            tracing::warn!(
+                directory = %path,
+                files = slot,
+                error = &error as &dyn std::error::Error,
+                "no room for another file of the journal: it goes on with fewer"
+            );
+            self.ring.lock().shrink(slot);
+        }
+        Ok(true)
+    }
+
+    /// Goes on without a journal: every log has on disk itself what is in the files that are there.
+    fn give_up(&self, writer: &mut Writer, known: Vec<&Path>) -> Result<()> {
+        self.shared.lock().is_without_room = true;
+        let made = std::mem::take(&mut writer.files);
+        let new = made.values().map(JournalFile::path).filter(|path| !known.contains(path));
+        self.remove(known.iter().copied().chain(new))
+    }
+
+    /// Takes back what was handed in: nothing is going to be written.
+    fn refuse(&self) -> Commit {
+        let mut refused = Vec::new();
+        for commit in self.shared.lock().gathered.take_all() {
+            self.backlog_bytes.fetch_sub(commit.record_bytes, Ordering::Relaxed);
+            refused.extend(commit.logs.into_keys());
+        }
+        Commit { refused, ..Commit::default() }
+    }
+
+    fn remove<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> Result<()> {
+        let mut is_changed = false;
+        for path in paths {
+            self.disk.remove_file(path).map_err(Error::io("remove", path))?;
+            is_changed = true;
+        }
+        if is_changed {
+            let directory = &self.directory;
+            self.disk.sync_dir(directory).map_err(Error::io("sync", directory))?;
+        }
+        Ok(())
     }
 
     /// Begins a lap that nothing before counts for, and has its header on disk.

@@ -112,6 +112,14 @@ impl Replay {
         !self.files.is_empty()
     }
 
+    /// Every file, newest first: what is left at any time is a journal by itself.
+    pub(super) fn newest_first(&self) -> Vec<&Path> {
+        let mut files: Vec<&Found> = self.files.values().collect();
+        let lap = |found: &Found| found.header.map_or(u64::MAX, |header| header.lap);
+        files.sort_by_key(|found| std::cmp::Reverse(lap(found)));
+        files.into_iter().map(|found| found.path.as_path()).collect()
+    }
+
     /// Files beyond the first `count`.
     pub(super) fn beyond(&self, count: usize) -> impl Iterator<Item = &Path> {
         self.files.range(count..).map(|(_, found)| found.path.as_path())

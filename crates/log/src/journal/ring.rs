@@ -73,6 +73,18 @@ impl Ring {
         self.current
     }
 
+    /// The file that is written after the current one.
+    pub(super) fn next(&self) -> usize {
+        (self.current + 1) % self.slots.len()
+    }
+
+    /// Goes on with the first `count` files: the current one is the last of them, and the rest were not
+    /// used since the start.
+    pub(super) fn shrink(&mut self, count: usize) {
+        assert!(count >= 2 && self.current == count - 1, "files are used in their order");
+        self.slots.truncate(count);
+    }
+
     pub(super) fn position(&self) -> u64 {
         self.position
     }
@@ -89,7 +101,7 @@ impl Ring {
 
     /// Begins the next file, if it is free. Returns its header.
     pub(super) fn advance(&mut self) -> Option<FileHeader> {
-        let next = (self.current + 1) % self.slots.len();
+        let next = self.next();
         if !self.slots[next].needs.is_empty() {
             return None;
         }
@@ -246,6 +258,19 @@ mod tests {
             let rest = ring.zero_before(3 * BLOCK_BYTES, 2 * BLOCK_BYTES);
             assert_eq!(rest, (lap < 2).then_some(2 * BLOCK_BYTES..FILE_BYTES));
         }
+    }
+
+    #[test]
+    fn a_ring_that_shrinks_goes_on_with_the_files_it_has() {
+        let mut ring = ring(4);
+        fill(&mut ring, 1, 10);
+        fill(&mut ring, 2, 20);
+        assert_eq!(ring.next(), 2);
+        ring.shrink(2);
+        assert_eq!(ring.next(), 0);
+        assert!(ring.advance().is_none(), "the first is still needed");
+        assert!(ring.flushed(key(1), 10));
+        assert_eq!(ring.advance().expect("a free file").oldest_lap, 6);
     }
 
     #[test]

@@ -81,6 +81,13 @@ impl Log {
         }
     }
 
+    /// The journal takes back what it was handed: the log's records are safe once they are flushed.
+    pub fn not_journaled(&mut self) {
+        if let Some(journaling) = &mut self.journaling {
+            journaling.run = None;
+        }
+    }
+
     /// True when the log relies on its directory's journal.
     pub fn is_journaled(&self) -> bool {
         self.config.durability == Durability::Fsync && self.journaling.is_some()

@@ -1,6 +1,7 @@
 //! The journal of a directory on a disk in memory, and logs that rely on it.
 mod crashes;
 mod damage;
+mod room;
 
 use std::path::Path;
 use std::sync::Arc;
