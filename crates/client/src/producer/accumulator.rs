@@ -10,6 +10,7 @@ use ottla_wire::records::{BuildError, Compression};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::batch::{Content, Millis, OpenBatch, Order, SealedBatch};
+use super::config::IDEMPOTENT_IN_FLIGHT_MAX;
 use super::delivery::{Outcome, Place, Ticket};
 use super::sequences::{Identity, Sequences};
 use crate::error::Error;
@@ -366,6 +367,11 @@ impl Queue {
             let overtakes = self.under_way.iter().any(|batch| batch.order < front.order);
             let ordered = front.base_sequence.is_some() || rules.one_at_a_time;
             return if overtakes && ordered { None } else { Some(front.not_before) };
+        }
+        // After a connection has ended its batches come back one by one. Until all have, some are sent
+        // again while others count as under way; nothing new may go that makes the broker forget them.
+        if self.sequences.is_counting() && self.under_way.len() >= IDEMPOTENT_IN_FLIGHT_MAX {
+            return None;
         }
         let front = self.open.front()?;
         if self.open.len() > 1 || hurry || front.is_full(ratio, rules.batch_size) {

@@ -72,8 +72,9 @@ pub struct ProducerConfig {
     pub partitioning: Partitioning,
 }
 
-/// More requests than this under way would make an idempotent producer's sequences ambiguous.
-const IDEMPOTENT_IN_FLIGHT_MAX: usize = 5;
+/// More requests than this under way would make an idempotent producer's sequences ambiguous: a broker
+/// remembers so many batches of a producer, and knows older ones no more when they are sent again.
+pub(super) const IDEMPOTENT_IN_FLIGHT_MAX: usize = 5;
 
 impl ProducerConfig {
     /// Defaults, for the given `host:port` addresses.

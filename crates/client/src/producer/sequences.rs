@@ -35,6 +35,11 @@ impl Sequences {
         self.identity != Some(identity)
     }
 
+    /// Whether records are numbered at all.
+    pub(super) fn is_counting(&self) -> bool {
+        self.identity.is_some()
+    }
+
     /// Starts at 0 under `identity`.
     pub(super) fn restart(&mut self, identity: Identity) {
         *self = Self { identity: Some(identity), next: 0, acknowledged: None };

@@ -91,6 +91,32 @@ fn a_batch_that_comes_back_is_not_overtaken() {
 }
 
 #[test]
+fn no_more_is_unanswered_than_a_broker_remembers() {
+    for identity in [Some(IDENTITY), None] {
+        let mut accumulator = Accumulator::new(rules());
+        accumulator.hurry = true;
+        let mut send = |now| {
+            add(&mut accumulator, 0, now);
+            let drained = drain(&mut accumulator, now, identity);
+            drained.by_leader.into_values().flatten().next()
+        };
+        let mut sent: Vec<SealedBatch> = (0..5).filter_map(&mut send).collect();
+        assert_eq!(sent.len(), 5);
+        assert_eq!(send(5).is_none(), identity.is_some());
+        // The first comes back and is sent again, while the others have not come back yet.
+        let first = sent.remove(0);
+        let order = first.order.clone();
+        accumulator.returned(&order, vec![first]);
+        let first = only(drain(&mut accumulator, 6, identity));
+        assert_eq!(first.order, order);
+        assert!(drain(&mut accumulator, 6, identity).by_leader.is_empty());
+        accumulator.settled(&first);
+        let drained = drain(&mut accumulator, 7, identity);
+        assert_eq!(drained.by_leader.is_empty(), identity.is_none(), "{identity:?}");
+    }
+}
+
+#[test]
 fn after_a_gap_numbers_start_again_under_the_next_epoch() {
     let mut accumulator = Accumulator::new(rules());
     accumulator.hurry = true;
