@@ -1,16 +1,17 @@
 //! Many connections, and the limits on them.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use ottla_wire::messages::ApiVersionsRequest;
 use ottla_wire::messages::incremental_alter_configs_request::{
     AlterConfigsResource, AlterableConfig, IncrementalAlterConfigsRequest,
 };
+use ottla_wire::messages::{ApiVersionsRequest, ProduceRequest};
 use socket2::{Domain, Socket, Type};
 
 use crate::descriptors::claim;
-use crate::harness::client::Client;
+use crate::harness::client::{Client, batch, framed, produce_request};
 use crate::harness::node::Setup;
 use crate::harness::wait::{PATIENCE, until_true};
 
@@ -127,4 +128,62 @@ fn limits_change_while_the_node_runs() {
     assert!(client.is_answered() && second.is_answered());
     assert!(matches!(node.address.ip(), IpAddr::V4(_)));
     node.stop();
+}
+
+/// What a producer has in flight waits for the disk together, and is answered in its order.
+#[test]
+fn requests_in_flight_share_syncs_and_are_answered_in_order() {
+    const COUNT: i32 = 2_000;
+    let setup = Setup::new().set("ottla.durability", "fsync");
+    let metrics = SocketAddr::new((*setup.address().ip()).into(), 9464);
+    let setup = setup.set("ottla.http.listener", metrics);
+    let node = setup.start();
+    let mut client = Client::to(node.address);
+    client.create_topic("in-flight", 1, &[]);
+    client.create_topic("other", 1, &[("ottla.durability", "os")]);
+    let mut sending = client.stream.try_clone().expect("a descriptor");
+    // Every seventh is answered at once, by a log that waits for nothing, and yet in its turn.
+    let topic = |number: i32| if number % 7 == 0 { "other" } else { "in-flight" };
+    let sender = std::thread::spawn(move || {
+        for number in 0..COUNT {
+            let value = number.to_string();
+            let request = produce_request(topic(number), batch(&[value.as_bytes()]));
+            sending.write_all(&framed(&request, 8, number)).expect("sent");
+        }
+        // Whatever else is asked waits until they are answered.
+        sending.write_all(&framed(&ApiVersionsRequest::default(), 0, COUNT)).expect("sent");
+    });
+    let mut offsets = std::collections::BTreeMap::from([("other", 0), ("in-flight", 0)]);
+    for number in 0..COUNT {
+        let mut frame = client.receive_frame().expect("an answer");
+        assert_eq!(frame.split_to(4)[..], number.to_be_bytes(), "not in order");
+        let answer = response::<ProduceRequest>(&frame, 8);
+        let partition = &answer.responses[0].partition_responses[0];
+        let next = offsets.get_mut(topic(number)).expect("one of two");
+        assert_eq!((partition.error_code, partition.base_offset), (0, *next), "{number}");
+        *next += 1;
+    }
+    let last = client.receive_frame().expect("an answer");
+    assert_eq!(last[..4], COUNT.to_be_bytes());
+    sender.join().expect("no panic");
+    let commits = metric(metrics, "ottla_log_journal_commits_total");
+    let journaled = offsets["in-flight"] as f64;
+    assert!(commits < 0.8 * journaled, "{commits} commits for {journaled} requests");
+    node.stop();
+}
+
+fn response<R: ottla_wire::api::Request>(body: &[u8], version: i16) -> R::Response {
+    let mut reader = ottla_wire::codec::Reader::new(body);
+    ottla_wire::Message::decode(&mut reader, version).expect("a whole answer")
+}
+
+/// The sum of a metric's values.
+fn metric(address: SocketAddr, name: &str) -> f64 {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n").expect("sent");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("a page");
+    let lines = page.lines().filter(|line| line.starts_with(name));
+    let values = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+    values.sum()
 }

@@ -8,8 +8,16 @@ use crate::producers::Producers;
 use crate::segment::{Scan, Segment};
 
 impl Log {
-    /// Loads the newest snapshot and replays what follows it up to the log end.
+    /// Loads the newest snapshot and replays what follows it up to the log end. Producers that have
+    /// seen all of the log stay as they are: a snapshot has the last batch of each alone, and whoever
+    /// asks again after a crash may do so for several.
     pub(super) fn reload_producers(&mut self, now_ms: i64) -> Result<()> {
+        if self.producers.end_offset() == self.log_end {
+            self.producers.remove_snapshots_outside(self.log_start, self.log_end)?;
+            self.producers.log_start_moved(self.log_start);
+            self.producers.expire(now_ms);
+            return Ok(());
+        }
         self.producers.reload(self.log_start, self.log_end, now_ms)?;
         if self.producers.end_offset() >= self.log_end {
             return Ok(());

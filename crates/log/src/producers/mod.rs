@@ -116,12 +116,7 @@ impl Producers {
     /// Goes back to the newest snapshot in (`log_start`, `end`]; the caller replays what follows it.
     /// Snapshots outside of that range are removed.
     pub(crate) fn reload(&mut self, log_start: i64, end: i64, now_ms: i64) -> Result<()> {
-        let outside: Vec<i64> = (self.snapshots.iter().copied())
-            .filter(|offset| *offset > end || *offset <= log_start)
-            .collect();
-        for offset in outside {
-            self.remove_snapshot(offset)?;
-        }
+        self.remove_snapshots_outside(log_start, end)?;
         self.forget();
         self.log_start = log_start;
         self.end_offset = log_start;
@@ -149,6 +144,14 @@ impl Producers {
             }
         }
         Ok(())
+    }
+
+    /// Removes snapshots outside of (`log_start`, `end`].
+    pub(crate) fn remove_snapshots_outside(&mut self, log_start: i64, end: i64) -> Result<()> {
+        let outside: Vec<i64> = (self.snapshots.iter().copied())
+            .filter(|offset| *offset > end || *offset <= log_start)
+            .collect();
+        outside.into_iter().try_for_each(|offset| self.remove_snapshot(offset))
     }
 
     fn forget(&mut self) {

@@ -50,6 +50,25 @@ fn closing_trims_and_opening_restores() {
     assert_eq!(append(&mut log, produced(4, 0, 60, 2)).base_offset, 60);
 }
 
+/// A producer asks again for all that it had no answer for, up to five batches.
+#[test]
+fn after_a_crash_every_batch_is_known_that_may_be_sent_again() {
+    let disk = MemoryDisk::new(1);
+    let mut log = open(&disk);
+    for number in 0..7 {
+        append(&mut log, produced(4, 0, number * 2, 2));
+    }
+    drop(log);
+    disk.kill();
+    let mut log = open(&disk);
+    for number in 2..7 {
+        let again = append(&mut log, produced(4, 0, number * 2, 2));
+        assert_eq!((again.duplicate, again.base_offset), (true, i64::from(number) * 2));
+    }
+    assert_eq!(refused(&mut log, produced(4, 0, 2, 2)).code, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(append(&mut log, produced(4, 0, 14, 2)).base_offset, 14);
+}
+
 #[test]
 fn a_torn_tail_is_cut_off() {
     let disk = MemoryDisk::new(1);
