@@ -172,7 +172,7 @@ fn requests_in_flight_share_syncs_and_are_answered_in_order() {
     node.stop();
 }
 
-fn response<R: ottla_wire::api::Request>(body: &[u8], version: i16) -> R::Response {
+fn response<R: ottla_wire::api::Request>(body: &bytes::Bytes, version: i16) -> R::Response {
     let mut reader = ottla_wire::codec::Reader::new(body);
     ottla_wire::Message::decode(&mut reader, version).expect("a whole answer")
 }

@@ -47,7 +47,7 @@ fn without_room_for_a_journal_logs_are_flushed() {
         place.journal.close().expect("nothing to void");
         let place = place.kill();
         assert_eq!(values(&place.logs[0]), numbered(0..6));
-        let mut place = place.crash();
+        let place = place.crash();
         assert_eq!(values(&place.logs[0])[..5], numbered(0..5)[..]);
         // With room there is a journal again.
         place.disk.set_faults(Faults::default());

@@ -65,7 +65,10 @@ fn after_a_crash_every_batch_is_known_that_may_be_sent_again() {
         let again = append(&mut log, produced(4, 0, number * 2, 2));
         assert_eq!((again.duplicate, again.base_offset), (true, i64::from(number) * 2));
     }
-    assert_eq!(refused(&mut log, produced(4, 0, 2, 2)).code, ErrorCode::OutOfOrderSequenceNumber);
+    assert_eq!(
+        refused(&mut log, produced(4, 0, 2, 2)).code,
+        ottla_wire::ErrorCode::OutOfOrderSequenceNumber
+    );
     assert_eq!(append(&mut log, produced(4, 0, 14, 2)).base_offset, 14);
 }
 
