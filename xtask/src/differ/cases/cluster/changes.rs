@@ -10,13 +10,50 @@ use ottla_wire::messages::list_partition_reassignments_request::ListPartitionRea
 use ottla_wire::messages::update_features_request::FeatureUpdateKey;
 use ottla_wire::messages::{
     AlterPartitionReassignmentsRequest, ApiVersionsRequest, CreatePartitionsRequest,
-    CreateTopicsRequest, ElectLeadersRequest, ListPartitionReassignmentsRequest,
-    UnregisterBrokerRequest, UpdateFeaturesRequest, create_partitions_request,
-    create_topics_request,
+    CreateTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest,
+    ListPartitionReassignmentsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
+    create_partitions_request, create_topics_request, describe_quorum_request,
 };
 
 pub fn cases() -> Vec<Case> {
-    vec![api_versions(), elections(), reassignments(), features(), brokers(), no_time()]
+    vec![api_versions(), elections(), reassignments(), features(), brokers(), quorum(), no_time()]
+}
+
+/// The metadata log has its own name, one partition, and nothing in common with topics.
+fn quorum() -> Case {
+    let mut case = Case::new("quorum");
+    case.topic("no-quorum", 1, &[]);
+    // How far its log is and where its controllers are each side says of itself.
+    let asked: [&'static [(&str, &[i32])]; 8] = [
+        &[("__cluster_metadata", &[1])],
+        &[("__cluster_metadata", &[-1])],
+        &[("__cluster_metadata", &[0, 0])],
+        &[("__cluster_metadata", &[])],
+        &[("no-quorum", &[0])],
+        &[("__cluster_metadata", &[0]), ("no-quorum", &[0])],
+        &[("", &[0])],
+        &[],
+    ];
+    for topics in asked {
+        case.versions(&format!("of {topics:?}"), move |_, _| DescribeQuorumRequest {
+            topics: topics
+                .iter()
+                .map(|(topic, partitions)| describe_quorum_request::TopicData {
+                    topic_name: text(topic),
+                    partitions: partitions
+                        .iter()
+                        .map(|partition| describe_quorum_request::PartitionData {
+                            partition_index: *partition,
+                            ..Default::default()
+                        })
+                        .collect(),
+                    ..Default::default()
+                })
+                .collect(),
+            ..Default::default()
+        });
+    }
+    case
 }
 
 fn api_versions() -> Case {
