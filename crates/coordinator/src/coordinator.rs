@@ -117,6 +117,7 @@ impl Machine for GroupCoordinator {
                 decision
             }
             Body::TopicsDeleted(topics) => self.forget_topics(token, &topics),
+            Body::ForgetMissingTopics => self.forget_missing_topics(token),
         }
     }
 

@@ -60,6 +60,9 @@ pub enum Body {
     MetadataChanged(Metadata),
     /// These topics are gone: so are their offsets. Asked of every coordinator when topics are deleted.
     TopicsDeleted(Vec<DeletedTopic>),
+    /// Offsets of topics that the metadata does not know go. Asked of a coordinator once it is loaded: a topic may
+    /// have been deleted while nobody could take its offsets away.
+    ForgetMissingTopics,
 }
 
 /// The end of a producer's transaction, as its marker tells it.

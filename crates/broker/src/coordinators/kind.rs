@@ -56,6 +56,11 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
     /// What lies at the offsets `newly` has been committed, here or before the machine was loaded.
     fn committed(_shard: &Shard<Self>, _machine: &Self::Machine, _newly: Range<i64>) {}
 
+    /// What a machine is told first, once it is loaded.
+    fn first_note() -> Option<RequestOf<Self>> {
+        None
+    }
+
     /// What to say to those whose requests only a later decision would have answered, now that none comes.
     fn unload(_machine: &Self::Machine) -> Vec<Answer<ResponseOf<Self>>> {
         Vec::new()

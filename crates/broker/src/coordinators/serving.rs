@@ -68,7 +68,7 @@ impl<'a, K: Kind> Serving<'a, K> {
         commands: &mut mpsc::Receiver<Command<K>>,
         notes: Vec<RequestOf<K>>,
     ) -> Stop {
-        for note in notes {
+        for note in notes.into_iter().chain(K::first_note()) {
             self.decide(note, Verification::NotRequired, None);
         }
         let mut outcome = Ok(());

@@ -13,6 +13,9 @@ use crate::group::Group;
 use crate::record::Record;
 use crate::request::{DeletedTopic, Response};
 
+/// Where groups and their offsets are kept.
+const OFFSETS_TOPIC: &str = "__consumer_offsets";
+
 impl GroupCoordinator {
     pub(crate) fn delete_offsets(
         &self,
@@ -78,6 +81,28 @@ impl GroupCoordinator {
                 decision.records.extend(gone.map(|(partition, _)| {
                     Record::offset_tombstone(group.id(), &deleted.name, *partition)
                 }));
+            }
+        }
+        decision.and_answer(token, Response::TopicsDeleted)
+    }
+
+    /// Removes the offsets of topics that there are no more, and of those that were created anew since.
+    pub(crate) fn forget_missing_topics(&self, token: Token) -> Decision<Self> {
+        let mut decision = Decision::nothing();
+        // Metadata without the coordinator's own topic is not there yet.
+        if self.metadata().id_of(OFFSETS_TOPIC).is_none() {
+            return decision.and_answer(token, Response::TopicsDeleted);
+        }
+        for group in self.groups() {
+            for (topic, partitions) in self.offsets().of_group(group.id()).into_iter().flatten() {
+                let id = self.metadata().id_of(topic);
+                let is_gone = |of: Uuid| id.is_none_or(|id| of != Uuid::ZERO && of != id);
+                let gone = partitions.iter().filter(|(_, committed)| is_gone(committed.topic_id));
+                decision.records.extend(
+                    gone.map(|(partition, _)| {
+                        Record::offset_tombstone(group.id(), topic, *partition)
+                    }),
+                );
             }
         }
         decision.and_answer(token, Response::TopicsDeleted)

@@ -265,6 +265,27 @@ fn many_offsets_expire_in_batches() {
 }
 
 #[test]
+fn offsets_of_topics_that_went_unnoticed_go_once_the_coordinator_is_loaded() {
+    let mut trial = Trial::new(Config::default());
+    trial.set_topics(&[("kept", 1), ("recreated", 1), ("gone", 1)]);
+    let kept = trial.metadata.id_of("kept").expect("a topic");
+    let other = Uuid::from_halves(9, 9);
+    for (topic, id) in [("kept", kept), ("recreated", other), ("gone", Uuid::ZERO)] {
+        let mut request = commit_request("", -1, topic, 5);
+        request.topics[0].topic_id = id;
+        commit_error(&mut trial, 10, request);
+    }
+    trial.set_topics(&[("kept", 1), ("recreated", 1)]);
+    trial.reload();
+    assert_eq!(trial.call(0, Body::ForgetMissingTopics), Response::TopicsDeleted);
+    assert_eq!(trial.committed().len(), 3, "metadata that is not there tells nothing");
+    trial.set_topics(&[("kept", 1), ("recreated", 1), ("__consumer_offsets", 1)]);
+    trial.reload();
+    assert_eq!(trial.call(0, Body::ForgetMissingTopics), Response::TopicsDeleted);
+    assert_eq!(trial.committed(), [("kept".to_owned(), 0, 5)]);
+}
+
+#[test]
 fn deleted_topics_take_their_offsets_along() {
     let mut trial = Trial::new(Config::default());
     for (topic, id) in [("by-name", Uuid::ZERO), ("by-id", TOPIC_ID), ("recreated", Uuid::ONE)] {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use ottla_coordinator::transaction::ProducerEpoch;
 use ottla_coordinator::{
-    Body, Config, EndedTransaction, GroupCoordinator, Metadata, Record, Request, Response,
+    Body, Caller, Config, EndedTransaction, GroupCoordinator, Metadata, Record, Request, Response,
     TopicChanges,
 };
 use ottla_machine::Answer;
@@ -101,6 +101,10 @@ impl Kind for Groups {
             Body::EndTransaction(ended) => Some(Record::EndTransaction(*ended)),
             _ => None,
         }
+    }
+
+    fn first_note() -> Option<Request> {
+        Some(Request { caller: Caller::default(), body: Body::ForgetMissingTopics })
     }
 
     fn unload(machine: &GroupCoordinator) -> Vec<Answer<Response>> {

@@ -9,7 +9,8 @@ use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use ottla_wire::messages::{
-    DeleteGroupsRequest, OffsetCommitKey, OffsetCommitRequest, OffsetCommitValue,
+    DeleteGroupsRequest, MetadataRecord, OffsetCommitKey, OffsetCommitRequest, OffsetCommitValue,
+    RemoveTopicRecord,
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
 
@@ -84,6 +85,28 @@ async fn what_the_offsets_topic_does_not_take_is_refused_and_nothing_is_lost() {
     let tombstones: i32 = written[20..].iter().sum();
     assert_eq!(tombstones, 41, "forty offsets and the group");
     assert!(written.len() > 23, "{written:?}");
+}
+
+#[tokio::test]
+async fn a_topic_that_was_deleted_while_nobody_coordinated_takes_its_offsets_along() {
+    let mut fixture = Fixture::new();
+    fixture.create("kept", 1, &[]);
+    let deleted = fixture.create("t", 2, &[]);
+    fixture.create(OFFSETS_TOPIC, 1, &[]);
+    assert_eq!(commit(&fixture, 0..2).await, 0);
+    fixture.broker.stop_coordinating();
+    fixture.partitions().shutdown(1, START_MS);
+    let Fixture { disk, clock, image, broker } = fixture;
+    drop(broker);
+    let mut image = image.as_ref().clone();
+    let removal = RemoveTopicRecord { topic_id: deleted, ..RemoveTopicRecord::default() };
+    image.apply(&MetadataRecord::RemoveTopic(removal)).expect("a topic");
+    let fixture = Fixture::on(disk, clock, &["/data"], image);
+    let begun = std::time::Instant::now();
+    while batches(&fixture) != [2, 2] {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", batches(&fixture));
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
