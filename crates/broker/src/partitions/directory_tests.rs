@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ottla_log::Error;
 use ottla_metadata::MetadataImage;
-use ottla_world::memory::{ManualClock, MemoryDisk};
+use ottla_world::memory::{Faults, ManualClock, MemoryDisk};
 
-use super::fixture::{Fixture, START_MS};
+use super::fixture::{Fixture, Places, START_MS};
 use super::*;
 
 fn fixture(directories: &[&str]) -> Fixture {
@@ -44,6 +44,38 @@ async fn new_logs_go_where_the_fewest_are_and_the_controller_is_told() {
     fixture.delete(id);
     fixture.create("u", 1, &[]);
     assert_eq!(directories(&fixture, "u", 1), [0]);
+}
+
+#[tokio::test]
+async fn new_logs_go_where_the_most_bytes_are_free_if_that_is_asked_for() {
+    let disk = MemoryDisk::new(1);
+    let room = |path: &str, capacity_bytes| {
+        let faults = Faults { capacity_bytes, ..Faults::default() };
+        disk.set_faults_under(std::path::Path::new(path), faults);
+    };
+    let (little, much) = (1 << 30, 2 << 30);
+    for (path, capacity_bytes) in [("/a", little), ("/b", much), ("/c", little)] {
+        room(path, capacity_bytes);
+    }
+    let places = Places {
+        directories: &["/a", "/b", "/c"],
+        placement: Placement::Bytes,
+        ..Places::default()
+    };
+    let clock = Arc::new(ManualClock::new(START_MS));
+    let mut fixture = Fixture::with_places(disk.clone(), clock, places, MetadataImage::empty());
+    fixture.create("t", 3, &[]);
+    assert_eq!(directories(&fixture, "t", 3), [1, 1, 1]);
+    // Of those that have the same room the one with the fewest logs, and a cordoned one takes none.
+    room("/c", much);
+    fixture.create("u", 2, &[]);
+    assert_eq!(directories(&fixture, "u", 2), [2, 2]);
+    fixture.partitions().cordon(&["/c".to_owned()]);
+    fixture.create("v", 1, &[]);
+    assert_eq!(directories(&fixture, "v", 1), [1]);
+    room("/b", little / 2);
+    fixture.create("w", 1, &[]);
+    assert_eq!(directories(&fixture, "w", 1), [0]);
 }
 
 #[tokio::test]
@@ -85,7 +117,8 @@ async fn a_log_that_may_lie_in_an_offline_directory_is_not_made_anew() {
     let Fixture { disk, clock, image, broker, .. } = before;
     drop(broker);
     let image = Arc::unwrap_or_clone(image);
-    let after = Fixture::with_absent(disk, clock, (&["/a"], &["/b"]), image);
+    let places = Places { directories: &["/a"], absent: &["/b"], ..Places::default() };
+    let after = Fixture::with_places(disk, clock, places, image);
     let partitions = after.partitions();
     assert!(partitions.find("t", 0, &after.image).is_ok());
     assert_eq!(partitions.find("t", 1, &after.image).err(), Some(ErrorCode::KafkaStorageError));

@@ -55,6 +55,15 @@ impl ControllerChannel for Allocator {
     }
 }
 
+/// The log directories of a broker.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Places<'a> {
+    pub(crate) directories: &'a [&'a str],
+    /// Some more that can't be opened.
+    pub(crate) absent: &'a [&'a str],
+    pub(crate) placement: Placement,
+}
+
 /// The broker and what it stands on.
 pub(crate) struct Fixture {
     pub(crate) disk: MemoryDisk,
@@ -77,17 +86,17 @@ impl Fixture {
         directories: &[&str],
         image: MetadataImage,
     ) -> Self {
-        Self::with_absent(disk, clock, (directories, &[]), image)
+        Self::with_places(disk, clock, Places { directories, ..Places::default() }, image)
     }
 
-    /// As [`Fixture::on`]; some more directories can't be opened.
-    pub(crate) fn with_absent(
+    /// As [`Fixture::on`], with all that can be said of directories.
+    pub(crate) fn with_places(
         disk: MemoryDisk,
         clock: Arc<ManualClock>,
-        directories: (&[&str], &[&str]),
+        places: Places<'_>,
         image: MetadataImage,
     ) -> Self {
-        let fixture = Self::built_on(disk, clock, directories, image);
+        let fixture = Self::built_on(disk, clock, places, image);
         fixture.load();
         fixture.begin();
         fixture
@@ -99,7 +108,8 @@ impl Fixture {
         clock: Arc<ManualClock>,
         image: MetadataImage,
     ) -> Self {
-        let fixture = Self::built_on(disk, clock, (&["/data"], &[]), image);
+        let places = Places { directories: &["/data"], ..Places::default() };
+        let fixture = Self::built_on(disk, clock, places, image);
         fixture.begin();
         fixture
     }
@@ -121,7 +131,7 @@ impl Fixture {
     fn built_on(
         disk: MemoryDisk,
         clock: Arc<ManualClock>,
-        (directories, absent): (&[&str], &[&str]),
+        Places { directories, absent, placement }: Places<'_>,
         image: MetadataImage,
     ) -> Self {
         let open = |(at, path): (usize, &&str)| HostedDirectory {
@@ -134,7 +144,7 @@ impl Fixture {
             directories: directories.iter().enumerate().map(open).collect(),
             image: Arc::new(image.clone()),
             absent: absent.iter().map(Into::into).collect(),
-            placement: Placement::default(),
+            placement,
             journal: JournalSize { files: 3, file_bytes: 1 << 16 },
             settings: SettingsSource { broker_id: BROKER, file: Arc::default() },
             recovery_threads: 1,

@@ -1,4 +1,4 @@
-//! What the node's timers call: retention, flushes, checkpoints; and the orderly end.
+//! What the node's timers call: retention, flushes, checkpoints.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Deleted, HostedDirectory, Partitions};
 
 /// A checkpoint file of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Checkpoint {
+pub(super) enum Checkpoint {
     HighWatermarks,
     RecoveryPoints,
     LogStarts,
@@ -118,7 +118,7 @@ impl Partitions {
     }
 
     /// What the checkpoints of the last run have of logs that are not open yet, by directory.
-    fn last_checkpoints(&self, kind: Checkpoint) -> Vec<OffsetsByPartition> {
+    pub(super) fn last_checkpoints(&self, kind: Checkpoint) -> Vec<OffsetsByPartition> {
         let of = |(directory, hosted): (usize, &HostedDirectory)| {
             self.loading.checkpointed(directory, |listing| match kind {
                 Checkpoint::HighWatermarks => hosted.log_directory.high_watermarks(),
@@ -129,7 +129,7 @@ impl Partitions {
         self.directories.iter().enumerate().map(of).collect()
     }
 
-    fn write_checkpoints(
+    pub(super) fn write_checkpoints(
         &self,
         by_directory: &[BTreeMap<TopicPartition, i64>],
         write: impl Fn(&LogDirectory, &BTreeMap<TopicPartition, i64>) -> ottla_log::Result<()>,
@@ -150,65 +150,9 @@ impl Partitions {
         }
         unwritten
     }
-
-    /// Closes every log and, where all of a directory's closed well, leaves the clean shutdown marker.
-    pub fn shutdown(&self, broker_epoch: i64, now_ms: i64) {
-        self.stop_loading();
-        self.stop_creating();
-        let mut high_watermarks = self.last_checkpoints(Checkpoint::HighWatermarks);
-        let mut recovery_points = self.last_checkpoints(Checkpoint::RecoveryPoints);
-        let mut log_starts = self.last_checkpoints(Checkpoint::LogStarts);
-        let is_whole = |directory: usize| {
-            !self.states.is_offline(directory) && !self.loading.is_waiting_in(directory)
-        };
-        let mut is_clean: Vec<bool> = (0..self.directories.len()).map(is_whole).collect();
-        let partitions = self.all();
-        for (mut copy, directory) in partitions.iter().filter_map(|each| each.take_future(|_| true))
-        {
-            if let Err(error) = copy.close(now_ms) {
-                tracing::error!(partition = %copy.partition(), %error, "a copy is not closed in order");
-                is_clean[directory] = false;
-            }
-        }
-        let logs = partitions
-            .into_iter()
-            .filter_map(|partition| Some((partition.directory(), partition.take_log()?)));
-        let unclaimed = std::mem::take(&mut *self.unclaimed.lock());
-        let logs = logs.chain(unclaimed.into_values().map(|each| (each.directory, each.log)));
-        for (directory, mut log) in logs {
-            let partition = log.partition().clone();
-            high_watermarks[directory].insert(partition.clone(), log.high_watermark());
-            if let Some(start) = own_log_start(&log) {
-                log_starts[directory].insert(partition.clone(), start);
-            }
-            match log.close(now_ms) {
-                Ok(point) => {
-                    recovery_points[directory].insert(partition, point);
-                }
-                Err(error) => {
-                    tracing::error!(%partition, %error, "the log is not closed in order");
-                    recovery_points[directory].insert(partition, log.recovery_point());
-                    is_clean[directory] = false;
-                }
-            }
-        }
-        let _alone = self.checkpointing.lock();
-        self.write_checkpoints(&high_watermarks, LogDirectory::checkpoint_high_watermarks);
-        self.write_checkpoints(&recovery_points, LogDirectory::checkpoint_recovery_points);
-        self.write_checkpoints(&log_starts, LogDirectory::checkpoint_log_start_offsets);
-        let directories = self.directories.iter().enumerate().zip(is_clean);
-        for ((directory, hosted), _) in directories.filter(|(_, is_clean)| *is_clean) {
-            let settled = self.journals.close(directory);
-            let marked =
-                settled.and_then(|()| hosted.log_directory.mark_clean_shutdown(broker_epoch));
-            if let Err(error) = marked {
-                tracing::error!(%error, "no clean shutdown marker: the next start will recover");
-            }
-        }
-    }
 }
 
 /// Where a log starts, if its first segment does not tell.
-fn own_log_start(log: &Log) -> Option<i64> {
+pub(super) fn own_log_start(log: &Log) -> Option<i64> {
     log.log_start_is_within_segment().then(|| log.log_start_offset())
 }

@@ -7,13 +7,15 @@
 //! - [`loading`]: opens the logs that were on disk at the start, beside everything else
 //! - [`topic`]: where a topic's partitions are; [`creation`]: many new logs, beside everything else
 //! - `reconcile`: creates, deletes and configures partitions as the metadata says
-//! - `maintenance`: what the node's timers call: retention, flushes, checkpoints; shutdown
+//! - `maintenance`: what the node's timers call: retention, flushes, checkpoints;
+//!   `ending`: every log is closed
 //! - [`states`]: how the log directories are; `failure`: what follows when one fails
 //! - `moves`: logs that move to another directory; [`Copiers`]: the threads that copy them
 //! - `placement`: which directory takes a new log; `assignments`: telling the controller
 
 mod assignments;
 mod creation;
+mod ending;
 mod failure;
 mod loading;
 mod maintenance;

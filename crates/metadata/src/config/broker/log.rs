@@ -406,7 +406,7 @@ pub(super) static KEYS: &[BrokerKey] = &[
         Some("2"),
         (Rule::AtLeast(1), Update::ClusterWide),
         Effect::Full,
-        "How many threads a directory recover logs at the start.",
+        "How many threads a directory recover logs at the start and close them at the end.",
     ),
     key(
         "num.replica.alter.log.dirs.threads",
