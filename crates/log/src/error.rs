@@ -86,6 +86,12 @@ impl Error {
             && !self.blames_name()
     }
 
+    /// Whether the disk was waited for in vain: what it should have kept may be forgotten, whatever it says
+    /// the next time.
+    pub(crate) fn is_failed_sync(&self) -> bool {
+        matches!(self, Error::Io { operation: "sync", .. })
+    }
+
     /// Whether something is missing or in the way: of the file alone, or of the directory that holds it.
     pub fn blames_name(&self) -> bool {
         let Error::Io { source, .. } = self else { return false };

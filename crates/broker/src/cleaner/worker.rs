@@ -57,6 +57,11 @@ fn clean(reins: &Reins<'_>, partition: &Partition, number: usize, now_ms: i64) {
         }
     };
     let (stats, to) = (cleaned.stats(), cleaned.cleaned_to());
+    if partition.with_log(|log| log.is_journaled()) == Some(true) {
+        // Behind the recovery point the next start takes holes for those of a crash, and fills them from the
+        // journal.
+        shared.partitions.checkpoint_recovery_points();
+    }
     match partition.with_log(|log| log.install_compaction(cleaned, now_ms)) {
         Some(Ok(true)) => {}
         Some(Ok(false)) | None => {

@@ -8,6 +8,7 @@ use ottla_wire::records::{
 };
 
 use super::offset_map::OffsetMap;
+use super::rewrite::LastOnDisk;
 use super::transactions::CleanedTransactions;
 use crate::append::transaction_marker;
 use crate::producers::LastBatch;
@@ -18,6 +19,8 @@ pub(super) struct Filter<'a> {
     pub(super) map: &'a OffsetMap,
     pub(super) transactions: CleanedTransactions,
     pub(super) last_batches: &'a HashMap<i64, LastBatch>,
+    /// Of producers whose last batch a crash may take.
+    pub(super) last_on_disk: HashMap<i64, LastOnDisk>,
     /// Everything before is compacted: its last batch keeps the offset.
     pub(super) end_offset: i64,
     pub(super) now_ms: i64,
@@ -53,18 +56,19 @@ impl Filter<'_> {
             .map_err(|error| error.to_string())
     }
 
-    /// A producer's last batch stays, if empty: from it sequences are known after a restart.
+    /// A producer's last batch stays, if empty: from it sequences are known after a restart. So does the one
+    /// that will be the last after a crash.
     fn is_last_of_producer(&self, batch: &BatchView<'_>) -> bool {
-        batch.has_producer_id()
-            && self.last_batches.get(&batch.producer_id).is_some_and(|last| {
-                match last.last_offset {
-                    Some(offset) => {
-                        batch.last_offset() == offset
-                            || last.last_flushed == Some(batch.last_offset())
-                    }
-                    None => batch.is_control() && batch.producer_epoch == last.producer_epoch,
-                }
-            })
+        if !batch.has_producer_id() {
+            return false;
+        }
+        let is_last = |last: &LastBatch| match last.last_offset {
+            Some(offset) => batch.last_offset() == offset,
+            None => batch.is_control() && batch.producer_epoch == last.producer_epoch,
+        };
+        let on_disk = self.last_on_disk.get(&batch.producer_id);
+        on_disk.is_some_and(|last| last.last_offset == batch.last_offset())
+            || self.last_batches.get(&batch.producer_id).is_some_and(is_last)
     }
 
     fn filtered(

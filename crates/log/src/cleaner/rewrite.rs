@@ -48,6 +48,13 @@ pub struct Compaction {
     pub(crate) truncations: u64,
 }
 
+/// The last batch of a producer that a crash leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LastOnDisk {
+    epoch: i16,
+    pub(super) last_offset: i64,
+}
+
 /// Segments that are to take the place of others; put there by [`crate::Log::install_compaction`].
 #[derive(Debug)]
 pub struct Cleaned {
@@ -108,6 +115,7 @@ impl Compaction {
             map: &map,
             transactions: CleanedTransactions::new(self.aborted.clone()),
             last_batches: &self.last_batches,
+            last_on_disk: self.last_on_disk()?,
             end_offset: cleaned_to,
             now_ms,
             delete_retention_ms: self.config.delete_retention_ms,
@@ -146,6 +154,31 @@ impl Compaction {
             return Ok(());
         }
         Err(Error::Stopped { path: self.directory.clone() })
+    }
+
+    /// The last batches of those producers whose very last one a crash may take.
+    fn last_on_disk(&self) -> Result<HashMap<i64, LastOnDisk>> {
+        let mut last: HashMap<i64, LastOnDisk> = HashMap::new();
+        if self.last_batches.values().all(|last| last.is_on_disk) {
+            return Ok(last);
+        }
+        for source in &self.sources {
+            let mut scan = Scan::headers(&source.records, 0, source.bytes);
+            while let Some(Located { header, .. }) = scan.next()? {
+                let known = self.last_batches.get(&header.producer_id);
+                if !header.has_producer_id() || known.is_none_or(|known| known.is_on_disk) {
+                    continue;
+                }
+                let epoch = header.producer_epoch;
+                let before = last.get(&header.producer_id);
+                // A marker tells only of an epoch that no data has.
+                if !header.is_control() || before.is_none_or(|before| before.epoch != epoch) {
+                    let batch = LastOnDisk { epoch, last_offset: header.last_offset() };
+                    last.insert(header.producer_id, batch);
+                }
+            }
+        }
+        Ok(last)
     }
 
     /// Notes the keys of the dirty part, as far as memory goes; returns where that ends.

@@ -51,10 +51,10 @@ impl LogDirectory {
     }
 
     /// Gives an opened log what it lacks, and takes it into the journal.
-    pub(super) fn restore(&self, opened: Result<Log>, now_ms: i64) -> Result<Log> {
+    pub(super) fn restore(&self, opened: Result<Log>, synced_to: i64, now_ms: i64) -> Result<Log> {
         let Some(folder) = self.journal.as_ref() else { return opened };
         let restored = opened.and_then(|mut log| {
-            log.replay(&folder.replay, now_ms)?;
+            log.replay(&folder.replay, synced_to, now_ms)?;
             log.attach_journal(Arc::clone(&folder.journal));
             Ok(log)
         });

@@ -113,8 +113,8 @@ impl LogDirectory {
     /// # Errors
     /// [`Error::Stopped`] when the watch was told to stop.
     pub fn open_log(&self, found: UnopenedLog, watch: &RecoveryWatch) -> Result<Log> {
-        let now_ms = found.now_ms();
-        let mut log = self.restore(found.open(watch), now_ms)?;
+        let (now_ms, synced_to) = (found.now_ms(), found.recovery_point());
+        let mut log = self.restore(found.open(watch), synced_to, now_ms)?;
         if let Some(high_watermark) = self.high_watermarks.get(log.partition()) {
             log.update_high_watermark(*high_watermark)?;
         }

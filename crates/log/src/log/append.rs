@@ -188,7 +188,7 @@ impl Log {
         }
     }
 
-    pub(super) fn append_given(
+    fn append_given(
         &mut self,
         batches: ValidatedBatches,
         leader_epoch: i32,
@@ -206,11 +206,26 @@ impl Log {
         for batch in kept {
             self.check_segment_holds(batch.header.size())?;
         }
-        let (base_offset, last_offset) = (first.header.base_offset, last.header.last_offset());
+        Ok(self.append_kept(&batches, kept)?)
+    }
+
+    /// Appends batches that the log has lost, whatever its segments take by now.
+    pub(super) fn append_restored(&mut self, batches: &ValidatedBatches) -> Result<Appended> {
+        self.append_kept(batches, &batches.batches)
+    }
+
+    fn append_kept(
+        &mut self,
+        batches: &ValidatedBatches,
+        kept: &[ValidatedBatch],
+    ) -> Result<Appended> {
+        let (Some(first), Some(last)) = (kept.first(), kept.last()) else {
+            return Ok(self.nothing_appended());
+        };
         let bytes = self.change(|log| log.write_in_chunks(&batches.bytes, kept, batches.now_ms))?;
         Ok(Appended {
-            base_offset,
-            last_offset,
+            base_offset: first.header.base_offset,
+            last_offset: last.header.last_offset(),
             log_append_time_ms: -1,
             log_start_offset: self.log_start,
             record_count: kept.iter().map(|batch| i64::from(batch.header.count)).sum(),
@@ -285,7 +300,7 @@ impl Log {
             }
             let (mut count, mut len) = (0, 0);
             while let Some(batch) = rest.get(count)
-                && (len + batch.header.size()) as u64 <= room
+                && (count == 0 || (len + batch.header.size()) as u64 <= room)
             {
                 len += batch.header.size();
                 count += 1;

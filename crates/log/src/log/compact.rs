@@ -75,9 +75,11 @@ impl Log {
     }
 
     /// Segments from here on are left alone: the active one, what is not stable or not yet on disk,
-    /// what is younger than `min.compaction.lag.ms`.
+    /// what is younger than `min.compaction.lag.ms`. A transaction counts as open as long as its marker is
+    /// not on disk: a crash may take that, and nothing of the transaction then.
     fn first_uncleanable(&self, now_ms: i64) -> Result<i64> {
-        let stable = self.last_stable_offset().min(self.recovery_point);
+        let ended = self.first_unsynced_end().unwrap_or(i64::MAX);
+        let stable = self.last_stable_offset().min(self.recovery_point).min(ended);
         let mut bound = self.active().base_offset().min(stable);
         let lag_ms = self.config.min_compaction_lag_ms;
         if lag_ms > 0 {

@@ -22,6 +22,8 @@ pub(super) struct Unsynced {
     pub(super) directory: bool,
     /// Small files that may be gone by the time they are synced.
     pub(super) paths: Vec<PathBuf>,
+    /// The first offset of the transactions whose markers are written.
+    pub(super) ended_from: Option<i64>,
     /// What the last flush has taken over, while nobody knows whether it succeeds.
     pub(super) under_way: Option<Box<Unsynced>>,
     /// Flushes that were begun.
@@ -35,12 +37,14 @@ impl Unsynced {
             names: std::mem::take(&mut self.names),
             directory: std::mem::take(&mut self.directory),
             paths: std::mem::take(&mut self.paths),
+            ended_from: self.ended_from.take(),
             ..Unsynced::default()
         };
         if let Some(before) = self.under_way.take() {
             taken.names |= before.names;
             taken.directory |= before.directory;
             taken.paths.extend(before.paths);
+            taken.ended_from = first_of([taken.ended_from, before.ended_from]);
         }
         self.under_way = Some(Box::new(taken.clone()));
         self.flushes += 1;
@@ -53,6 +57,10 @@ impl Unsynced {
             self.under_way = None;
         }
     }
+}
+
+fn first_of<const N: usize>(offsets: [Option<i64>; N]) -> Option<i64> {
+    offsets.into_iter().flatten().min()
 }
 
 /// Files to sync. Made under the log's lock, run without it, handed back with [`Log::finish_flush`].
@@ -132,9 +140,19 @@ impl Log {
                 || self.has_closed_unflushed())
     }
 
-    /// True when a segment was closed since the last flush: what it holds should reach the disk soon.
+    /// True when a segment was closed since the last flush, or a transaction that a closed segment holds was
+    /// ended: that should reach the disk soon.
     pub fn has_closed_unflushed(&self) -> bool {
-        self.recovery_point < self.active().base_offset()
+        let active = self.active().base_offset();
+        self.recovery_point < active
+            || (self.config.cleanup_policy.compact
+                && self.first_unsynced_end().is_some_and(|first| first < active))
+    }
+
+    /// The first offset of the transactions whose end a crash may take back.
+    pub(super) fn first_unsynced_end(&self) -> Option<i64> {
+        let under_way = self.unsynced.under_way.as_ref().and_then(|before| before.ended_from);
+        first_of([self.producers.ended_from(), self.unsynced.ended_from, under_way])
     }
 
     /// Collects what has to be synced to keep everything before the log end; `None` when nothing has.
@@ -169,6 +187,8 @@ impl Log {
             self.unsynced.paths.push(self.epochs.path().to_owned());
         }
         self.unsynced.names |= !self.unsynced.paths.is_empty();
+        self.unsynced.ended_from =
+            first_of([self.unsynced.ended_from, self.producers.take_ended()]);
         let unsynced = self.unsynced.begin();
         Ok(PendingFlush {
             disk: Arc::clone(&self.disk),

@@ -49,7 +49,13 @@ impl Log {
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
         match parse(&bytes) {
-            Some(topic_id) => self.topic_id = (topic_id != Uuid::ZERO).then_some(topic_id),
+            Some(topic_id) => {
+                self.topic_id = (topic_id != Uuid::ZERO).then_some(topic_id);
+                if !clean {
+                    // Whoever wrote it may not have lived to sync it, and the journal goes by it.
+                    self.unsynced.paths.push(path);
+                }
+            }
             None if clean => return Err(Error::corrupt(&path, "it names no topic id")),
             None => {
                 tracing::warn!(partition = %self.name, "partition.metadata was torn by a crash; removed");

@@ -196,7 +196,7 @@ impl Log {
         let Some(key) = journaling.key else { return };
         let journal = Arc::clone(&journaling.journal);
         // A failed sync is never tried again: the kernel may have dropped what it could not write.
-        let kept = match error.blames_disk() {
+        let kept = match error.blames_disk() || error.is_failed_sync() {
             true => None,
             false => self.sync_everything().ok(),
         };

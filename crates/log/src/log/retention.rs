@@ -6,8 +6,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::Log;
+use crate::cleaner::discard;
 use crate::error::{Error, Result};
-use crate::names::{DELETED_SUFFIX, with_suffix};
+use crate::names::{DELETED_SUFFIX, SWAP_SUFFIX, with_suffix};
 use crate::segment::Segment;
 
 /// Files that will be removed.
@@ -109,6 +110,8 @@ impl Log {
 
     /// Takes a segment out of the log; its files stay under another name for a while.
     fn retire_segment(&mut self, base_offset: i64, now_ms: i64) -> Result<()> {
+        // Else the next start would bring it back as a run of the cleaner has left it.
+        discard(self.disk.as_ref(), &self.directory, base_offset, SWAP_SUFFIX)?;
         self.retire_compacted(base_offset, true, now_ms)
     }
 

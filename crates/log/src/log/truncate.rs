@@ -6,6 +6,7 @@ use crate::cleaner::discard;
 use crate::error::{Error, Result};
 use crate::journal::Event;
 use crate::names::SWAP_SUFFIX;
+use crate::segment::Segment;
 
 impl Log {
     /// Drops everything from `offset` on. False when there was nothing to drop.
@@ -65,6 +66,7 @@ impl Log {
     fn ends_at(&mut self, offset: i64) {
         self.log_end = offset;
         self.recovery_point = self.recovery_point.min(offset);
+        self.producers.set_synced_to(self.recovery_point);
         self.high_watermark = self.high_watermark.min(offset);
         self.truncations += 1;
         self.recent.clear();
@@ -79,6 +81,16 @@ impl Log {
     }
 
     pub(super) fn start_over_at(&mut self, offset: i64, now_ms: i64) -> Result<()> {
+        let outcome = self.replace_all(offset, now_ms);
+        if self.segments.is_empty() {
+            // It goes offline, and those who ask it all the same find a log.
+            let segment = Segment::without_files(&self.home, offset, &self.config, now_ms);
+            self.segments.insert(offset, segment);
+        }
+        outcome
+    }
+
+    fn replace_all(&mut self, offset: i64, now_ms: i64) -> Result<()> {
         let all: Vec<i64> = self.segments.keys().copied().collect();
         for base_offset in all.into_iter().rev() {
             // Else the next start would put in place what a run of the cleaner has made of it.

@@ -34,6 +34,8 @@ pub(super) struct Producer {
     pub(super) coordinator_epoch: i32,
     pub(super) last_timestamp: i64,
     pub(super) transaction_start: Option<i64>,
+    /// Where its last batch or marker ends; -1 while that is known from a snapshot alone.
+    pub(super) newest_offset: i64,
     batches: VecDeque<RememberedBatch>,
 }
 
@@ -45,14 +47,14 @@ impl Producer {
             coordinator_epoch: -1,
             last_timestamp: -1,
             transaction_start: None,
+            newest_offset: -1,
             batches: VecDeque::new(),
         }
     }
 
     /// Takes an appended data batch into account.
     pub(super) fn add(&mut self, header: &BatchHeader) {
-        self.set_epoch(header.producer_epoch);
-        self.last_timestamp = header.max_timestamp;
+        self.bump(header);
         self.remember(RememberedBatch {
             last_sequence: header.last_sequence(),
             last_offset: header.last_offset(),
@@ -68,21 +70,18 @@ impl Producer {
         self.batches.push_back(batch);
     }
 
-    /// A new epoch starts its sequences anew.
-    pub(super) fn set_epoch(&mut self, epoch: i16) {
-        if self.epoch != epoch {
+    /// Takes into account what every batch tells. A new epoch starts its sequences anew.
+    pub(super) fn bump(&mut self, header: &BatchHeader) {
+        if self.epoch != header.producer_epoch {
             self.batches.clear();
-            self.epoch = epoch;
+            self.epoch = header.producer_epoch;
         }
+        self.last_timestamp = header.max_timestamp;
+        self.newest_offset = header.last_offset();
     }
 
     pub(super) fn last(&self) -> Option<&RememberedBatch> {
         self.batches.back()
-    }
-
-    /// The last remembered batch before `offset`.
-    pub(super) fn last_before(&self, offset: i64) -> Option<&RememberedBatch> {
-        self.batches.iter().rfind(|batch| batch.last_offset < offset)
     }
 
     pub(super) fn last_sequence(&self) -> i32 {

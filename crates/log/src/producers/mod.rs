@@ -66,6 +66,10 @@ pub(crate) struct Producers {
     ongoing: BTreeMap<i64, i64>,
     /// Ended transactions whose marker is above the high watermark: last offset by first offset.
     unreplicated: BTreeMap<i64, i64>,
+    /// The first offset of the transactions whose marker was taken in since somebody asked.
+    ended_from: Option<i64>,
+    /// Markers before this offset are on disk: nobody asks for their transactions.
+    synced_to: i64,
     /// Offsets of the snapshots on disk.
     snapshots: BTreeSet<i64>,
     /// Everything before this offset has been taken into account.
@@ -89,6 +93,8 @@ impl Producers {
             verifications: Verifications::default(),
             ongoing: BTreeMap::new(),
             unreplicated: BTreeMap::new(),
+            ended_from: None,
+            synced_to: 0,
             snapshots,
             end_offset: 0,
             log_start: 0,
@@ -204,7 +210,15 @@ impl Producers {
         let producer = (self.producers.entry(header.producer_id))
             .or_insert_with(|| Producer::new(header.producer_id));
         if header.is_control() {
-            return self.end_transaction(header, marker?);
+            return match marker {
+                Some(marker) => self.end_transaction(header, marker),
+                // The cleaner left an empty batch, for the sake of the epoch: nothing of the transaction
+                // that it ended is left either.
+                None => {
+                    producer.bump(header);
+                    None
+                }
+            };
         }
         producer.add(header);
         if header.is_transactional() && producer.transaction_start.is_none() {
@@ -216,11 +230,14 @@ impl Producers {
 
     fn end_transaction(&mut self, header: &BatchHeader, marker: Marker) -> Option<AbortedRange> {
         let producer = self.producers.get_mut(&header.producer_id)?;
-        producer.set_epoch(header.producer_epoch);
+        producer.bump(header);
         producer.coordinator_epoch = marker.marker.coordinator_epoch;
         producer.last_timestamp = marker.timestamp;
         let first_offset = producer.transaction_start.take()?;
         let last_offset = header.base_offset;
+        if last_offset >= self.synced_to {
+            self.ended_from = Some(self.ended_from.map_or(first_offset, |at| at.min(first_offset)));
+        }
         let others =
             self.ongoing.iter().find(|(_, producer_id)| **producer_id != header.producer_id);
         let last_stable_offset = others.map_or(last_offset + 1, |(first, _)| *first);
@@ -232,6 +249,21 @@ impl Producers {
             last_offset,
             last_stable_offset,
         })
+    }
+
+    /// The first offset of the transactions that ended since [`Producers::take_ended`].
+    pub(crate) fn ended_from(&self) -> Option<i64> {
+        self.ended_from
+    }
+
+    /// As [`Producers::ended_from`]; whoever asks will have their markers synced.
+    pub(crate) fn take_ended(&mut self) -> Option<i64> {
+        self.ended_from.take()
+    }
+
+    /// Markers before `offset` are on disk, and none that is taken in from now on.
+    pub(crate) fn set_synced_to(&mut self, offset: i64) {
+        self.synced_to = offset;
     }
 
     /// The first offset whose transaction is open, or ended above the high watermark.
@@ -259,6 +291,7 @@ impl Producers {
     /// Forgets everything; the log goes on at `offset`.
     pub(crate) fn start_over_at(&mut self, offset: i64) -> Result<()> {
         self.forget();
+        self.ended_from = None;
         while let Some(snapshot) = self.snapshots.last().copied() {
             self.remove_snapshot(snapshot)?;
         }
@@ -348,13 +381,12 @@ impl Producers {
         active
     }
 
-    /// The last data batch of every producer, which compaction keeps, and the last one on disk, which
-    /// is the last one after a crash.
+    /// The last data batch of every producer, which compaction keeps.
     pub(crate) fn last_batches(&self, recovery_point: i64) -> HashMap<i64, LastBatch> {
         let last = |producer: &Producer| LastBatch {
             producer_epoch: producer.epoch,
             last_offset: producer.last().map(|batch| batch.last_offset),
-            last_flushed: producer.last_before(recovery_point).map(|batch| batch.last_offset),
+            is_on_disk: producer.newest_offset < recovery_point,
         };
         self.producers
             .iter()
@@ -369,6 +401,6 @@ pub(crate) struct LastBatch {
     pub(crate) producer_epoch: i16,
     /// Last offset of its last data batch, if one is remembered.
     pub(crate) last_offset: Option<i64>,
-    /// Last offset of its last data batch that is on disk, if one is remembered.
-    pub(crate) last_flushed: Option<i64>,
+    /// A crash leaves it there.
+    pub(crate) is_on_disk: bool,
 }

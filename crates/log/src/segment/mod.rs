@@ -70,12 +70,24 @@ impl Segment {
         config: &LogConfig,
         now_ms: i64,
     ) -> Result<Segment> {
+        let mut segment = Segment::without_files(home, base_offset, config, now_ms);
+        segment.bytes = segment.records.len()?;
+        Ok(segment)
+    }
+
+    /// A segment of which there are no files, or nobody knows.
+    pub(crate) fn without_files(
+        home: &Arc<Home>,
+        base_offset: i64,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> Segment {
         let file = |kind| LazyFile::new(home, base_offset, kind);
         let (base, index_bytes) = (base_offset, index_bytes(config));
         let records = file(FileKind::Records);
-        Ok(Segment {
+        Segment {
             base_offset,
-            bytes: records.len()?,
+            bytes: 0,
             room: Room::default(),
             records,
             offset_index: OffsetIndex::open(file(FileKind::OffsetIndex), base, index_bytes),
@@ -86,7 +98,7 @@ impl Segment {
             first_timestamp: None,
             created_ms: now_ms,
             jitter_ms: 0,
-        })
+        }
     }
 
     /// A new, empty segment. Left-over files of that name are emptied.
@@ -127,6 +139,11 @@ impl Segment {
     /// It is known that no transaction was aborted in it.
     pub(crate) fn has_no_aborted(&mut self) {
         self.transaction_index.is_absent();
+    }
+
+    /// Whether the transaction index is torn, by its size.
+    pub(crate) fn transaction_index_is_ragged(&self) -> Result<bool> {
+        self.transaction_index.is_ragged()
     }
 
     pub(crate) fn base_offset(&self) -> i64 {

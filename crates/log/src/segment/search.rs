@@ -36,6 +36,28 @@ impl Segment {
         Ok(None)
     }
 
+    /// Whether batches lie here from one that begins with `base_offset` to one that ends with `last_offset`
+    /// and is of this leader epoch.
+    pub(crate) fn holds_batches(
+        &self,
+        (base_offset, last_offset): (i64, i64),
+        leader_epoch: i32,
+    ) -> Result<bool> {
+        let mut scan = self.scan_from(base_offset)?;
+        let mut has_begun = false;
+        while let Some(Located { header, .. }) = scan.next()? {
+            if header.last_offset() < base_offset {
+                continue;
+            }
+            has_begun |= header.base_offset == base_offset;
+            if !has_begun || header.last_offset() >= last_offset {
+                let is_last = header.last_offset() == last_offset;
+                return Ok(has_begun && is_last && header.partition_leader_epoch == leader_epoch);
+            }
+        }
+        Ok(false)
+    }
+
     /// The headers from the batch that holds `offset`, or from one before it.
     pub(super) fn scan_from(&self, offset: i64) -> Result<Scan<'_>> {
         Ok(Scan::headers(self.records(), self.hint(offset)?, self.bytes))

@@ -52,6 +52,10 @@ impl TransactionIndex {
         Ok(*self.bytes.get_or_init(|| bytes))
     }
 
+    pub(super) fn is_ragged(&self) -> Result<bool> {
+        Ok(!self.bytes()?.is_multiple_of(ENTRY_BYTES as u64))
+    }
+
     pub(super) fn is_empty(&self) -> Result<bool> {
         Ok(self.bytes()? == 0)
     }

@@ -13,7 +13,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::SeededRandom;
 use super::contents::{Change, Contents};
-use super::faults::{Countdown, FaultMap, Faults, Step, fail, happens, stopped};
+use super::faults::{Countdown, FaultMap, Faults, Step, fail, fail_sync, happens, stopped};
 use super::names::{NameChange, Names, Node};
 use crate::Random;
 use crate::disk::{Disk, Entry, File, Lock, Metadata, OpenMode, Space};
@@ -189,6 +189,11 @@ impl State {
             (None, OpenMode::Read | OpenMode::Write) => return Err(ErrorKind::NotFound.into()),
             (None, _) => {
                 self.names.require_parent(path)?;
+                let capacity_bytes = self.faults.at(path).capacity_bytes;
+                let is_full = capacity_bytes > 0 && self.used_bytes() >= capacity_bytes;
+                if is_full && self.random.below(2) == 0 {
+                    return Err(ErrorKind::StorageFull.into());
+                }
                 let id = self.next_file;
                 self.next_file += 1;
                 self.files.insert(id, Contents::default());
@@ -319,7 +324,7 @@ impl Disk for MemoryDisk {
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
         self.change(|state, _| {
             state.names.node(path)?;
-            fail(&state.random, state.faults.at(path).sync_error_one_in)?;
+            fail_sync(&state.random, &state.faults.at(path))?;
             state.names.sync(path);
             state.forget_unnamed();
             Ok(())
@@ -472,7 +477,7 @@ impl File for MemoryFile {
         let state = &mut *self.state()?;
         state.run(|state, _| {
             let faults = state.faults.at(&self.path);
-            let outcome = fail(&state.random, faults.sync_error_one_in);
+            let outcome = fail_sync(&state.random, &faults);
             let contents = state.files.get_mut(&self.id).expect("an open file has contents");
             match outcome {
                 Ok(()) => contents.sync(),

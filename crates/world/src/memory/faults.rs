@@ -20,8 +20,10 @@ pub struct Faults {
     /// One read or write in so many does only a part of its work (0: never).
     pub short_one_in: u64,
     /// Room for file bytes (0: no limit); a write that goes beyond is cut short there, and one that
-    /// begins beyond fails with `StorageFull`.
+    /// begins beyond fails with `StorageFull`. A full disk may have no place for another name.
     pub capacity_bytes: u64,
+    /// A sync that fails says that the disk is full, and not that it is broken.
+    pub sync_says_full: bool,
 }
 
 /// Which faults hold where.
@@ -102,6 +104,14 @@ impl Countdown {
 /// What everybody is told once the machine has stopped.
 pub(super) fn stopped() -> io::Error {
     io::Error::other("the machine has stopped")
+}
+
+/// A sync fails, one time in so many.
+pub(super) fn fail_sync(random: &SeededRandom, faults: &Faults) -> io::Result<()> {
+    match fail(random, faults.sync_error_one_in) {
+        Err(_) if faults.sync_says_full => Err(io::ErrorKind::StorageFull.into()),
+        outcome => outcome,
+    }
 }
 
 /// Fails with an IO error, one time in so many.

@@ -1,4 +1,6 @@
 //! Compaction against a model, with transactions, and across crashes.
+mod unsynced;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -54,10 +54,15 @@ impl Place {
     }
 
     fn open_as(disk: &MemoryDisk, id: Uuid) -> Place {
+        Place::open_with(disk, id, config())
+    }
+
+    fn open_with(disk: &MemoryDisk, id: Uuid, config: Arc<LogConfig>) -> Place {
         let shared: Arc<dyn Disk> = Arc::new(disk.clone());
         let mut directory = LogDirectory::open(shared, Path::new("/data")).expect("a free lock");
         let journal = directory.open_journal(id, SMALL).expect("a disk that works");
-        let options = LoadOptions { config_for: &|_| config(), threads: 1, now_ms: NOW };
+        let config_for = |_: &TopicPartition| Arc::clone(&config);
+        let options = LoadOptions { config_for: &config_for, threads: 1, now_ms: NOW };
         let loaded = directory.load(&options).expect("a directory that can be listed");
         assert!(loaded.failed.is_empty(), "{:?}", loaded.failed);
         Place { disk: disk.clone(), directory, journal, logs: loaded.logs }

@@ -21,7 +21,7 @@ pub struct UnopenedLog {
     pub(super) home: Arc<Home>,
     pub(super) is_new: bool,
     pub(super) segments: BTreeMap<i64, Segment>,
-    /// Segments that lack an index.
+    /// Segments that lack an index, or whose index can't be one.
     pub(super) unindexed: BTreeSet<i64>,
     pub(super) snapshots: BTreeSet<i64>,
 }
@@ -30,6 +30,11 @@ impl UnopenedLog {
     /// When the log was asked for, as a Kafka timestamp.
     pub fn now_ms(&self) -> i64 {
         self.options.now_ms
+    }
+
+    /// Everything before this offset is known to be on disk.
+    pub(crate) fn recovery_point(&self) -> i64 {
+        if self.options.clean { i64::MAX } else { self.options.recovery_point }
     }
 
     /// Lists the directory, creating it when absent, and settles what deletions and compactions left.
@@ -64,10 +69,14 @@ impl UnopenedLog {
                     let (config, now_ms) = (&self.options.config, self.options.now_ms);
                     let mut segment = Segment::open(&self.home, *base_offset, config, now_ms)?;
                     let has = |kind| files.contains(&(*base_offset, kind));
-                    if !has(FileKind::TransactionIndex) {
-                        segment.has_no_aborted();
-                    }
-                    if !has(FileKind::OffsetIndex) || !has(FileKind::TimeIndex) {
+                    let is_ragged = match has(FileKind::TransactionIndex) {
+                        true => segment.transaction_index_is_ragged()?,
+                        false => {
+                            segment.has_no_aborted();
+                            false
+                        }
+                    };
+                    if is_ragged || !has(FileKind::OffsetIndex) || !has(FileKind::TimeIndex) {
                         self.unindexed.insert(*base_offset);
                     }
                     self.segments.insert(*base_offset, segment);

@@ -2,27 +2,34 @@
 use ottla_wire::records::{BatchView, BatchViews};
 
 use crate::append::AppendOrigin;
-use crate::error::{AppendError, Error, Result};
+use crate::error::{Error, Result};
 use crate::journal::{LogPlan, PlannedAppend, Replay};
 use crate::log::Log;
 
 impl Log {
     /// Appends what the journal has and the segments lack, and flushes. Doing it again changes nothing.
-    /// Returns how many batches were lacking.
-    pub fn replay(&mut self, replay: &Replay, now_ms: i64) -> Result<usize> {
+    /// Everything before `synced_to` was on disk when the last process wrote that down, and only from there
+    /// on a crash can have made holes; the cleaner's lie before it. Returns how many batches were lacking.
+    pub(crate) fn replay(&mut self, replay: &Replay, synced_to: i64, now_ms: i64) -> Result<usize> {
         let Some(plan) = self.journal_key().and_then(|key| replay.log(key)) else { return Ok(0) };
         let mut restored = 0;
         self.restore_start(plan, now_ms)?;
+        let log_start = self.log_start;
         for append in &plan.appends {
             // All of it is there, or before the start.
             if append.last_offset < self.log_start {
                 continue;
             }
-            let is_there = append.last_offset < self.log_end
-                && self.epochs.epoch_of(append.last_offset) >= Some(append.leader_epoch);
-            if !is_there {
-                restored += self.restore(append, replay, now_ms)?;
+            let range = (append.base_offset, append.last_offset);
+            if range.1 >= self.log_end.min(synced_to)
+                && !self.has_batches(range, append.leader_epoch)?
+            {
+                restored += self.restore(append, replay, synced_to, now_ms)?;
             }
+        }
+        // The first batch that was restored may begin before it.
+        if self.log_start < log_start.min(self.log_end) {
+            self.change(|log| log.move_log_start(log_start.min(log.log_end)))?;
         }
         if restored > 0 {
             let (batches, log_end) = (restored, self.log_end);
@@ -48,7 +55,13 @@ impl Log {
     }
 
     /// Appends the batches that are not there.
-    fn restore(&mut self, append: &PlannedAppend, replay: &Replay, now_ms: i64) -> Result<usize> {
+    fn restore(
+        &mut self,
+        append: &PlannedAppend,
+        replay: &Replay,
+        synced_to: i64,
+        now_ms: i64,
+    ) -> Result<usize> {
         if append.follows > self.log_end {
             // What comes between was never on disk, so nothing after it was acknowledged.
             let PlannedAppend { follows, base_offset, .. } = *append;
@@ -63,41 +76,43 @@ impl Log {
                 batch.map_err(|error| Error::corrupt(&self.directory, error.to_string()))?;
             let range = position..position + batch.size();
             position = range.end;
-            if batch.base_offset >= append.cut_at || !self.lacks(&batch, now_ms)? {
+            if batch.base_offset >= append.cut_at || !self.lacks(&batch, synced_to, now_ms)? {
                 continue;
             }
             let policy = self.append_policy();
             let records = records.slice(range);
-            let validated = policy.validate(records, AppendOrigin::Replication, now_ms);
-            let appended = validated.map_err(AppendError::from);
-            let appended = appended.and_then(|batches| self.append_given(batches, i32::MAX));
-            match appended {
-                Ok(_) => restored += 1,
-                Err(AppendError::Fault(error)) => return Err(error),
-                Err(AppendError::Refused(refusal)) => {
-                    return Err(Error::corrupt(&self.directory, refusal.message));
-                }
-            }
+            let batches = policy
+                .validate(records, AppendOrigin::Replication, now_ms)
+                .map_err(|refusal| Error::corrupt(&self.directory, refusal.message))?;
+            self.append_restored(&batches)?;
+            restored += 1;
         }
         Ok(restored)
     }
 
-    /// Whether a batch of the journal is missing. An offset and a leader epoch together name one batch:
-    /// where the log has an older epoch, its end was cut off and written anew before the crash.
-    fn lacks(&mut self, batch: &BatchView<'_>, now_ms: i64) -> Result<bool> {
+    /// Whether a batch of the journal is missing. An offset and a leader epoch together name one batch. Where
+    /// the log has another one, or none, a segment has lost its end and the next one was kept: that goes, for
+    /// all of it is in the journal, too.
+    fn lacks(&mut self, batch: &BatchView<'_>, synced_to: i64, now_ms: i64) -> Result<bool> {
+        let (offset, epoch) = (batch.base_offset, batch.partition_leader_epoch);
         if batch.last_offset() < self.log_start {
             return Ok(false);
         }
-        let epoch = batch.partition_leader_epoch;
-        if batch.base_offset >= self.log_end {
+        if offset >= self.log_end {
             return Ok(self.epochs.latest().is_none_or(|latest| latest.leader_epoch <= epoch));
         }
-        let is_older = self.epochs.epoch_of(batch.base_offset).is_some_and(|known| known < epoch);
-        if is_older {
-            let offset = batch.base_offset;
-            tracing::warn!(partition = %self.name, offset, "an end that was cut off before the crash is cut off again");
-            self.truncate_to(offset, now_ms)?;
+        if offset < synced_to || self.has_batches((offset, batch.last_offset()), epoch)? {
+            return Ok(false);
         }
-        Ok(is_older)
+        tracing::warn!(partition = %self.name, offset, "a crash has left a hole; what follows is restored as well");
+        self.truncate_to(offset, now_ms)?;
+        Ok(true)
+    }
+
+    /// Whether batches of this range are there, next to each other, the last one of this leader epoch.
+    fn has_batches(&self, range: (i64, i64), leader_epoch: i32) -> Result<bool> {
+        let base_offset = self.floor_base(range.0);
+        let is_one_segment = base_offset == self.floor_base(range.1);
+        Ok(is_one_segment && self.segments[&base_offset].holds_batches(range, leader_epoch)?)
     }
 }

@@ -94,7 +94,10 @@ impl Log {
             for segment in self.segments.range(..doubts.torn_from).map(|(_, segment)| segment) {
                 Recovery::read_epochs(&mut self.epochs, segment)?;
             }
+            self.epochs.write_announced()?;
         }
+        let synced_to = if options.clean { i64::MAX } else { self.recovery_point };
+        self.producers.set_synced_to(synced_to);
         let had_snapshots = self.producers.has_snapshots();
         let was_cut = self.recover_segments(doubts, options.now_ms)?;
         self.settle_offsets(options)?;
@@ -104,6 +107,7 @@ impl Log {
         } else {
             self.reload_producers(options.now_ms)?;
         }
+        self.producers.set_synced_to(self.recovery_point);
         if !options.clean {
             self.producers.take_snapshot()?;
         }
@@ -134,6 +138,9 @@ impl Log {
                 return Err(Error::Stopped { path: self.directory.clone() });
             }
             let cut = self.recover_segment(base_offset, now_ms)?;
+            if !is_torn {
+                self.sync_segment(base_offset)?;
+            }
             doubts.watch.one_is_done();
             if newest != Some(base_offset) {
                 self.segments[&base_offset].release();
@@ -171,6 +178,15 @@ impl Log {
         self.producers.take_snapshot()?;
         self.unsynced.names = true;
         Ok(cut)
+    }
+
+    /// No flush looks at a segment any more that lies before the recovery point.
+    fn sync_segment(&mut self, base_offset: i64) -> Result<()> {
+        let segment = self.segments.get_mut(&base_offset).expect("listed from these segments");
+        for file in segment.files_to_sync(true)? {
+            file.handle()?.sync_data().map_err(file.name().fault("sync"))?;
+        }
+        Ok(())
     }
 
     /// A crash may keep the next segment and lose the end of this one, batches and all. Compaction

@@ -100,7 +100,8 @@ impl Recovery<'_> {
         Ok(())
     }
 
-    /// Reads the leader epochs of a segment whose batches are known to be whole.
+    /// Reads the leader epochs of a segment whose batches are known to be whole. The file is not written: a
+    /// crash could leave it with some of them, and nobody would miss the others.
     pub(super) fn read_epochs(epochs: &mut LeaderEpochs, segment: &Segment) -> Result<()> {
         let mut scan = Scan::headers(segment.records(), 0, segment.bytes());
         while let Some(located) = scan.next()? {
@@ -108,7 +109,7 @@ impl Recovery<'_> {
             let known =
                 epochs.latest().map_or(NO_PARTITION_LEADER_EPOCH, |latest| latest.leader_epoch);
             if epoch > known {
-                epochs.assign(epoch, located.header.base_offset)?;
+                epochs.announce(epoch, located.header.base_offset);
             }
         }
         Ok(())

@@ -1,5 +1,8 @@
 //! What the simulated disk has found, each as small as it gets.
-use ottla_world::memory::MemoryDisk;
+use ottla_wire::Uuid;
+use ottla_wire::records::EndTransactionMarker;
+use ottla_world::OpenMode;
+use ottla_world::memory::{Faults, MemoryDisk};
 
 use super::*;
 
@@ -130,4 +133,124 @@ fn a_snapshot_of_records_that_a_crash_took_is_not_believed() {
     let producers: Vec<i64> =
         open(&disk).active_producers().iter().map(|producer| producer.producer_id).collect();
     assert_eq!(producers, [2]);
+}
+
+#[test]
+fn a_flush_syncs_the_topic_id_that_a_killed_process_wrote() {
+    let topic_id = Uuid::from_halves(1, 2);
+    for seed in 0..30 {
+        let disk = disk(seed);
+        open(&disk).assign_topic_id(topic_id).unwrap();
+        disk.kill();
+        let mut log = open(&disk);
+        append(&mut log, batch(&[NOW]));
+        log.flush(NOW).unwrap();
+        drop(log);
+        disk.crash();
+        assert_eq!(open(&disk).topic_id(), Some(topic_id), "seed {seed}");
+    }
+}
+
+#[test]
+fn epochs_that_were_being_read_from_the_records_are_not_taken_for_all() {
+    let recover = |disk: &MemoryDisk| {
+        let mut options = OpenLog::new(DIRECTORY, Arc::new(small()), NOW);
+        options.recovery_point = 12;
+        Log::open(Arc::new(disk.clone()), options)
+    };
+    for seed in 0..6 {
+        let mut stop = 0;
+        loop {
+            let disk = disk(seed);
+            let mut log = open_with(&disk, |_, config| config.segment_bytes = 200);
+            for epoch in 0..12 {
+                log.append(batch(&[NOW]), AppendOrigin::Client, leader(epoch)).unwrap();
+            }
+            log.flush(NOW).unwrap();
+            drop(log);
+            disk.kill();
+            let path = Path::new(DIRECTORY).join("leader-epoch-checkpoint");
+            ottla_world::disk::replace_file(&disk, &path, b"").unwrap();
+            disk.stop_after(stop);
+            let is_over = recover(&disk).is_ok();
+            disk.crash();
+            let log = recover(&disk).unwrap();
+            let epochs: Vec<Option<i32>> = (0..12).map(|at| log.epoch_for_offset(at)).collect();
+            assert_eq!(epochs, (0..12).map(Some).collect::<Vec<_>>(), "seed {seed}, stop {stop}");
+            if is_over {
+                break;
+            }
+            stop += 1;
+        }
+        assert!(stop > 3, "it stopped {stop} times");
+    }
+}
+
+/// A log of several segments with an aborted transaction in the first one, all of it on disk. Says where it ends.
+fn with_aborted(disk: &MemoryDisk) -> i64 {
+    let mut log = open(disk);
+    let options = BatchOptions {
+        producer_id: 5,
+        producer_epoch: 0,
+        base_sequence: 0,
+        is_transactional: true,
+        ..BatchOptions::default()
+    };
+    append(&mut log, batch_with(options, &[NOW]));
+    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 0 };
+    let marker = marker.batch(5, 0, NOW).unwrap().freeze();
+    log.append(marker, AppendOrigin::Coordinator, leader(0)).unwrap();
+    for _ in 0..3 {
+        log.roll(NOW).unwrap();
+        append(&mut log, batch(&[NOW]));
+    }
+    log.flush(NOW).unwrap();
+    log.recovery_point()
+}
+
+fn aborted(log: &mut Log) -> usize {
+    log.update_high_watermark(log.log_end_offset()).unwrap();
+    let isolation = Isolation::TransactionCommitted;
+    let read = log.read(ReadOptions { isolation, ..everything(0) }).unwrap();
+    read.aborted_transactions.unwrap().len()
+}
+
+#[test]
+fn indexes_that_were_built_anew_before_the_recovery_point_are_on_disk() {
+    for seed in 0..30 {
+        let disk = disk(seed);
+        let recovery_point = with_aborted(&disk);
+        let reopen = || open_with(&disk, |options, _| options.recovery_point = recovery_point);
+        disk.kill();
+        disk.remove_file(&Path::new(DIRECTORY).join("00000000000000000000.index")).unwrap();
+        let mut log = reopen();
+        append(&mut log, batch(&[NOW]));
+        log.flush(NOW).unwrap();
+        drop(log);
+        disk.crash();
+        assert_eq!(aborted(&mut reopen()), 1, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_torn_transaction_index_is_built_anew() {
+    let disk = disk(1);
+    let recovery_point = with_aborted(&disk);
+    disk.kill();
+    let path = Path::new(DIRECTORY).join("00000000000000000000.txnindex");
+    disk.open(&path, OpenMode::Write).unwrap().set_len(20).unwrap();
+    let mut log = open_with(&disk, |options, _| options.recovery_point = recovery_point);
+    assert_eq!(aborted(&mut log), 1);
+}
+
+#[test]
+fn a_log_that_could_not_start_over_can_be_asked() {
+    let disk = disk(1);
+    let mut log = open(&disk);
+    append(&mut log, batch(&[NOW]));
+    disk.set_faults(Faults { name_error_one_in: 1, ..Faults::default() });
+    log.truncate_fully_and_start_at(5, NOW).unwrap_err();
+    assert!(log.is_offline() && !log.has_room());
+    assert!(!log.flush_is_due(NOW), "{:?}", log.offsets());
+    assert_eq!(log.segment_count(), 1);
 }
