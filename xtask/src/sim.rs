@@ -17,6 +17,9 @@ pub struct Options {
     /// Run this seed alone, and tell what happens
     #[arg(long, conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// What an acknowledgement promises: os or fsync
+    #[arg(long, default_value = "os")]
+    durability: String,
     /// With an optimised build: worth it from ten thousand seeds on
     #[arg(long)]
     release: bool,
@@ -29,7 +32,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
     if options.release {
         command.arg("--release");
     }
-    command.arg("--");
+    command.args(["--", "--durability", &options.durability]);
     let numbers = [("--seeds", options.seeds), ("--from", options.from), ("--seed", options.seed)];
     for (name, number) in numbers {
         if let Some(number) = number {

@@ -1,7 +1,9 @@
 //! What was sent to a partition, and what of it must be kept.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::batches::Batch;
+use ottla_log::{Durability, Log};
+
+use crate::batches::{Batch, Record};
 
 /// A batch as it was sent, with the offset that it got.
 #[derive(Clone, Debug)]
@@ -10,6 +12,8 @@ pub struct Sent {
     pub batch: Batch,
     /// The log has said that it is appended.
     pub acked: bool,
+    /// Records that the cleaner took for good, by offset.
+    pub gone: BTreeSet<i64>,
 }
 
 /// A producer, as its batches tell.
@@ -23,6 +27,22 @@ pub struct Client {
     pub open: Option<i64>,
     /// Base offset of the last data batch of this epoch.
     pub last: Option<i64>,
+    /// When it was last heard of.
+    pub heard_ms: i64,
+}
+
+impl Client {
+    /// Nobody knows it.
+    pub const UNKNOWN: Client =
+        Client { epoch: 0, next_sequence: 0, open: None, last: None, heard_ms: 0 };
+
+    /// The log may forget it. The cleaner may have taken its very last records, which were written within
+    /// a few milliseconds of the others of their batch.
+    pub fn has_expired(&self, now_ms: i64, expiration_ms: i64) -> bool {
+        const SLACK_MS: i64 = 10;
+        self.open.is_none()
+            && now_ms.saturating_sub(self.heard_ms) >= expiration_ms.saturating_sub(SLACK_MS)
+    }
 }
 
 /// Where a transaction lies.
@@ -81,10 +101,19 @@ pub struct History {
 }
 
 impl History {
+    /// The log has what it appended on disk, as far as it says.
+    pub fn became_durable(&mut self, log: &Log) {
+        let durable = match log.config().durability {
+            Durability::Os => log.recovery_point(),
+            Durability::Fsync => log.durable_end(),
+        };
+        self.synced = self.synced.max(durable);
+    }
+
     /// Notes a batch at the end.
     pub fn push(&mut self, batch: Batch, acked: bool) {
         self.end = batch.last_offset + 1;
-        self.sent.push(Sent { batch, acked });
+        self.sent.push(Sent { batch, acked, gone: BTreeSet::new() });
     }
 
     /// The end of the last batch that lies before `offset`.
@@ -118,14 +147,38 @@ impl History {
 
     /// The log holds what is from `start` to `end`, and nobody will take it back.
     pub fn settle(&mut self, start: i64, end: i64) {
-        if self.starting_over.take().is_some() && start == end {
+        let was_starting_over = self.starting_over.take().is_some();
+        if was_starting_over && start == end {
             self.start_over(start);
         }
         self.cut(end);
         self.end = end;
         self.log_start = start;
         self.log_start_furthest = self.log_start_furthest.max(start);
+        if was_starting_over {
+            // Of what is left of a log that was to be emptied, much may have been compacted away for the sake
+            // of what is gone.
+            self.log_start_furthest = end;
+        }
         self.sent.iter_mut().for_each(|sent| sent.acked = true);
+    }
+
+    /// Of the batches that the cleaner came past, these are left: nobody will bring the rest back.
+    pub fn keep_cleaned(&mut self, found: &[Batch]) {
+        let seen_to = self.cleanings.iter().map(|cleaning| cleaning.seen_to).max().unwrap_or(0);
+        let found: BTreeMap<i64, &Batch> =
+            found.iter().map(|batch| (batch.base_offset, batch)).collect();
+        let log_start = self.log_start;
+        let cleaned = |sent: &&mut Sent| {
+            sent.batch.base_offset < seen_to && sent.batch.last_offset >= log_start
+        };
+        for Sent { batch, gone, .. } in self.sent.iter_mut().filter(cleaned) {
+            let left = found.get(&batch.base_offset);
+            let is_left = |record: &&Record| left.is_some_and(|left| left.records.contains(record));
+            gone.extend(
+                batch.records.iter().filter(|record| !is_left(record)).map(|record| record.offset),
+            );
+        }
     }
 
     /// Nothing is left, and the log goes on at `offset`.
@@ -161,7 +214,10 @@ impl History {
                 next_sequence: 0,
                 open: None,
                 last: None,
+                heard_ms: 0,
             });
+            let times = batch.records.iter().map(|record| record.timestamp);
+            client.heard_ms = times.max().unwrap_or(client.heard_ms);
             if client.epoch != producer.epoch {
                 (client.epoch, client.next_sequence, client.last) = (producer.epoch, 0, None);
             }

@@ -5,7 +5,8 @@
 //!
 //! # Layout
 //! - [`scenario`]: what a seed decides beforehand; [`dice`]: what it decides on the way
-//! - [`simulation`]: lives of a node between crashes; `workload`: what happens in one
+//! - [`simulation`]: lives of a node between crashes; `node`: its start and its end; `workload`: what
+//!   happens between
 //! - [`history`]: what was sent to a partition, and what of it must be kept
 //! - `batches`: batches built and read; `check`: what a log holds against its history
 //! - [`seeds`]: many of them, side by side
@@ -13,6 +14,7 @@ mod batches;
 mod check;
 pub mod dice;
 pub mod history;
+mod node;
 pub mod scenario;
 pub mod seeds;
 pub mod simulation;

@@ -1,5 +1,7 @@
 //! What a seed decides beforehand: the disk, the partitions and their settings.
-use ottla_log::{BrokerCompression, CleanupPolicy, LogConfig, TimestampType};
+use ottla_log::{
+    BrokerCompression, CleanupPolicy, Durability, JournalSize, LogConfig, TimestampType,
+};
 
 use crate::dice::Dice;
 
@@ -13,6 +15,10 @@ pub struct Scenario {
     pub names_in_order: bool,
     /// Settings of each partition.
     pub partitions: Vec<LogConfig>,
+    /// What an acknowledgement means where a partition's settings do not differ.
+    pub durability: Durability,
+    /// Of the journal, where there is one.
+    pub journal: JournalSize,
     /// How often the node starts.
     pub lives: u64,
     /// Steps of a life, at most.
@@ -21,7 +27,7 @@ pub struct Scenario {
 
 impl Scenario {
     /// The circumstances that the dice want.
-    pub fn new(dice: &Dice) -> Scenario {
+    pub fn new(dice: &Dice, durability: Durability) -> Scenario {
         let names_in_order = !dice.one_in(4);
         let mut partitions: Vec<LogConfig> = (0..1 + dice.below(2)).map(|_| config(dice)).collect();
         if !names_in_order {
@@ -29,9 +35,22 @@ impl Scenario {
             let nothing_is_deleted = CleanupPolicy { delete: false, compact: false };
             partitions.iter_mut().for_each(|config| config.cleanup_policy = nothing_is_deleted);
         }
+        let mut journal = JournalSize::default();
+        if durability == Durability::Fsync {
+            let (files, file_bytes) =
+                (dice.pick(&[2, 3]), dice.pick(&[3 * 4096, 6 * 4096, 1 << 17]));
+            journal = JournalSize { files, file_bytes };
+            for config in &mut partitions {
+                // A topic may say otherwise.
+                config.durability =
+                    dice.pick(&[durability, durability, durability, Durability::Os]);
+            }
+        }
         Scenario {
             names_in_order,
             partitions,
+            durability,
+            journal,
             lives: 2 + dice.below(4),
             steps_max: 20 + dice.below(120),
         }
@@ -71,7 +90,7 @@ fn config(dice: &Dice) -> LogConfig {
             TimestampType::LogAppendTime,
         ]),
         timestamp_after_max_ms: i64::MAX,
-        producer_id_expiration_ms: i64::MAX,
+        producer_id_expiration_ms: dice.pick(&[i64::MAX, i64::MAX, 1_800_000]),
         ..LogConfig::default()
     }
 }

@@ -3,6 +3,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ottla_log::Durability;
+
 use crate::simulation::{Report, Simulation};
 
 /// Something wrong, and how to see it again.
@@ -26,8 +28,8 @@ pub struct Tally {
 }
 
 /// Runs one seed, and tells what happens on standard error if it is to. A panic is a finding.
-pub fn run_seed(seed: u64, is_told: bool) -> Result<Report, Finding> {
-    let simulation = Simulation::new(seed);
+pub fn run_seed(seed: u64, durability: Durability, is_told: bool) -> Result<Report, Finding> {
+    let simulation = Simulation::new(seed, durability);
     let simulation = if is_told { simulation.told() } else { simulation };
     let run = catch_unwind(AssertUnwindSafe(|| simulation.run()));
     let outcome = run.unwrap_or_else(|panic| {
@@ -38,15 +40,25 @@ pub fn run_seed(seed: u64, is_told: bool) -> Result<Report, Finding> {
     outcome.map_err(|detail| Finding { seed, detail })
 }
 
-/// Runs so many seeds from `first` on, on a few threads, telling of each finding at once; a single one
-/// tells all that happens. Stops after `findings_max` of them.
-pub fn run_seeds(
-    first: u64,
-    count: u64,
-    threads: usize,
-    findings_max: usize,
-    tell: &(impl Fn(&Finding) + Sync),
-) -> Tally {
+/// Which seeds to run, and how.
+#[derive(Clone, Copy, Debug)]
+pub struct Seeds {
+    /// The first.
+    pub first: u64,
+    /// How many.
+    pub count: u64,
+    /// What the logs promise.
+    pub durability: Durability,
+    /// Side by side.
+    pub threads: usize,
+    /// Stop after so many findings.
+    pub findings_max: usize,
+}
+
+/// Runs seeds on a few threads, telling of each finding at once; a single one
+/// tells all that happens.
+pub fn run_seeds(seeds: Seeds, tell: &(impl Fn(&Finding) + Sync)) -> Tally {
+    let Seeds { first, count, durability, threads, findings_max } = seeds;
     let next = AtomicU64::new(0);
     let tally = Mutex::new(Tally::default());
     let work = || {
@@ -55,7 +67,7 @@ pub fn run_seeds(
             if number >= count {
                 return;
             }
-            let outcome = run_seed(first.wrapping_add(number), count == 1);
+            let outcome = run_seed(first.wrapping_add(number), durability, count == 1);
             let mut tally = tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if tally.findings.len() >= findings_max {
                 return;
@@ -89,5 +101,6 @@ impl Report {
         self.kills += other.kills;
         self.closes += other.closes;
         self.cleanings += other.cleanings;
+        self.commits += other.commits;
     }
 }

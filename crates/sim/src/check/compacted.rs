@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::batches::{Batch, Record};
-use crate::history::{Cleaning, History, Range};
+use crate::history::{Cleaning, History, Range, Sent};
 
 /// What speaks for the cleaner.
 pub struct Evidence<'a> {
@@ -28,8 +28,8 @@ impl<'a> Evidence<'a> {
         let aborted = history.aborted();
         let seen_to = history.cleanings.iter().map(|cleaning| cleaning.seen_to).max().unwrap_or(0);
         let mut last_by_key = BTreeMap::new();
-        let batches = history.sent.iter().map(|sent| &sent.batch);
-        for batch in batches.filter(|batch| batch.commits.is_none() && !is_void(batch, &aborted)) {
+        let is_data = |batch: &Batch| batch.commits.is_none() && !is_void(batch, &aborted);
+        for Sent { batch, .. } in history.sent.iter().filter(|sent| is_data(&sent.batch)) {
             for record in batch.records.iter().filter(|record| record.offset < seen_to) {
                 last_by_key.insert(record.key.as_deref().unwrap_or_default(), record.offset);
             }
@@ -39,7 +39,8 @@ impl<'a> Evidence<'a> {
     }
 
     /// Holds what is left of a batch, if anything is, against what was sent.
-    pub fn check_batch(&self, batch: &Batch, found: Option<&Batch>) -> Result<(), String> {
+    pub fn check_batch(&self, sent: &Sent, found: Option<&Batch>) -> Result<(), String> {
+        let Sent { batch, gone, .. } = sent;
         let left: &[Record] = found.map_or(&[], |found| &found.records);
         if let Some(found) = found {
             // What a marker says goes with its record.
@@ -53,9 +54,13 @@ impl<'a> Evidence<'a> {
                 if !originals.any(|original| original == record) {
                     return Err(format!("{record:?} is not among {batch:?}"));
                 }
+                if gone.contains(&record.offset) {
+                    return Err(format!("{record:?} is back, which the cleaner took"));
+                }
             }
         }
-        for record in batch.records.iter().filter(|record| !left.contains(record)) {
+        let lacks = |record: &&Record| !left.contains(record) && !gone.contains(&record.offset);
+        for record in batch.records.iter().filter(lacks) {
             if !self.may_be_gone(batch, record) {
                 return Err(format!(
                     "{record:?} of the batch at {} is gone, cleaned to {}",

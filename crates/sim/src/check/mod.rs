@@ -25,6 +25,8 @@ pub struct Promise {
     pub is_alive: bool,
     /// Names survive in the order they were made in.
     pub names_in_order: bool,
+    /// When it is.
+    pub now_ms: i64,
 }
 
 /// Compares a log with its history, which from then on is what the log holds; returns that, or what
@@ -40,7 +42,8 @@ pub fn check(
     history.has_holes |= !lost.is_empty();
     history.sent.retain(|sent| !lost.contains(&sent.batch.base_offset));
     history.settle(log.log_start_offset(), log.log_end_offset());
+    history.keep_cleaned(&found);
     indexes::check(log, history, &found, dice)?;
-    producers::check(log, history, &found)?;
+    producers::check(log, history, &found, promise.now_ms)?;
     Ok(found)
 }

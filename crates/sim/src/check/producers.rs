@@ -6,15 +6,15 @@ use ottla_log::{Isolation, Log, ReadOptions};
 
 use super::compacted::is_void;
 use crate::batches::{Batch, decode_all};
-use crate::history::{History, Range};
+use crate::history::{Client, History, Range};
 
 /// Holds the log's producers against the history, and reads as a consumer does.
-pub fn check(log: &Log, history: &History, found: &[Batch]) -> Result<(), String> {
-    check_sequences(log, history)?;
+pub fn check(log: &Log, history: &History, found: &[Batch], now_ms: i64) -> Result<(), String> {
+    check_sequences(log, history, now_ms)?;
     check_committed(log, history, found)
 }
 
-fn check_sequences(log: &Log, history: &History) -> Result<(), String> {
+fn check_sequences(log: &Log, history: &History, now_ms: i64) -> Result<(), String> {
     // What began before was forgotten with its records, as in Kafka, though a crash may have brought
     // those back.
     let start = history.log_start_furthest;
@@ -37,7 +37,10 @@ fn check_sequences(log: &Log, history: &History) -> Result<(), String> {
             return Err(format!("{producer:?} should have its transaction open at {expected}"));
         }
     }
-    for (producer_id, known) in recent.iter().filter(|(_, known)| known.last.is_some()) {
+    let expiration_ms = log.config().producer_id_expiration_ms;
+    let is_alive =
+        |known: &Client| known.last.is_some() && !known.has_expired(now_ms, expiration_ms);
+    for (producer_id, known) in recent.iter().filter(|(_, known)| is_alive(known)) {
         if !active.iter().any(|producer| producer.producer_id == *producer_id) {
             return Err(format!("producer {producer_id} is forgotten: {known:?}"));
         }

@@ -5,7 +5,7 @@ use ottla_wire::records::{Compression, CompressionType, EndTransactionMarker};
 
 use crate::batches::{Batch, Producer, Record};
 use crate::history::Client;
-use crate::simulation::{Simulation, Stop};
+use crate::simulation::{Partition, Simulation, Stop};
 
 /// Clients from here on write transactions.
 const TRANSACTIONAL_FROM: i64 = 10;
@@ -23,12 +23,12 @@ impl Simulation {
         let id = self.dice.pick(&[-1, -1, 1, 2, TRANSACTIONAL_FROM, TRANSACTIONAL_FROM + 1]);
         let mut batch = self.batch(index);
         if id >= 0 {
-            let history = &self.partitions[index].history;
-            let known = history.clients(0).get(&id).copied();
-            let mut client =
-                known.unwrap_or(Client { epoch: 0, next_sequence: 0, open: None, last: None });
+            let Partition { history, config, .. } = &self.partitions[index];
+            let mut client = history.clients(0).get(&id).copied().unwrap_or(Client::UNKNOWN);
+            let has_expired = client.has_expired(self.now_ms, config.producer_id_expiration_ms);
             // Who is remembered by a marker alone, since its records are deleted, has to begin anew.
-            let is_forgotten = client.last.is_none_or(|last| last < history.log_start);
+            let is_forgotten =
+                has_expired || client.last.is_none_or(|last| last < history.log_start_furthest);
             if client.open.is_none() && (is_forgotten || self.dice.one_in(12)) {
                 (client.epoch, client.next_sequence) = (client.epoch + 1, 0);
             }
@@ -106,10 +106,14 @@ impl Simulation {
 
     /// The last batch of a client that the log must remember.
     fn last_of_a_client(&self, index: usize) -> Option<Batch> {
-        let history = &self.partitions[index].history;
+        let Partition { history, config, .. } = &self.partitions[index];
         let clients = history.clients(0);
-        let bases = clients.values().filter_map(|client| client.last);
-        let remembered: Vec<i64> = bases.filter(|base| *base >= history.log_start).collect();
+        let expiration_ms = config.producer_id_expiration_ms;
+        let known =
+            clients.values().filter(|client| !client.has_expired(self.now_ms, expiration_ms));
+        let bases = known.filter_map(|client| client.last);
+        let remembered: Vec<i64> =
+            bases.filter(|base| *base >= history.log_start_furthest).collect();
         if remembered.is_empty() {
             return None;
         }

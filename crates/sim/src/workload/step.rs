@@ -1,5 +1,5 @@
 //! One step of a life: what the dice show.
-use ottla_log::Log;
+use ottla_log::{Durability, Log};
 
 use crate::check::{self, Promise};
 use crate::history::History;
@@ -8,6 +8,9 @@ use crate::simulation::{Partition, Simulation, Stop};
 impl Simulation {
     /// Does something with a partition.
     pub(crate) fn step(&mut self, index: usize) -> Result<(), Stop> {
+        if self.scenario.durability == Durability::Fsync && self.dice.one_in(4) {
+            return self.commit();
+        }
         let roll = self.dice.below(100);
         self.tell(|| format!("  dice show {roll}"));
         match roll {
@@ -29,7 +32,8 @@ impl Simulation {
                 Ok(())
             }
             94..96 => self.reconfigure(index),
-            96..99 => self.look(index),
+            96 => self.expire(index),
+            97..99 => self.look(index),
             _ => {
                 if self.dice.one_in(3) {
                     self.fail_sometimes();
@@ -47,13 +51,19 @@ impl Simulation {
 
     /// While nobody has crashed the log is what was sent, all of it.
     pub(super) fn look(&mut self, index: usize) -> Result<(), Stop> {
-        let Partition { log, history, name, .. } = &mut self.partitions[index];
-        let log = log.as_ref().ok_or(Stop::Fault)?;
-        let promise = Promise { end: history.end, is_alive: true, names_in_order: true };
-        match check::check(log, history, promise, &self.dice) {
+        let now_ms = self.now_ms;
+        let checked = self.undisturbed(|simulation| {
+            let Partition { log, history, name, .. } = &mut simulation.partitions[index];
+            let log = log.as_ref().ok_or(Stop::Fault)?;
+            let promise =
+                Promise { end: history.end, is_alive: true, names_in_order: true, now_ms };
+            let checked = check::check(log, history, promise, &simulation.dice);
+            checked.map_err(|wrong| Stop::Wrong(format!("{name}: {wrong}")))
+        });
+        match checked {
             Ok(_) => Ok(()),
             Err(_) if self.disk.is_stopped() => Err(Stop::Fault),
-            Err(wrong) => Err(Stop::Wrong(format!("{name}: {wrong}"))),
+            Err(stop) => Err(stop),
         }
     }
 }

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ottla_log::{CleanerMemory, CleanupPolicy, FullSpeed, Log, LogConfig};
+use ottla_log::{CleanerMemory, CleanupPolicy, Durability, FullSpeed, Log, LogConfig};
 
 use crate::batches::read_all;
 use crate::check::last_write_per_key;
@@ -30,7 +30,20 @@ impl Simulation {
         let (log, history) = self.open(index)?;
         match log.finish_flush(outcome, now_ms) {
             Ok(()) => {
-                history.synced = history.synced.max(log.recovery_point());
+                history.became_durable(log);
+                Ok(())
+            }
+            Err(error) => Err(self.fault("flushing", &error)),
+        }
+    }
+
+    /// Syncs a log while nobody else does anything.
+    pub(super) fn flush_alone(&mut self, index: usize) -> Result<(), Stop> {
+        let now_ms = self.now_ms;
+        let (log, history) = self.open(index)?;
+        match log.flush(now_ms) {
+            Ok(()) => {
+                history.became_durable(log);
                 Ok(())
             }
             Err(error) => Err(self.fault("flushing", &error)),
@@ -40,20 +53,14 @@ impl Simulation {
     /// `flush.messages` and `flush.ms`.
     pub(super) fn flush_if_due(&mut self, index: usize) -> Result<(), Stop> {
         let now_ms = self.now_ms;
-        let (log, history) = self.open(index)?;
+        let (log, _) = self.open(index)?;
         let config = log.config();
         if !log.flush_is_due(now_ms)
             || (config.flush_messages, config.flush_ms) == (i64::MAX, i64::MAX)
         {
             return Ok(());
         }
-        match log.flush(now_ms) {
-            Ok(()) => {
-                history.synced = history.synced.max(log.recovery_point());
-                Ok(())
-            }
-            Err(error) => Err(self.fault("flushing", &error)),
-        }
+        self.flush_alone(index)
     }
 
     pub(super) fn roll(&mut self, index: usize) -> Result<(), Stop> {
@@ -74,10 +81,10 @@ impl Simulation {
             (history.synced, history.log_start_kept) = (0, 0);
             history.sent.iter_mut().for_each(|sent| sent.acked = false);
             let outcome = log.truncate_fully_and_start_at(offset, now_ms);
-            if outcome.is_ok() {
-                history.start_over(offset);
-            }
-            return outcome.map_err(|error| self.fault("starting over", &error));
+            let outcome = outcome.map_err(|error| self.fault("starting over", &error));
+            self.cut_is_kept(index, outcome)?;
+            self.partitions[index].history.start_over(offset);
+            return Ok(());
         }
         let mut bases = history.sent.iter().rev().take(4).map(|sent| sent.batch.base_offset);
         let Some(offset) = bases.rfind(|base| *base >= history.committed) else {
@@ -88,13 +95,24 @@ impl Simulation {
         history.synced = history.synced.min(offset);
         let later = history.sent.iter_mut().filter(|sent| sent.batch.base_offset >= offset);
         later.for_each(|sent| sent.acked = false);
-        match log.truncate_to(offset, now_ms) {
-            Ok(_) => {
-                history.cut(offset);
-                Ok(())
-            }
-            Err(error) => Err(self.fault("truncating", &error)),
+        let outcome = log.truncate_to(offset, now_ms).map(drop);
+        let outcome = outcome.map_err(|error| self.fault("truncating", &error));
+        self.cut_is_kept(index, outcome)?;
+        self.partitions[index].history.cut(offset);
+        Ok(())
+    }
+
+    /// A cut counts once it is done and the journal knows of it, which is before anything is acknowledged
+    /// that was written in its place. Until then it may come undone.
+    fn cut_is_kept(&mut self, index: usize, outcome: Result<(), Stop>) -> Result<(), Stop> {
+        let kept = outcome.and_then(|()| self.commit());
+        // What is behind it is not on disk any more.
+        let kept = kept.and_then(|()| self.checkpoint_recovery_points());
+        if kept.is_err() {
+            self.is_cache_doubtful = true;
+            self.partitions[index].log = None;
         }
+        kept
     }
 
     /// DeleteRecords.
@@ -145,12 +163,15 @@ impl Simulation {
             load_factor: 1.0,
             io_bytes: self.dice.pick(&[1, 512]),
         };
-        let (log, history) = self.open(index)?;
+        let (log, _) = self.open(index)?;
         let plan = match log.plan_compaction(cleaned_to, now_ms) {
             Ok(Some(plan)) => plan,
             Ok(None) => return Ok(()),
             Err(error) => return Err(self.fault("planning a compaction", &error)),
         };
+        // Only what is known to be on disk may have holes that the cleaner made.
+        self.checkpoint_recovery_points()?;
+        let (log, history) = self.open(index)?;
         // What it has finished before the machine stops takes effect.
         let seen_to = log.recovery_point();
         history.cleanings.push(Cleaning { to: seen_to, seen_to, now_ms });
@@ -182,9 +203,12 @@ impl Simulation {
     fn compacted(&mut self, index: usize, to: i64) -> Result<(), Stop> {
         self.report.cleanings += 1;
         let name = self.partitions[index].name.clone();
-        let (log, history) = self.open(index)?;
-        let found = read_all(log, 1 << 20);
-        let checked = found.and_then(|found| last_write_per_key(history, &found, to));
+        self.open(index)?;
+        let checked = self.undisturbed(|simulation| {
+            let Partition { log, history, .. } = &simulation.partitions[index];
+            let Some(log) = log else { return Ok(()) };
+            last_write_per_key(history, &read_all(log, 1 << 20)?, to)
+        });
         checked.map_err(|wrong| Stop::Wrong(format!("{name}: {wrong}")))?;
         self.cleaned.insert(name, to);
         let Some(directory) = &self.directory else { return Err(Stop::Fault) };
@@ -202,6 +226,14 @@ impl Simulation {
         assigned.map_err(|error| self.fault("a new epoch", &error))
     }
 
+    fn checkpoint_recovery_points(&mut self) -> Result<(), Stop> {
+        let Some(directory) = &self.directory else { return Err(Stop::Fault) };
+        let logs = self.partitions.iter().filter_map(|partition| partition.log.as_ref());
+        let points = logs.map(|log| (log.partition().clone(), log.recovery_point())).collect();
+        let written = directory.checkpoint_recovery_points(&points);
+        written.map_err(|error| self.fault("a checkpoint", &error))
+    }
+
     /// One of the directory's checkpoints.
     pub(super) fn checkpoint(&mut self) -> Result<(), Stop> {
         let Some(directory) = &self.directory else { return Err(Stop::Fault) };
@@ -210,7 +242,7 @@ impl Simulation {
             logs.filter_map(|log| Some((log.partition().clone(), offset(log)?))).collect()
         };
         let written = match self.dice.below(3) {
-            0 => directory.checkpoint_recovery_points(&offsets(|log| Some(log.recovery_point()))),
+            0 => return self.checkpoint_recovery_points(),
             1 => directory.checkpoint_high_watermarks(&offsets(|log| Some(log.high_watermark()))),
             _ => {
                 let starts = offsets(|log| {
@@ -230,6 +262,14 @@ impl Simulation {
         written.map_err(|error| self.fault("a checkpoint", &error))
     }
 
+    /// Producers that were silent for long are forgotten.
+    pub(super) fn expire(&mut self, index: usize) -> Result<(), Stop> {
+        let now_ms = self.now_ms;
+        let (log, _) = self.open(index)?;
+        log.expire_producers(now_ms);
+        Ok(())
+    }
+
     /// Settings change while the log is open.
     pub(super) fn reconfigure(&mut self, index: usize) -> Result<(), Stop> {
         let Partition { config, history, name, .. } = &self.partitions[index];
@@ -241,6 +281,9 @@ impl Simulation {
         if self.scenario.names_in_order && is_written_down && self.dice.one_in(3) {
             let CleanupPolicy { delete, compact } = config.cleanup_policy;
             config.cleanup_policy = CleanupPolicy { delete: compact, compact: delete };
+        }
+        if self.scenario.durability == Durability::Fsync && self.dice.one_in(3) {
+            config.durability = self.dice.pick(&[Durability::Fsync, Durability::Os]);
         }
         let config = Arc::new(config);
         self.partitions[index].config = Arc::clone(&config);
