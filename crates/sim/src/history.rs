@@ -12,6 +12,8 @@ pub struct Sent {
     pub batch: Batch,
     /// The log has said that it is appended.
     pub acked: bool,
+    /// A crash may have taken it while the log's start hid it.
+    pub is_doubtful: bool,
     /// Records that the cleaner took for good, by offset.
     pub gone: BTreeSet<i64>,
 }
@@ -113,7 +115,7 @@ impl History {
     /// Notes a batch at the end.
     pub fn push(&mut self, batch: Batch, acked: bool) {
         self.end = batch.last_offset + 1;
-        self.sent.push(Sent { batch, acked, gone: BTreeSet::new() });
+        self.sent.push(Sent { batch, acked, is_doubtful: false, gone: BTreeSet::new() });
     }
 
     /// The end of the last batch that lies before `offset`.
@@ -161,6 +163,14 @@ impl History {
             self.log_start_furthest = end;
         }
         self.sent.iter_mut().for_each(|sent| sent.acked = true);
+    }
+
+    /// Of what the log's start hides nobody knows whether it outlasted a crash, unless that was promised.
+    pub fn doubt_hidden(&mut self, promised_end: i64) {
+        let log_start = self.log_start;
+        let is_hidden =
+            |sent: &&mut Sent| (promised_end..log_start).contains(&sent.batch.last_offset);
+        self.sent.iter_mut().filter(is_hidden).for_each(|sent| sent.is_doubtful = true);
     }
 
     /// Of the batches that the cleaner came past, these are left: nobody will bring the rest back.

@@ -345,6 +345,7 @@ impl Log {
         let range = (first.header.base_offset, last.header.last_offset());
         self.journal(range, last.header.partition_leader_epoch, pieces)?;
         self.log_end = last.header.next_offset();
+        self.records_end = self.log_end;
         Ok(())
     }
 }

@@ -125,9 +125,10 @@ impl PendingFlush {
 }
 
 impl Log {
-    /// Everything before this offset is on disk.
+    /// Everything before this offset is on disk. It is never beyond the last record: the segment before it
+    /// is the one that a start has to look at.
     pub fn recovery_point(&self) -> i64 {
-        self.recovery_point
+        self.recovery_point.min(self.records_end)
     }
 
     /// True when `flush.messages` or `flush.ms` asks for a flush now, or a segment was closed since
@@ -176,7 +177,7 @@ impl Log {
     fn collect(&mut self, everything: bool) -> Result<PendingFlush> {
         let active = self.active().base_offset();
         // A segment that was on disk to its end has been sealed since: its size and its indexes are not.
-        let from = self.floor_base(self.recovery_point.saturating_sub(1));
+        let from = self.floor_base(self.recovery_point().saturating_sub(1));
         let mut files = Vec::new();
         for (base_offset, segment) in self.segments.range_mut(from..) {
             for file in segment.files_to_sync(everything || *base_offset != active)? {

@@ -67,6 +67,8 @@ pub struct Log {
     log_start: i64,
     high_watermark: i64,
     log_end: i64,
+    /// Where the records end: before the log's end where a gap was cut in.
+    records_end: i64,
     recovery_point: i64,
     last_flush_ms: i64,
     unsynced: Unsynced,

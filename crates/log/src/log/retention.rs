@@ -58,7 +58,7 @@ impl Log {
             if self.active().bytes() == 0 {
                 deletable.pop();
             } else {
-                self.roll_at(self.next_base()?, now_ms)?;
+                self.roll_at(self.next_base(), now_ms)?;
             }
         }
         let Some(last) = deletable.last().copied() else { return Ok(0) };

@@ -13,14 +13,14 @@ impl Log {
             if log.active().bytes() == 0 {
                 return Ok(());
             }
-            log.roll_at(log.next_base()?, now_ms)
+            log.roll_at(log.next_base(), now_ms)
         })
     }
 
     /// Where the next segment begins: where the records end. A gap may separate that from the end of
     /// the log, and recovery has to tell a gap from a segment that has lost its end.
-    pub(super) fn next_base(&self) -> Result<i64> {
-        Ok(self.active().next_offset()?.min(self.log_end))
+    pub(super) fn next_base(&self) -> i64 {
+        self.records_end.min(self.log_end)
     }
 
     /// Rolls when the batches that come next do not fit, or the active segment has waited long enough.
@@ -38,7 +38,7 @@ impl Log {
         if active.is_full_for(bytes, last_offset, &config)?
             || active.is_due(now_ms, timestamp, &config)?
         {
-            let next_base = self.next_base()?;
+            let next_base = self.next_base();
             let can_hold_gap = last_offset - next_base <= i64::from(i32::MAX);
             self.roll_at(if can_hold_gap { next_base } else { base_offset }, now_ms)?;
         }

@@ -49,6 +49,7 @@ impl Log {
         let active = self.active_mut();
         active.truncate_to(offset, now_ms)?;
         active.unseal(&config)?;
+        self.records_end = self.active().next_offset()?;
         self.epochs.truncate_from_end(offset)?;
         self.ends_at(offset);
         self.log_start = self.log_start.min(offset);
@@ -101,6 +102,7 @@ impl Log {
         self.epochs.clear()?;
         self.producers.start_over_at(offset)?;
         self.ends_at(offset);
+        self.records_end = offset;
         // Nothing before the new start is left that a crash could lose.
         self.recovery_point = offset;
         self.log_start = offset;

@@ -43,6 +43,9 @@ pub fn check(
     history.sent.retain(|sent| !lost.contains(&sent.batch.base_offset));
     history.settle(log.log_start_offset(), log.log_end_offset());
     history.keep_cleaned(&found);
+    if !promise.is_alive {
+        history.doubt_hidden(promise.end);
+    }
     indexes::check(log, history, &found, dice)?;
     producers::check(log, history, &found, promise.now_ms)?;
     Ok(found)

@@ -29,7 +29,8 @@ pub fn check(
         if here == Some(batch) && sent.gone.is_empty() {
             continue;
         }
-        if may_have_holes && here.is_none() && batch.base_offset >= promise.end {
+        let is_promised = batch.base_offset < promise.end && !sent.is_doubtful;
+        if may_have_holes && here.is_none() && !is_promised {
             lost.push(batch.base_offset);
             continue;
         }

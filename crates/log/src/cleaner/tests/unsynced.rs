@@ -149,10 +149,10 @@ fn a_result_does_not_outlive_what_it_was_made_from() {
         let plan = log.plan_compaction(None, NOW).unwrap().expect("something to compact");
         plan.run(&CleanerMemory::default(), NOW, &FullSpeed).unwrap();
         change(&mut log);
-        let start = log.log_start_offset();
         drop(log);
         disk.kill();
         let log = open(&disk, false, 0);
-        assert_eq!((log.log_start_offset(), records(&log)), (start, Vec::new()));
+        assert_eq!(records_of(&log, "a"), []);
+        assert!(log.log_start_offset() >= 2);
     }
 }

@@ -51,6 +51,7 @@ impl UnopenedLog {
             log_start: options.log_start_offset.max(0),
             high_watermark: 0,
             log_end: 0,
+            records_end: 0,
             recovery_point: options.recovery_point.max(0),
             last_flush_ms: options.now_ms,
             // Whoever was killed may have made names that no sync has reached.
@@ -215,13 +216,14 @@ impl Log {
     fn settle_offsets(&mut self, options: &OpenLog) -> Result<()> {
         if let Some(segment) = self.segments.values().next_back() {
             self.log_end = segment.next_offset()?;
+            self.records_end = self.log_end;
         }
         if let Some(first) = self.segments.keys().next() {
             self.log_start = self.log_start.max(*first);
         }
         if self.segments.is_empty() {
             self.add_segment(self.log_start, options.now_ms)?;
-            self.log_end = self.log_start;
+            (self.log_end, self.records_end) = (self.log_start, self.log_start);
         } else if self.log_end < self.log_start {
             let (log_start, log_end) = (self.log_start, self.log_end);
             tracing::warn!(partition = %self.name, log_start, log_end, "the log ends before it starts; starting over");

@@ -16,17 +16,15 @@ fn disk(seed: u64) -> MemoryDisk {
 #[test]
 fn what_is_left_of_a_cut_segment_keeps_its_largest_timestamp() {
     let disk = disk(1);
-    let mut log = open_with(&disk, |_, config| config.index_interval_bytes = 0);
-    for timestamp in [NOW, NOW + 1000, NOW + 1000, NOW + 2000] {
+    let mut log = open(&disk);
+    // The first one has no entry in the index.
+    for timestamp in [NOW + 5000, NOW] {
         append(&mut log, batch(&[timestamp]));
     }
-    log.truncate_to(2, NOW).unwrap();
-    // The index of the cut segment must not take this one for the first of its time.
-    for _ in 0..3 {
-        append(&mut log, batch(&[NOW + 1000]));
-    }
-    let found = log.offset_for_timestamp(NOW + 1000).unwrap();
-    assert_eq!(found.map(|found| found.offset), Some(1));
+    log.truncate_to(1, NOW).unwrap();
+    append(&mut log, batch(&[NOW + 1000]));
+    let found = log.offset_for_timestamp(NOW + 4000).unwrap();
+    assert_eq!(found.map(|found| found.offset), Some(0));
 }
 
 #[test]
@@ -99,18 +97,45 @@ fn what_was_cut_off_does_not_come_back() {
 }
 
 #[test]
-fn preallocated_room_behind_a_closed_segment_is_no_torn_end() {
-    for seed in 0..30 {
+fn zeros_behind_a_closed_segment_are_no_torn_end() {
+    let disk = disk(1);
+    let mut log = open(&disk);
+    append(&mut log, batch(&[NOW]));
+    log.roll(NOW).unwrap();
+    append(&mut log, batch(&[NOW]));
+    drop(log);
+    disk.kill();
+    let path = Path::new(DIRECTORY).join("00000000000000000000.log");
+    disk.open(&path, OpenMode::Write).unwrap().set_len(10_000).unwrap();
+    assert_eq!(ranges(&open(&disk), 0), [(0, 0), (1, 1)]);
+}
+
+#[test]
+fn a_segment_that_was_closed_after_its_flush_is_synced_by_the_next_one() {
+    for (seed, has_gap) in (0..30).flat_map(|seed| [(seed, false), (seed, true)]) {
         let disk = disk(seed);
         let mut log = open_with(&disk, |_, config| config.preallocate = true);
-        append(&mut log, batch(&[NOW]));
+        append(&mut log, batch(&[NOW + 7]));
+        if has_gap {
+            let options = BatchOptions {
+                base_offset: 5,
+                partition_leader_epoch: 0,
+                ..BatchOptions::default()
+            };
+            log.append_as_follower(batch_with(options, &[NOW]), 0, NOW).unwrap();
+            log.truncate_to(5, NOW).unwrap();
+        }
         log.flush(NOW).unwrap();
         log.roll(NOW).unwrap();
         append(&mut log, batch(&[NOW]));
         log.flush(NOW).unwrap();
+        let (recovery_point, expected) = (log.recovery_point(), ranges(&log, 0));
         drop(log);
         disk.crash();
-        assert_eq!(open(&disk).log_end_offset(), 2, "seed {seed}");
+        let log = open_with(&disk, |options, _| options.recovery_point = recovery_point);
+        assert_eq!(ranges(&log, 0), expected, "seed {seed}, {has_gap}");
+        let found = log.offset_for_timestamp(NOW + 7).unwrap();
+        assert_eq!(found.map(|found| found.offset), Some(0), "seed {seed}, {has_gap}");
     }
 }
 
