@@ -16,6 +16,7 @@ use ottla_wire::messages::{
 };
 
 use crate::harness::client::Client;
+use crate::harness::held::Held;
 use crate::harness::node::Setup;
 use crate::harness::wait::until;
 
@@ -217,6 +218,31 @@ fn the_directory_of_the_metadata_log_ends_the_node() {
     disks.put_back(0);
     let node = disks.setup.start();
     assert_eq!(Client::to(node.address).read_all("kept"), ["value"]);
+    node.stop();
+}
+
+#[test]
+fn a_failure_that_the_controller_does_not_hear_of_ends_the_node() {
+    let disks = Disks::new().set("log.dir.failure.timeout.ms", "700");
+    let node = disks.setup.start();
+    let mut client = Client::to(node.address);
+    for topic in ["on-a", "on-b"] {
+        client.create_topic(topic, 1, &[]);
+        client.produce(topic, &[topic.as_bytes()]).expect("an answer").expect("written");
+    }
+    let Some(held) = Held::thread(&node, "controller") else {
+        println!("left out: this system lets nobody hold a thread (ptrace)");
+        return node.kill();
+    };
+    disks.pull(1);
+    node.says("couldn't communicate offline log dir");
+    assert!(node.output().contains("stopped serving the replicas in the directory"));
+    drop(held);
+    let ended = node.wait();
+    assert!(!ended.status.success(), "{}", ended.output);
+    disks.put_back(1);
+    let node = disks.setup.start();
+    assert_eq!(Client::to(node.address).read_all("on-b"), ["on-b"]);
     node.stop();
 }
 

@@ -145,6 +145,11 @@ impl Node {
         Pid::from_child(&self.child)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the process at once, as a crash would.
     pub fn kill(mut self) {
         self.child.kill().expect("a child can be killed");
