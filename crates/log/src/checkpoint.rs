@@ -59,6 +59,10 @@ pub(crate) fn read_lines<T>(
         Err(error) => return Err(Error::io("read", path)(error)),
     };
     let text = String::from_utf8(bytes).map_err(|_| Error::corrupt(path, "it is not text"))?;
+    // A crash may have cut the last number short.
+    if !text.is_empty() && !text.ends_with('\n') {
+        return Err(Error::corrupt(path, "its last line has no end"));
+    }
     let mut lines = text.lines();
     match lines.next() {
         None => return Ok(Vec::new()),
@@ -136,6 +140,7 @@ mod tests {
             ("0\n1\na 1\n", "malformed"),
             ("0\n1\na 1 2 3\n", "malformed"),
             ("0\n1\na x 3\n", "malformed"),
+            ("0\n1\na 1 2", "no end"),
         ] {
             let disk = MemoryDisk::new(1);
             replace_file(&disk, path, contents.as_bytes()).unwrap();

@@ -38,7 +38,10 @@ impl Partitions {
         let threads = self.closing_threads();
         let crews: Vec<(usize, Folder)> = folders
             .into_iter()
-            .map(|folder| (threads.min(folder.waiting.lock().len()), folder))
+            .map(|folder| {
+                let logs = folder.waiting.lock().len();
+                (threads.min(logs), folder)
+            })
             .collect();
         on_threads(&crews, &|folder| folder.close_all(now_ms));
         let endings: Vec<Ending> =

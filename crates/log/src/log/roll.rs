@@ -53,6 +53,8 @@ impl Log {
             let detail = format!("a segment at {base_offset} would overlap others");
             return Err(Error::corrupt(&self.directory, detail));
         }
+        // Where a gap follows the records, it may be beyond them; what was closed just now is to be synced.
+        self.recovery_point = self.recovery_point.min(base_offset);
         // The snapshot lies at the new segment's base, so that its recovery can start from there.
         self.producers.set_end_offset(base_offset);
         if let Some(snapshot) = self.producers.take_snapshot()? {
