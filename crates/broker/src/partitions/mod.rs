@@ -26,11 +26,7 @@ pub mod states;
 mod topic;
 
 #[cfg(test)]
-mod directory_tests;
-#[cfg(test)]
 pub(crate) mod fixture;
-#[cfg(test)]
-mod loading_tests;
 #[cfg(test)]
 mod tests;
 

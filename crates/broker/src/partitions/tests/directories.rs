@@ -7,8 +7,8 @@ use ottla_log::Error;
 use ottla_metadata::MetadataImage;
 use ottla_world::memory::{Faults, ManualClock, MemoryDisk};
 
-use super::fixture::{Fixture, Places, START_MS};
-use super::*;
+use crate::partitions::fixture::{Fixture, Places, START_MS};
+use crate::partitions::*;
 
 fn fixture(directories: &[&str]) -> Fixture {
     let clock = Arc::new(ManualClock::new(START_MS));

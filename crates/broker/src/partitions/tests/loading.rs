@@ -12,9 +12,9 @@ use ottla_world::Disk;
 use ottla_world::disk::{read_file, replace_file};
 use ottla_world::memory::{ManualClock, MemoryDisk};
 
-use super::fixture::{Fixture, START_MS, batch};
 use crate::internal_topics::OFFSETS_TOPIC;
 use crate::partition::Append;
+use crate::partitions::fixture::{Fixture, START_MS, batch};
 
 const APPEND: Append = Append {
     origin: AppendOrigin::Client,

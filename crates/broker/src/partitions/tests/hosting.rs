@@ -9,9 +9,9 @@ use ottla_wire::messages::{MetadataRecord, PartitionRecord};
 use ottla_world::Disk;
 use ottla_world::memory::Faults;
 
-use super::fixture::{BROKER, Fixture, START_MS, batch, caller, config};
-use super::*;
 use crate::partition::Append;
+use crate::partitions::fixture::{BROKER, Fixture, START_MS, batch, caller, config};
+use crate::partitions::*;
 
 fn append(required_acks: i16) -> Append {
     Append {
@@ -238,7 +238,7 @@ async fn producers_are_forgotten_when_they_were_silent_long_enough() {
         base_sequence: 0,
         ..Default::default()
     };
-    let records = super::fixture::batch_with(options, &["x"]);
+    let records = crate::partitions::fixture::batch_with(options, &["x"]);
     fixture.partition("a", 0).append(records, append(1)).expect("appended");
     let known = |fixture: &Fixture| {
         let partition = fixture.partition("a", 0);
