@@ -144,14 +144,11 @@ fn topic_configs(
     let settings = broker.settings();
     let own: Option<&Values> = image.configs.topic(name).map(AsRef::as_ref);
     let entry = |entry: &ottla_metadata::config::topic::TopicKey| {
-        let layers = resolve::topic(entry, own, settings.layers());
-        let mut result = describe(&entry.key, layers, false, form);
-        if entry.synonyms.len() != 1 {
-            // The default of a key that the server does not have, or has in several units of time, is
-            // nobody's synonym.
-            result.synonyms.retain(|synonym| synonym.source != resolve::Source::Default.code());
+        let told = resolve::topic_told(entry, own, settings.layers());
+        DescribeConfigsResourceResult {
+            value: Some(resolve::topic_value(entry, own, settings.layers())),
+            ..describe(&entry.key, told, false, form)
         }
-        result
     };
     Ok(TOPIC_KEYS.iter().map(entry).collect())
 }

@@ -99,6 +99,29 @@ pub fn topic(entry: &TopicKey, own: Option<&Values>, layers: Layers<'_>) -> Vec<
     all
 }
 
+/// The layers of a topic key as Kafka tells of them, nearest first. A key that comes in several units is
+/// told of by the one in its own unit and by those behind it: where a file has `log.retention.hours`
+/// alone, nothing is told, and `retention.ms` counts as a default.
+#[must_use]
+pub fn topic_told(entry: &TopicKey, own: Option<&Values>, layers: Layers<'_>) -> Vec<Layer> {
+    let [first, _, ..] = entry.synonyms else {
+        let mut all = topic(entry, own, layers);
+        // The default of a key that the server does not have is nobody's synonym.
+        all.retain(|layer| !entry.synonyms.is_empty() || layer.source != Source::Default);
+        return all;
+    };
+    let synonyms = entry.synonyms.iter();
+    let mut others: Vec<Layer> =
+        synonyms.clone().flat_map(|synonym| layers.of(synonym.name, Unit::Same)).collect();
+    others.sort_by_key(|layer| layer.source.code());
+    let defaults = synonyms.filter_map(|synonym| super::broker::find(synonym.name));
+    others.extend(defaults.map(|entry| default_layer(entry.key.name, &entry.key)));
+    others.retain(|layer| layer.value.is_some());
+    let known = others.into_iter().skip_while(|layer| layer.name != first.name);
+    let own = topic(entry, own, layers).into_iter().filter(|layer| layer.source == Source::Topic);
+    own.chain(known).collect()
+}
+
 /// The layers of a broker key, nearest first; the first one is in force. Never empty.
 #[must_use]
 pub fn broker(key: &Key, synonyms: &[Synonym], layers: Layers<'_>) -> Vec<Layer> {
@@ -176,5 +199,33 @@ mod tests {
             assert_eq!(layers[0].source, source);
             assert_eq!(layers.last().map(|layer| layer.source), Some(Source::Default));
         }
+    }
+
+    #[test]
+    fn values_in_other_units_are_told_behind_one_in_the_keys_own() {
+        let retention = find("retention.ms").expect("a topic key");
+        let told = |own: &[(&str, &str)], file: &[(&str, &str)]| {
+            let (own, file) = (values(own), values(file));
+            let layers = Layers { broker: None, cluster: None, file: &file };
+            let told = topic_told(retention, Some(&own), layers).into_iter();
+            told.map(|layer| {
+                format!(
+                    "{}={} {}",
+                    layer.name,
+                    layer.value.unwrap_or_default(),
+                    layer.source.code()
+                )
+            })
+            .collect::<Vec<_>>()
+        };
+        let (hours, ms) = (("log.retention.hours", "2"), ("log.retention.ms", "5"));
+        let default = "log.retention.hours=168 5";
+        assert_eq!(told(&[], &[]), [""; 0]);
+        assert_eq!(told(&[], &[hours]), [""; 0]);
+        assert_eq!(
+            told(&[], &[hours, ms]),
+            ["log.retention.ms=5 4", "log.retention.hours=2 4", default]
+        );
+        assert_eq!(told(&[("retention.ms", "9")], &[hours]), ["retention.ms=9 1"]);
     }
 }
