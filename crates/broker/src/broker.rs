@@ -258,7 +258,10 @@ impl Broker {
         metrics::text::cleaner(text, &self.cleaner.report());
         metrics::text::journals(text, &self.partitions);
         metrics::text::loading(text, &self.partitions);
-        metrics::text::groups(text, &self.groups.look().await, &self.partitions);
+        metrics::coordinators::groups(text, &self.groups.look().await, &self.partitions);
+        self.groups.write_metrics(text);
+        metrics::coordinators::transactions(text, &self.transactions.look().await);
+        self.transactions.write_metrics(text);
     }
 
     /// The cluster's metadata as this broker knows it now.

@@ -12,8 +12,8 @@ use ottla_wire::messages::{OffsetCommitKey, OffsetCommitValue};
 use crate::classic::{ClassicGroup, Draft, Member};
 use crate::config::Config;
 use crate::consumer::{ConsumerGroup, Soft};
-use crate::group::{Group, Metadata, State};
-use crate::offsets::Offsets;
+use crate::group::{Event, Group, History, Metadata, State, Work};
+use crate::offsets::{Committed, Offsets};
 use crate::record::{ConsumerRecord, Record};
 use crate::request::{Body, Request, Response};
 
@@ -26,6 +26,11 @@ pub struct GroupCoordinator {
     wakes: BTreeSet<(Millis, String)>,
     offsets: Offsets,
     metadata: Metadata,
+    /// Why groups have rebalanced lately.
+    histories: BTreeMap<String, History>,
+    work: Work,
+    /// When the coordinator was loaded, so that histories begin.
+    started_at: Option<Millis>,
     /// When offsets are next searched for expired ones. None until the first `expire`.
     next_offset_check: Option<Millis>,
 }
@@ -37,6 +42,15 @@ pub struct CommittedOffset<'a> {
     pub topic: &'a str,
     pub partition: i32,
     pub offset: i64,
+    pub(crate) committed: &'a Committed,
+}
+
+impl CommittedOffset<'_> {
+    /// Records a second over the last minute, in thousandths.
+    #[must_use]
+    pub fn rate_millis(&self, now: Millis) -> i64 {
+        self.committed.rate_millis(now)
+    }
 }
 
 /// A change of soft state.
@@ -58,6 +72,13 @@ enum Change {
         deadline: Millis,
     },
     CheckOffsetsAt(Millis),
+    Rebalance {
+        group_id: String,
+        events: Vec<Event>,
+    },
+    ForgetHistory(String),
+    Worked(Work),
+    Started(Millis),
 }
 
 impl Touch {
@@ -75,6 +96,22 @@ impl Touch {
 
     pub(crate) fn consumer(group_id: &str, soft: Soft) -> Self {
         Self(Change::Consumer { group_id: group_id.to_owned(), soft })
+    }
+
+    /// Steps of a rebalance; nothing when there are none.
+    pub(crate) fn rebalance(group_id: &str, events: Vec<Event>) -> Option<Self> {
+        let group_id = (!events.is_empty()).then(|| group_id.to_owned())?;
+        Some(Self(Change::Rebalance { group_id, events }))
+    }
+
+    /// The group is removed, and another one of its name begins anew.
+    pub(crate) fn forget_history(group_id: &str) -> Self {
+        Self(Change::ForgetHistory(group_id.to_owned()))
+    }
+
+    /// What is counted; nothing when it is nothing.
+    pub(crate) fn worked(work: Work) -> Option<Self> {
+        (work != Work::default()).then_some(Self(Change::Worked(work)))
     }
 
     pub(crate) fn check_offsets_at(at: Millis) -> Self {
@@ -109,6 +146,7 @@ impl Machine for GroupCoordinator {
                 self.consumer_heartbeat(token, &caller, &request, now)
             }
             Body::ConsumerGroupDescribe(request) => self.describe_consumer_groups(token, &request),
+            Body::ExplainGroup(group_id) => self.explain_group(token, &group_id, now),
             Body::MetadataChanged(metadata) => {
                 let mut decision = Decision::answer(token, Response::MetadataTaken);
                 if metadata.version() > self.metadata.version() {
@@ -194,6 +232,17 @@ impl Machine for GroupCoordinator {
             }
             Change::Metadata(metadata) => self.metadata = metadata,
             Change::CheckOffsetsAt(at) => self.next_offset_check = Some(at),
+            Change::Rebalance { group_id, events } => {
+                let is_consumer = matches!(self.group(&group_id), Some(Group::Consumer(_)));
+                self.work.add(Work::of_rebalance(is_consumer, &events));
+                let history = self.histories.entry(group_id).or_default();
+                events.into_iter().for_each(|event| history.take_in(event));
+            }
+            Change::ForgetHistory(group_id) => {
+                self.histories.remove(&group_id);
+            }
+            Change::Worked(work) => self.work.add(work),
+            Change::Started(now) => self.started_at = Some(now),
         }
     }
 }
@@ -208,6 +257,9 @@ impl GroupCoordinator {
             groups: BTreeMap::new(),
             wakes: BTreeSet::new(),
             offsets: Offsets::default(),
+            histories: BTreeMap::new(),
+            work: Work::default(),
+            started_at: None,
             next_offset_check: None,
         }
     }
@@ -227,6 +279,12 @@ impl GroupCoordinator {
             *counts.entry(group.state()).or_default() += 1;
         }
         counts
+    }
+
+    /// What was done for groups since the coordinator was loaded.
+    #[must_use]
+    pub fn work(&self) -> Work {
+        self.work
     }
 
     /// Every offset that is committed.
@@ -254,6 +312,15 @@ impl GroupCoordinator {
         &self.offsets
     }
 
+    pub(crate) fn history_of(&self, group_id: &str) -> Option<&History> {
+        self.histories.get(group_id)
+    }
+
+    /// Since when histories are kept.
+    pub(crate) fn started_at(&self) -> Option<Millis> {
+        self.started_at
+    }
+
     pub(crate) fn draft(&self, group: ClassicGroup, now: Millis) -> Draft<'_> {
         Draft::new(&self.config, now, group)
     }
@@ -266,6 +333,7 @@ impl GroupCoordinator {
                 Group::Consumer(group) => self.start_consumer_group(group, now),
             });
         }
+        decision.touches.push(Touch(Change::Started(now)));
         decision.touches.push(Touch::check_offsets_at(self.next_check_after(now)));
         decision
     }

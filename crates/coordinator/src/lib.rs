@@ -26,6 +26,7 @@ pub use assignor::Assignor;
 pub use config::{Config, ConsumerConfig, Migration};
 pub use consumer::{Refusal, validate_heartbeat};
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
+pub use group::Work;
 pub use group::{Metadata, State, TopicChanges};
 pub use ottla_transaction as transaction;
 pub use record::{ConsumerRecord, Record, RecordError};

@@ -4,7 +4,6 @@
 //! about the caller. The broker authorizes, resolves topic ids to names, and splits what concerns several partitions
 //! of `__consumer_offsets` (`ListGroups`, `DescribeGroups`, `DeleteGroups`, `OffsetFetch` from version 8).
 
-use ottla_wire::Uuid;
 use ottla_wire::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse, DeleteGroupsRequest, DeleteGroupsResponse,
@@ -14,6 +13,7 @@ use ottla_wire::messages::{
     OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, SyncGroupRequest,
     SyncGroupResponse, TxnOffsetCommitRequest, TxnOffsetCommitResponse,
 };
+use ottla_wire::{GroupExplanation, Uuid};
 
 use crate::group::Metadata;
 use crate::transaction::ProducerEpoch;
@@ -56,6 +56,8 @@ pub enum Body {
     DeleteGroups(DeleteGroupsRequest),
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatRequest),
     ConsumerGroupDescribe(ConsumerGroupDescribeRequest),
+    /// What is known of a group beyond the protocol.
+    ExplainGroup(String),
     /// The cluster's metadata has changed. Told to every coordinator; what is older than what it knows changes nothing.
     MetadataChanged(Metadata),
     /// These topics are gone: so are their offsets. Asked of every coordinator when topics are deleted.
@@ -100,6 +102,8 @@ pub enum Response {
     DeleteGroups(DeleteGroupsResponse),
     ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse),
     ConsumerGroupDescribe(ConsumerGroupDescribeResponse),
+    /// Nothing: there is no such group.
+    GroupExplained(Option<Box<GroupExplanation>>),
     MetadataTaken,
     TopicsDeleted,
 }

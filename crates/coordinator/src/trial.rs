@@ -98,6 +98,11 @@ impl Trial {
         runner
     }
 
+    /// The bytes of the log.
+    pub(crate) fn log_bytes(&self) -> Vec<(Bytes, Option<Bytes>)> {
+        self.log.iter().map(|record| record.encode().expect("records encode")).collect()
+    }
+
     pub(crate) fn ask(&mut self, api_version: i16, body: Body) -> Token {
         let token = Token(self.next_token);
         self.next_token += 1;

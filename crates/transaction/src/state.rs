@@ -29,7 +29,8 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 8] = [
+    /// Every state there is, by its number in records.
+    pub const ALL: [Self; 8] = [
         Self::Empty,
         Self::Ongoing,
         Self::PrepareCommit,
@@ -74,7 +75,8 @@ impl State {
     }
 
     /// Whether records tell of this state.
-    pub(super) fn is_recorded(self) -> bool {
+    #[must_use]
+    pub fn is_recorded(self) -> bool {
         !matches!(self, Self::Dead | Self::PrepareEpochFence)
     }
 

@@ -9,7 +9,7 @@ use ottla_wire::messages::{ConsumerGroupDescribeRequest, ConsumerGroupDescribeRe
 
 use super::access::GROUP_OPERATIONS;
 use super::consumer_group_heartbeat::is_in_use;
-use super::group_call::ask;
+use super::group_call::{Explanations, ask};
 use crate::broker::Broker;
 use crate::request::Caller;
 
@@ -25,6 +25,7 @@ pub(crate) async fn consumer_group_describe(
     };
     let mut response = ConsumerGroupDescribeResponse::default();
     let is_in_use = is_in_use(broker);
+    let mut explanations = Explanations::of(&request.unknown_tagged_fields);
     for group_id in request.group_ids {
         if !is_in_use {
             response.groups.push(refused(group_id, ErrorCode::UnsupportedVersion));
@@ -34,12 +35,18 @@ pub(crate) async fn consumer_group_describe(
             response.groups.push(refused(group_id, ErrorCode::InvalidGroupId));
             continue;
         }
+        let explained = explanations.of_group(broker, caller, &group_id).await;
         let one = ConsumerGroupDescribeRequest {
             group_ids: vec![group_id.clone()],
             ..ConsumerGroupDescribeRequest::default()
         };
         match ask(broker, caller, &group_id, Body::ConsumerGroupDescribe(one)).await {
-            Ok(Response::ConsumerGroupDescribe(part)) => response.groups.extend(part.groups),
+            Ok(Response::ConsumerGroupDescribe(mut part)) => {
+                part.groups
+                    .iter_mut()
+                    .for_each(|group| explained.add_to(&mut group.unknown_tagged_fields));
+                response.groups.extend(part.groups);
+            }
             Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
             Err(code) => response.groups.push(refused(group_id, code)),
         }

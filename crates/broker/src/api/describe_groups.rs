@@ -7,7 +7,7 @@ use ottla_wire::messages::describe_groups_response::DescribedGroup;
 use ottla_wire::messages::{DescribeGroupsRequest, DescribeGroupsResponse};
 
 use super::access::GROUP_OPERATIONS;
-use super::group_call::ask;
+use super::group_call::{Explanations, ask};
 use crate::broker::Broker;
 use crate::request::Caller;
 
@@ -17,10 +17,17 @@ pub(crate) async fn describe_groups(
     request: DescribeGroupsRequest,
 ) -> DescribeGroupsResponse {
     let mut response = DescribeGroupsResponse::default();
+    let mut explanations = Explanations::of(&request.unknown_tagged_fields);
     for group_id in request.groups {
+        let explained = explanations.of_group(broker, caller, &group_id).await;
         let one = DescribeGroupsRequest { groups: vec![group_id.clone()], ..Default::default() };
         match ask(broker, caller, &group_id, Body::DescribeGroups(one)).await {
-            Ok(Response::DescribeGroups(part)) => response.groups.extend(part.groups),
+            Ok(Response::DescribeGroups(mut part)) => {
+                part.groups
+                    .iter_mut()
+                    .for_each(|group| explained.add_to(&mut group.unknown_tagged_fields));
+                response.groups.extend(part.groups);
+            }
             Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
             Err(code) => response.groups.push(DescribedGroup {
                 error_code: code.code(),

@@ -1,9 +1,13 @@
 //! What every group API does: wrap the request with what is known of the caller, ask the coordinator.
 
+use std::collections::BTreeSet;
+
 use ottla_coordinator::{Body, Request, Response};
-use ottla_wire::ErrorCode;
+use ottla_wire::codec::RawTaggedField;
+use ottla_wire::{ErrorCode, GroupExplanation};
 
 use crate::broker::Broker;
+use crate::groups::lag_behind;
 use crate::request::Caller;
 
 /// Asks the coordinator of `group_id`.
@@ -28,5 +32,53 @@ pub(super) fn request(broker: &Broker, caller: &Caller, body: Body) -> Request {
             random: u128::from_le_bytes(random),
         },
         body,
+    }
+}
+
+/// What is told of groups beyond the protocol, to who asks for it.
+pub(super) struct Explanations {
+    is_asked_for: bool,
+    /// Each group is explained once, however often it is named.
+    told: BTreeSet<String>,
+}
+
+/// What is told of one group.
+pub(super) struct Explained(Option<RawTaggedField>);
+
+impl Explanations {
+    pub(super) fn of(fields: &[RawTaggedField]) -> Self {
+        Self { is_asked_for: GroupExplanation::is_asked_for(fields), told: BTreeSet::new() }
+    }
+
+    pub(super) async fn of_group(
+        &mut self,
+        broker: &Broker,
+        caller: &Caller,
+        group_id: &str,
+    ) -> Explained {
+        if !self.is_asked_for || !self.told.insert(group_id.to_owned()) {
+            return Explained(None);
+        }
+        let body = Body::ExplainGroup(group_id.to_owned());
+        let Ok(Response::GroupExplained(Some(mut explanation))) =
+            ask(broker, caller, group_id, body).await
+        else {
+            return Explained(None);
+        };
+        for topic in &mut explanation.topics {
+            for offset in &mut topic.offsets {
+                let (partition, committed) = (offset.partition, offset.offset);
+                let lag = lag_behind(&broker.partitions, &topic.name, partition, committed);
+                offset.lag = lag.unwrap_or(offset.lag);
+            }
+        }
+        Explained(explanation.field().ok())
+    }
+}
+
+impl Explained {
+    /// Adds it to the group as it is described; a group of the other protocol is not described.
+    pub(super) fn add_to(&self, fields: &mut Vec<RawTaggedField>) {
+        fields.extend(self.0.clone());
     }
 }

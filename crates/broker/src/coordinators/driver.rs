@@ -12,6 +12,7 @@ use super::loader::{LoadError, Loaded, Loader};
 use super::queue::{Command, QUEUE_MAX};
 use super::serving::{Serving, Stop};
 use super::shards::Shard;
+use crate::metrics::loops::{Span, Stage};
 
 /// How long a coordinator rests before it loads again after a failure.
 const RELOAD_PAUSE: Duration = Duration::from_millis(500);
@@ -35,6 +36,7 @@ impl<K: Kind> Driver<K> {
     pub(super) async fn run(mut self, mut commands: Commands<K>) {
         while let Some(runner) = self.load(&mut commands).await {
             let notes = std::mem::take(&mut self.notes);
+            let _active = self.shard.metrics.at(Stage::Active);
             match Serving::new(&self.shard, runner).run(&mut commands, notes).await {
                 Stop::Closed => return,
                 Stop::Failed => {}
@@ -46,11 +48,15 @@ impl<K: Kind> Driver<K> {
     /// closed.
     async fn load(&mut self, commands: &mut Commands<K>) -> Option<Runner<K::Machine>> {
         let (kind, partition) = (K::NAME, self.shard.partition.index());
+        let metrics = &self.shard.metrics;
         loop {
+            let at_loading = metrics.at(Stage::Loading);
+            let begun = metrics.now();
             let loading = load(&self.shard, &self.load_turns);
             let code = ErrorCode::CoordinatorLoadInProgress;
             match put_off_until(loading, commands, code, &mut self.notes).await? {
                 Ok(runner) => {
+                    metrics.note(Span::Load, begun);
                     tracing::debug!(kind, partition, "coordinator loaded");
                     return Some(runner);
                 }
@@ -61,6 +67,8 @@ impl<K: Kind> Driver<K> {
                     tracing::error!(kind, partition, %error, "cannot load a coordinator");
                 }
             }
+            drop(at_loading);
+            let _failed = metrics.at(Stage::Failed);
             let pause = tokio::time::sleep(RELOAD_PAUSE);
             let code = ErrorCode::NotCoordinator;
             put_off_until(pause, commands, code, &mut self.notes).await?;

@@ -61,6 +61,9 @@ pub(crate) trait Kind: Send + Sync + Sized + 'static {
         None
     }
 
+    /// The machine is used no longer.
+    fn retire(&self, _machine: &Self::Machine) {}
+
     /// What to say to those whose requests only a later decision would have answered, now that none comes.
     fn unload(_machine: &Self::Machine) -> Vec<Answer<ResponseOf<Self>>> {
         Vec::new()

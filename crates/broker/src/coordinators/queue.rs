@@ -1,11 +1,15 @@
 //! What a coordinator's task is told, and how.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use ottla_log::Verification;
 use ottla_wire::ErrorCode;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::kind::{Kind, RequestOf, ResponseOf};
+use crate::metrics::loops::LoopMetrics;
 
 /// Requests that may wait for one coordinator; more are told to come again.
 pub(super) const QUEUE_MAX: usize = 10_000;
@@ -22,23 +26,33 @@ pub(super) enum Command<K: Kind> {
 /// A request and where its answer goes.
 pub(super) struct Question<K: Kind> {
     pub request: RequestOf<K>,
+    /// When it was asked, by the loop's metrics.
+    pub asked_at: Duration,
     /// What a transaction's write has to show to the log.
     pub verification: Verification,
     pub answer: oneshot::Sender<Result<ResponseOf<K>, ErrorCode>>,
 }
 
 /// The way to a coordinator's task, which ends with the last of them.
-pub(crate) struct Queue<K: Kind>(mpsc::Sender<Command<K>>);
+pub(crate) struct Queue<K: Kind> {
+    commands: mpsc::Sender<Command<K>>,
+    metrics: Arc<LoopMetrics>,
+}
 
 impl<K: Kind> Queue<K> {
-    pub(super) fn new() -> (Self, mpsc::Receiver<Command<K>>) {
-        let (sender, commands) = mpsc::channel(QUEUE_MAX);
-        (Self(sender), commands)
+    pub(super) fn new(metrics: Arc<LoopMetrics>) -> (Self, mpsc::Receiver<Command<K>>) {
+        let (commands, told) = mpsc::channel(QUEUE_MAX);
+        (Self { commands, metrics }, told)
+    }
+
+    /// How many commands wait for their turn.
+    pub(super) fn len(&self) -> usize {
+        QUEUE_MAX - self.commands.capacity()
     }
 
     /// The way for those who must not keep the task alive.
     pub(super) fn downgrade(&self) -> WeakQueue<K> {
-        WeakQueue(self.0.downgrade())
+        WeakQueue { commands: self.commands.downgrade(), metrics: Arc::clone(&self.metrics) }
     }
 
     /// Asks, and waits for the answer.
@@ -52,8 +66,8 @@ impl<K: Kind> Queue<K> {
         verification: Verification,
     ) -> Result<ResponseOf<K>, ErrorCode> {
         let (answer, answered) = oneshot::channel();
-        let question = Question { request, verification, answer };
-        match self.0.try_send(Command::Ask(Box::new(question))) {
+        let question = Question { request, asked_at: self.metrics.now(), verification, answer };
+        match self.commands.try_send(Command::Ask(Box::new(question))) {
             Ok(()) => {}
             // A full queue is a coordinator that can't keep up; clients back off and come again.
             Err(TrySendError::Full(_)) => return Err(ErrorCode::CoordinatorLoadInProgress),
@@ -66,13 +80,13 @@ impl<K: Kind> Queue<K> {
 
     /// Tells, without waiting, what to take note of. Whether there was room in the queue.
     pub(crate) fn note(&self, request: RequestOf<K>) -> bool {
-        self.0.try_send(Command::Note(request)).is_ok()
+        self.commands.try_send(Command::Note(request)).is_ok()
     }
 
     /// As [`Queue::note`]; waits for room.
     pub(crate) async fn note_in_time(&self, request: RequestOf<K>) {
         // When the queue has closed there is nobody to tell.
-        let _ = self.0.send(Command::Note(request)).await;
+        let _ = self.commands.send(Command::Note(request)).await;
     }
 
     /// What `look` sees in the machine; `None` while it is not loaded.
@@ -84,29 +98,33 @@ impl<K: Kind> Queue<K> {
         let look = move |machine: &K::Machine| {
             let _ = answer.send(look(machine));
         };
-        self.0.try_send(Command::Look(Box::new(look))).ok()?;
+        self.commands.try_send(Command::Look(Box::new(look))).ok()?;
         answered.await.ok()
     }
 }
 
 impl<K: Kind> Clone for Queue<K> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { commands: self.commands.clone(), metrics: Arc::clone(&self.metrics) }
     }
 }
 
 /// A queue that does not keep its task alive.
-pub(crate) struct WeakQueue<K: Kind>(mpsc::WeakSender<Command<K>>);
+pub(crate) struct WeakQueue<K: Kind> {
+    commands: mpsc::WeakSender<Command<K>>,
+    metrics: Arc<LoopMetrics>,
+}
 
 impl<K: Kind> WeakQueue<K> {
     /// The queue, while the task is wanted.
     pub(crate) fn upgrade(&self) -> Option<Queue<K>> {
-        self.0.upgrade().map(Queue)
+        let commands = self.commands.upgrade()?;
+        Some(Queue { commands, metrics: Arc::clone(&self.metrics) })
     }
 }
 
 impl<K: Kind> Clone for WeakQueue<K> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { commands: self.commands.clone(), metrics: Arc::clone(&self.metrics) }
     }
 }

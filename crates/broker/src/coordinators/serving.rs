@@ -14,6 +14,7 @@ use super::kind::{Kind, RequestOf, ResponseOf};
 use super::queue::{Command, Question};
 use super::shards::Shard;
 use super::writes::Writes;
+use crate::metrics::loops::Span;
 
 /// Why a machine is no longer used.
 pub(super) enum Stop {
@@ -39,7 +40,8 @@ type AnswerSender<K> = oneshot::Sender<Result<ResponseOf<K>, ErrorCode>>;
 pub(super) struct Serving<'a, K: Kind> {
     shard: &'a Shard<K>,
     runner: Runner<K::Machine>,
-    waiting: HashMap<Token, AnswerSender<K>>,
+    /// With the time when each was decided.
+    waiting: HashMap<Token, (AnswerSender<K>, Duration)>,
     next_token: u64,
     writes: Writes<K>,
     commits: Commits,
@@ -75,6 +77,7 @@ impl<'a, K: Kind> Serving<'a, K> {
         loop {
             if let Err(code) = outcome.and_then(|()| self.settle(commands.len())) {
                 self.refuse_waiting(code);
+                self.shard.kind.retire(self.runner.machine());
                 return Stop::Failed;
             }
             outcome = match self.next(commands).await {
@@ -82,6 +85,7 @@ impl<'a, K: Kind> Serving<'a, K> {
                     let last = K::unload(self.runner.machine());
                     self.reply(last);
                     self.refuse_waiting(ErrorCode::NotCoordinator);
+                    self.shard.kind.retire(self.runner.machine());
                     return Stop::Closed;
                 }
                 Event::Told(command) => {
@@ -121,7 +125,8 @@ impl<'a, K: Kind> Serving<'a, K> {
     fn carry_out(&mut self, command: Command<K>) {
         match command {
             Command::Ask(question) => {
-                let Question { request, verification, answer } = *question;
+                let Question { request, asked_at, verification, answer } = *question;
+                self.shard.metrics.note(Span::Queue, asked_at);
                 self.decide(request, verification, Some(answer));
             }
             Command::Note(request) => self.decide(request, Verification::NotRequired, None),
@@ -139,6 +144,7 @@ impl<'a, K: Kind> Serving<'a, K> {
         let token = Token(self.next_token);
         self.next_token += 1;
         let now_ms = self.shard.parts.clock.now_ms();
+        let begun = self.shard.metrics.now();
         let Self { runner, writes, .. } = self;
         let admitted = match K::writes_in_transaction(&request) {
             Some(record) => writes.would_take(&record, verification, now_ms),
@@ -151,9 +157,10 @@ impl<'a, K: Kind> Serving<'a, K> {
                 NotTaken::TurnedAway(code) => code,
             })
         });
+        let decided_at = self.shard.metrics.note(Span::Processing, begun);
         match (decided, answer) {
             (Ok(step), answer) => {
-                self.waiting.extend(answer.map(|answer| (token, answer)));
+                self.waiting.extend(answer.map(|answer| (token, (answer, decided_at))));
                 self.reply(step.replies);
             }
             (Err(code), Some(answer)) => {
@@ -189,12 +196,13 @@ impl<'a, K: Kind> Serving<'a, K> {
                 );
             });
             self.runner.appended(appended?);
+            self.shard.metrics.note(Span::Flush, now);
         }
         let progress = self.commits.look(now).map_err(super::batches::told)?;
         let replies = self.runner.committed(progress.committed);
         self.reply(replies);
         for token in progress.overdue.map(|end| self.runner.abandon(end)).unwrap_or_default() {
-            if let Some(answer) = self.waiting.remove(&token) {
+            if let Some((answer, _)) = self.waiting.remove(&token) {
                 let _ = answer.send(Err(ErrorCode::CoordinatorNotAvailable));
             }
         }
@@ -208,7 +216,8 @@ impl<'a, K: Kind> Serving<'a, K> {
 
     fn reply(&mut self, answers: Vec<Answer<ResponseOf<K>>>) {
         for Answer { token, response } in answers {
-            if let Some(answer) = self.waiting.remove(&token) {
+            if let Some((answer, decided_at)) = self.waiting.remove(&token) {
+                self.shard.metrics.note(Span::Purgatory, decided_at);
                 // A caller that has gone away needs no answer.
                 let _ = answer.send(Ok(response));
             }
@@ -216,7 +225,7 @@ impl<'a, K: Kind> Serving<'a, K> {
     }
 
     fn refuse_waiting(&mut self, code: ErrorCode) {
-        for (_, answer) in self.waiting.drain() {
+        for (_, (answer, _)) in self.waiting.drain() {
             let _ = answer.send(Err(code));
         }
     }

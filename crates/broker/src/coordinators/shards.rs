@@ -15,6 +15,7 @@ use super::driver::Driver;
 use super::kind::{Kind, RequestOf, ResponseOf};
 use super::queue::{Queue, WeakQueue};
 use super::terms::LogTerms;
+use crate::metrics::loops::LoopMetrics;
 use crate::partition::Partition;
 
 /// What coordinators work with.
@@ -33,12 +34,14 @@ pub(crate) struct Shard<K: Kind> {
     pub parts: Parts,
     /// The way back to the task, for what is done beside it. The queue closes when nobody else can ask.
     pub queue: WeakQueue<K>,
+    pub metrics: Arc<LoopMetrics>,
 }
 
 /// The coordinators of one kind.
 pub(crate) struct Shards<K: Kind> {
     kind: Arc<K>,
     parts: Parts,
+    metrics: Arc<LoopMetrics>,
     /// Turns at loading, a piece of a partition each.
     load_turns: Arc<Semaphore>,
     tasks: Mutex<Tasks<K>>,
@@ -70,7 +73,8 @@ impl<K: Kind> Shards<K> {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let load_turns = Arc::new(Semaphore::new((processors / 2).max(1)));
         let tasks = Tasks { partitions: 0, by_partition: BTreeMap::new() };
-        Self { kind: Arc::new(kind), parts, load_turns, tasks: Mutex::new(tasks) }
+        let metrics = Arc::new(LoopMetrics::new(Arc::clone(&parts.clock)));
+        Self { kind: Arc::new(kind), parts, metrics, load_turns, tasks: Mutex::new(tasks) }
     }
 
     pub(crate) fn kind(&self) -> &Arc<K> {
@@ -93,12 +97,13 @@ impl<K: Kind> Shards<K> {
     }
 
     fn start(&self, partition: &Arc<Partition>) -> Task<K> {
-        let (queue, commands) = Queue::new();
+        let (queue, commands) = Queue::new(Arc::clone(&self.metrics));
         let shard = Shard {
             kind: Arc::clone(&self.kind),
             partition: Arc::clone(partition),
             parts: self.parts.clone(),
             queue: queue.downgrade(),
+            metrics: Arc::clone(&self.metrics),
         };
         let driver = Driver::new(shard, Arc::clone(&self.load_turns));
         self.parts.runtime.spawn(driver.run(commands));
@@ -138,6 +143,12 @@ impl<K: Kind> Shards<K> {
     /// The ways to all of them.
     pub(crate) fn all(&self) -> Vec<Queue<K>> {
         self.tasks.lock().by_partition.values().map(|task| task.queue.clone()).collect()
+    }
+
+    /// Writes how the loops of the coordinators do, under names that begin with `prefix`.
+    pub(crate) fn write_metrics(&self, text: &mut String, prefix: &str) {
+        let queued = self.tasks.lock().by_partition.values().map(|task| task.queue.len()).sum();
+        self.metrics.write(text, prefix, queued);
     }
 
     /// Asks every coordinator, and collects what they answer.

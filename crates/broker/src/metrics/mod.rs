@@ -6,7 +6,11 @@
 //! # Layout
 //! - [`partitions`]: what partitions and fetch sessions counted
 //! - [`requests`]: requests of each API, and where their time went
+//! - `loops`, `coordinators`: coordinators at work, and the groups and transactions they know
 //! - `text`: what is gathered when somebody looks
+pub(crate) mod coordinators;
+mod histogram;
+pub(crate) mod loops;
 pub mod partitions;
 pub mod requests;
 pub(crate) mod text;

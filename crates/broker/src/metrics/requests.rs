@@ -15,11 +15,8 @@ use std::time::Duration;
 use ottla_wire::ApiKey;
 use ottla_world::Clock;
 
+use super::histogram::Histogram;
 use crate::request::{Answer, Outcome};
-
-/// Upper bounds of the time buckets, in microseconds.
-const BUCKETS_US: [u64; 12] =
-    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000];
 
 /// A phase of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,38 +64,6 @@ impl Phase {
             Self::ResponseQueue => "Time from an answer to its turn to be sent.",
             Self::Send => "Time an answer took to be sent.",
         }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Histogram {
-    count: AtomicU64,
-    total_us: AtomicU64,
-    buckets: [AtomicU64; BUCKETS_US.len()],
-}
-
-impl Histogram {
-    fn add(&self, took: Duration) {
-        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.total_us.fetch_add(took_us, Ordering::Relaxed);
-        if let Some(at) = BUCKETS_US.iter().position(|bound| took_us <= *bound) {
-            self.buckets[at].fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn write(&self, text: &mut String, name: &str, api: ApiKey) {
-        let mut below = 0;
-        for (bound, bucket) in BUCKETS_US.iter().zip(&self.buckets) {
-            below += bucket.load(Ordering::Relaxed);
-            let bound = *bound as f64 / 1e6;
-            let _ = writeln!(text, "{name}_bucket{{request=\"{api}\",le=\"{bound}\"}} {below}");
-        }
-        let count = self.count.load(Ordering::Relaxed);
-        let total = self.total_us.load(Ordering::Relaxed) as f64 / 1e6;
-        let _ = writeln!(text, "{name}_bucket{{request=\"{api}\",le=\"+Inf\"}} {count}");
-        let _ = writeln!(text, "{name}_count{{request=\"{api}\"}} {count}");
-        let _ = writeln!(text, "{name}_sum{{request=\"{api}\"}} {total}");
     }
 }
 
@@ -252,7 +217,7 @@ impl RequestMetrics {
             let name = phase.name();
             let _ = writeln!(text, "# HELP {name} {}\n# TYPE {name} histogram", phase.help());
             for (api, meter) in &seen {
-                meter.phases[phase as usize].write(text, name, *api);
+                meter.phases[phase as usize].write(text, name, &format!("request=\"{api}\""));
             }
         }
     }

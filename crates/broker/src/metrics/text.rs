@@ -1,26 +1,24 @@
-//! Metrics that are gathered when somebody looks: the cleaner's, and those of groups.
+//! Metrics that are gathered when somebody looks: of the cleaner, the journals, and logs that are being opened.
 
-use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
 use ottla_log::JournalStats;
 
 use crate::cleaner::Report;
-use crate::groups::Look;
 use crate::partitions::Partitions;
 
-fn family(text: &mut String, name: &str, help: &str) {
+pub(super) fn family(text: &mut String, name: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
 }
 
-fn gauge(text: &mut String, name: &str, help: &str, value: impl Display) {
+pub(super) fn gauge(text: &mut String, name: &str, help: &str, value: impl Display) {
     family(text, name, help);
     let _ = writeln!(text, "{name} {value}");
 }
 
 /// A label's value as the format wants it.
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
@@ -118,43 +116,5 @@ pub(crate) fn loading(text: &mut String, partitions: &Partitions) {
         for (thread, segments) in progress.remaining_segments.iter().enumerate() {
             let _ = writeln!(text, "{name}{{dir=\"{dir}\",threadnum=\"{thread}\"}} {segments}");
         }
-    }
-}
-
-/// Writes how many groups there are and how far behind each is.
-pub(crate) fn groups(text: &mut String, looks: &[Look], partitions: &Partitions) {
-    const PREFIX: &str = "kafka_coordinator_group_groupmetadatamanager_";
-    let mut states: BTreeMap<&str, usize> =
-        ["Empty", "PreparingRebalance", "CompletingRebalance", "Stable"]
-            .into_iter()
-            .map(|state| (state, 0))
-            .collect();
-    for (state, count) in looks.iter().flat_map(|look| &look.groups) {
-        *states.entry(state.name()).or_default() += count;
-    }
-    gauge(text, &format!("{PREFIX}numgroups"), "Groups", states.values().sum::<usize>());
-    for (state, count) in states {
-        let name = format!("{PREFIX}numgroups{}", state.to_lowercase());
-        gauge(text, &name, &format!("Groups in state {state}"), count);
-    }
-    let offsets: usize = looks.iter().map(|look| look.offsets.len()).sum();
-    gauge(text, &format!("{PREFIX}numoffsets"), "Committed offsets", offsets);
-    let all = || looks.iter().flat_map(|look| &look.offsets);
-    let labels = |group: &str, topic: &str, partition: i32| {
-        let (group, topic) = (escaped(group), escaped(topic));
-        format!("group=\"{group}\",topic=\"{topic}\",partition=\"{partition}\"")
-    };
-    let name = "kafka_consumergroup_current_offset";
-    family(text, name, "Offset that a group has committed");
-    for (group, topic, partition, offset) in all() {
-        let _ = writeln!(text, "{name}{{{}}} {offset}", labels(group, topic, *partition));
-    }
-    let name = "kafka_consumergroup_lag";
-    family(text, name, "Records between a group's committed offset and the end of the partition");
-    for (group, topic, partition, offset) in all() {
-        let hosted = partitions.get(topic, *partition);
-        let Some(Ok(offsets)) = hosted.map(|hosted| hosted.log_offsets()) else { continue };
-        let lag = (offsets.high_watermark - offset).max(0);
-        let _ = writeln!(text, "{name}{{{}}} {lag}", labels(group, topic, *partition));
     }
 }

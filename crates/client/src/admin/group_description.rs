@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_wire::ErrorCode;
+use ottla_wire::codec::RawTaggedField;
 use ottla_wire::messages::{
     ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribeGroupsRequest,
     DescribeGroupsResponse,
@@ -12,6 +12,7 @@ use ottla_wire::messages::{
     consumer_group_describe_response as modern_response,
     describe_groups_response as classic_response,
 };
+use ottla_wire::{ErrorCode, GroupExplanation, Message as _};
 
 use super::Admin;
 use super::routing::told;
@@ -43,6 +44,9 @@ pub struct GroupDescription {
     pub members: Vec<GroupMember>,
     /// Operations the caller may do, as Kafka's bit field; `None` when not told.
     pub authorized_operations: Option<i32>,
+    /// Why it rebalanced, when its offsets expire and how fast they move: asked for with [`Admin::explain_groups`], and
+    /// told by coordinators of Ottla alone.
+    pub explanation: Option<GroupExplanation>,
 }
 
 /// A member of a group.
@@ -85,9 +89,27 @@ impl Admin {
         &self,
         groups: &[String],
     ) -> Result<PerItem<String, GroupDescription>, Error> {
+        self.describe_all(groups, &[]).await
+    }
+
+    /// As [`Admin::describe_groups`], and asks for what Kafka's protocol has no fields for. A coordinator that is not
+    /// Ottla's leaves it out.
+    pub async fn explain_groups(
+        &self,
+        groups: &[String],
+    ) -> Result<PerItem<String, GroupDescription>, Error> {
+        self.describe_all(groups, &[GroupExplanation::question()]).await
+    }
+
+    /// `asked` goes with every request whose version has room for it.
+    async fn describe_all(
+        &self,
+        groups: &[String],
+        asked: &[RawTaggedField],
+    ) -> Result<PerItem<String, GroupDescription>, Error> {
         let mut results = Vec::new();
         for group in groups {
-            let modern = match self.describe_modern(group).await {
+            let modern = match self.describe_modern(group, asked).await {
                 Err(Error::UnsupportedVersion { .. }) => Err(None),
                 Err(Error::Api(refusal)) => match refusal.code {
                     ErrorCode::GroupIdNotFound | ErrorCode::UnsupportedVersion => Err(None),
@@ -99,7 +121,7 @@ impl Admin {
             let outcome = match modern {
                 Ok(description) => Ok(description),
                 Err(Some(refusal)) => Err(refusal),
-                Err(None) => match self.describe_classic(group).await {
+                Err(None) => match self.describe_classic(group, asked).await {
                     Ok(description) => Ok(description),
                     Err(Error::Api(refusal)) => Err(refusal),
                     Err(error) => return Err(error),
@@ -110,9 +132,14 @@ impl Admin {
         Ok(results)
     }
 
-    async fn describe_modern(&self, group: &str) -> Result<GroupDescription, Error> {
+    async fn describe_modern(
+        &self,
+        group: &str,
+        asked: &[RawTaggedField],
+    ) -> Result<GroupDescription, Error> {
         let build = |_| ConsumerGroupDescribeRequest {
             group_ids: vec![group.to_owned()],
+            unknown_tagged_fields: asked.to_vec(),
             ..ConsumerGroupDescribeRequest::default()
         };
         let code = |response: &ConsumerGroupDescribeResponse| {
@@ -123,12 +150,20 @@ impl Admin {
         let answer = answer.ok_or(ErrorCode::UnknownServerError)?;
         ApiError::check(answer.error_code, answer.error_message.clone())?;
         let coordinator = self.coordinator_of(group).await?;
-        Ok(modern(answer, coordinator))
+        modern(answer, coordinator)
     }
 
-    async fn describe_classic(&self, group: &str) -> Result<GroupDescription, Error> {
-        let build = |_| DescribeGroupsRequest {
+    async fn describe_classic(
+        &self,
+        group: &str,
+        asked: &[RawTaggedField],
+    ) -> Result<GroupDescription, Error> {
+        let build = |version| DescribeGroupsRequest {
             groups: vec![group.to_owned()],
+            unknown_tagged_fields: match DescribeGroupsRequest::is_flexible(version) {
+                true => asked.to_vec(),
+                false => Vec::new(),
+            },
             ..DescribeGroupsRequest::default()
         };
         let code = |response: &DescribeGroupsResponse| {
@@ -144,7 +179,7 @@ impl Admin {
             return Err(ApiError { code: ErrorCode::GroupIdNotFound, message }.into());
         }
         let coordinator = self.coordinator_of(group).await?;
-        Ok(classic(answer, coordinator))
+        classic(answer, coordinator)
     }
 
     async fn coordinator_of(&self, group: &str) -> Result<Node, Error> {
@@ -154,7 +189,10 @@ impl Admin {
     }
 }
 
-fn modern(group: modern_response::DescribedGroup, coordinator: Node) -> GroupDescription {
+fn modern(
+    group: modern_response::DescribedGroup,
+    coordinator: Node,
+) -> Result<GroupDescription, Error> {
     let member = |member: modern_response::Member| GroupMember {
         member_id: member.member_id,
         instance_id: member.instance_id,
@@ -171,7 +209,8 @@ fn modern(group: modern_response::DescribedGroup, coordinator: Node) -> GroupDes
         assignment: assigned(member.assignment),
         target_assignment: Some(assigned(member.target_assignment)),
     };
-    GroupDescription {
+    Ok(GroupDescription {
+        explanation: explained(&group.unknown_tagged_fields, &coordinator)?,
         group_id: group.group_id,
         group_type: "Consumer".to_owned(),
         protocol_type: "consumer".to_owned(),
@@ -182,7 +221,18 @@ fn modern(group: modern_response::DescribedGroup, coordinator: Node) -> GroupDes
         assignment_epoch: Some(group.assignment_epoch),
         members: group.members.into_iter().map(member).collect(),
         authorized_operations: told(group.authorized_operations),
-    }
+    })
+}
+
+fn explained(
+    fields: &[RawTaggedField],
+    coordinator: &Node,
+) -> Result<Option<GroupExplanation>, Error> {
+    GroupExplanation::find(fields).map_err(|error| Error::Malformed {
+        api: "DescribeGroups",
+        address: format!("{}:{}", coordinator.host, coordinator.port),
+        detail: error.to_string(),
+    })
 }
 
 fn assigned(assignment: modern_response::Assignment) -> MemberPartitions {
@@ -196,7 +246,10 @@ fn assigned(assignment: modern_response::Assignment) -> MemberPartitions {
     MemberPartitions { partitions, raw: Bytes::new() }
 }
 
-fn classic(group: classic_response::DescribedGroup, coordinator: Node) -> GroupDescription {
+fn classic(
+    group: classic_response::DescribedGroup,
+    coordinator: Node,
+) -> Result<GroupDescription, Error> {
     // An empty protocol type is a group that only commits offsets, which is a consumer's too.
     let is_consumer = matches!(group.protocol_type.as_str(), "consumer" | "");
     let member = |member: classic_response::DescribedGroupMember| {
@@ -219,7 +272,8 @@ fn classic(group: classic_response::DescribedGroup, coordinator: Node) -> GroupD
             target_assignment: None,
         }
     };
-    GroupDescription {
+    Ok(GroupDescription {
+        explanation: explained(&group.unknown_tagged_fields, &coordinator)?,
         group_id: group.group_id,
         group_type: "Classic".to_owned(),
         protocol_type: group.protocol_type,
@@ -230,5 +284,5 @@ fn classic(group: classic_response::DescribedGroup, coordinator: Node) -> GroupD
         assignment_epoch: None,
         members: group.members.into_iter().map(member).collect(),
         authorized_operations: told(group.authorized_operations),
-    }
+    })
 }

@@ -4,6 +4,7 @@ use ottla_machine::{Decision, Millis};
 
 use super::{ClassicGroup, Draft, JoinDeadline, State};
 use crate::coordinator::GroupCoordinator;
+use crate::group::CauseKind;
 
 /// A deadline of a group.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +37,7 @@ impl GroupCoordinator {
             }
         }
         if draft.group.members.len() > self.config().members_max() {
+            draft.note(CauseKind::GroupTooLarge.alone("group.max.size is lower than before"));
             draft.prepare_rebalance();
         }
         draft.into_decision()
@@ -93,6 +95,7 @@ impl Draft<'_> {
             self.group.update(member_id, |member| member.session_deadline = None);
             return;
         }
+        self.note_member(CauseKind::SessionExpired, member_id, "nothing was heard of it");
         self.remove_member(member_id);
         match self.group.state {
             State::Stable | State::CompletingRebalance => self.rebalance(),
@@ -124,6 +127,8 @@ impl Draft<'_> {
         self.group.sync_deadline = None;
         let missing: Vec<String> = self.group.pending_syncs.iter().cloned().collect();
         for member_id in &missing {
+            let reason = "it did not ask for its assignment within its rebalance time-out";
+            self.note_member(CauseKind::SyncTimedOut, member_id, reason);
             self.remove_member(member_id);
         }
         if !missing.is_empty() {

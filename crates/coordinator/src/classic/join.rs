@@ -12,6 +12,7 @@ use super::rebalance::{join_answer, join_refusal};
 use super::{ClassicGroup, Draft, Member, State, Waiting};
 use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
 use crate::coordinator::GroupCoordinator;
+use crate::group::CauseKind;
 use crate::request::Caller;
 
 /// From this version a dynamic member must join with an id that the coordinator gave it.
@@ -22,6 +23,13 @@ pub(super) struct Join<'a> {
     pub(super) waiting: Waiting,
     pub(super) caller: &'a Caller,
     pub(super) request: &'a JoinGroupRequest,
+}
+
+impl Join<'_> {
+    /// Why, as the client says (KIP-800).
+    pub(super) fn reason(&self) -> &str {
+        self.request.reason.as_deref().unwrap_or_default()
+    }
 }
 
 /// Why a join is refused, and which member id the answer names.
@@ -148,7 +156,10 @@ impl Draft<'_> {
                 let response = self.group.joined(&request.member_id);
                 self.answer_join(join.waiting, response);
             }
-            State::CompletingRebalance | State::Stable => self.rejoin(join),
+            State::CompletingRebalance | State::Stable => {
+                self.note_member(CauseKind::MemberRejoined, &request.member_id, join.reason());
+                self.rejoin(join);
+            }
         }
         Ok(())
     }
@@ -174,6 +185,8 @@ impl Draft<'_> {
             self.group.protocol_type = Some(join.request.protocol_type.clone());
         }
         let mut member = Member::joining(member_id, join.caller, join.request);
+        let who = (member.id.as_str(), member.client_id.as_str(), member.client_host.as_str());
+        self.note(CauseKind::MemberJoined.by(who, join.reason()));
         member.awaiting_join = Some(join.waiting);
         member.session_deadline = Some(self.after(NEW_MEMBER_JOIN_TIMEOUT_MS));
         self.group.insert(member);

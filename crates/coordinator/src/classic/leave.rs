@@ -11,6 +11,7 @@ use ottla_wire::messages::leave_group_response::MemberResponse;
 
 use super::{ClassicGroup, Draft, State};
 use crate::coordinator::GroupCoordinator;
+use crate::group::CauseKind;
 use crate::request::{Caller, Response};
 
 const FIRST_VERSION_WITH_MEMBERS: i16 = 3;
@@ -94,6 +95,10 @@ impl Draft<'_> {
         } else {
             self.group.validate_member(&member.member_id, instance_id)?.id.clone()
         };
+        let reason = member.reason.as_deref().unwrap_or_default();
+        if self.group.member(&member_id).is_some() {
+            self.note_member(CauseKind::MemberLeft, &member_id, reason);
+        }
         self.remove_member(&member_id);
         Ok(())
     }

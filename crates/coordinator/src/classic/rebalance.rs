@@ -5,6 +5,7 @@
 
 use ottla_machine::{Answer, Decision, Millis};
 use ottla_wire::ErrorCode;
+use ottla_wire::group_explanation::Cause;
 use ottla_wire::messages::group_metadata_value::MemberMetadata;
 use ottla_wire::messages::join_group_response::JoinGroupResponseMember;
 use ottla_wire::messages::{GroupMetadataValue, JoinGroupResponse, SyncGroupResponse};
@@ -12,7 +13,7 @@ use ottla_wire::messages::{GroupMetadataValue, JoinGroupResponse, SyncGroupRespo
 use super::{ClassicGroup, JoinDeadline, Member, State, Waiting};
 use crate::config::Config;
 use crate::coordinator::{GroupCoordinator, Touch};
-use crate::group::Group;
+use crate::group::{CauseKind, Event, Group};
 use crate::record::Record;
 use crate::request::Response;
 
@@ -27,18 +28,52 @@ pub(crate) struct Draft<'a> {
     pub(super) group: ClassicGroup,
     records: Vec<Record>,
     answers: Vec<Answer<Response>>,
+    /// What has led to a rebalance that has not begun yet.
+    causes: Vec<Cause>,
+    events: Vec<Event>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(config: &'a Config, now: Millis, group: ClassicGroup) -> Self {
-        Self { config, now, group, records: Vec::new(), answers: Vec::new() }
+        Self {
+            config,
+            now,
+            group,
+            records: Vec::new(),
+            answers: Vec::new(),
+            causes: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Something that may lead to a rebalance. Causes beyond what a history keeps are counted by their first alone.
+    pub(crate) fn note(&mut self, cause: Cause) {
+        self.causes.push(cause);
+    }
+
+    /// What a member has done, or has not.
+    pub(super) fn note_member(&mut self, kind: CauseKind, member_id: &str, reason: &str) {
+        let member = self.group.member(member_id);
+        let (client_id, host) = member
+            .map_or(("", ""), |member| (member.client_id.as_str(), member.client_host.as_str()));
+        self.causes.push(kind.by((member_id, client_id, host), reason));
+    }
+
+    /// The group has come to rest in its generation.
+    pub(crate) fn end_rebalance(&mut self) {
+        let (generation, members) = (self.group.generation, self.group.members.len());
+        self.events.push(Event::Ended { at: self.now, generation, members });
     }
 
     /// The decision: the records and answers, and the changed group as a touch.
     pub(crate) fn into_decision(self) -> Decision<GroupCoordinator> {
+        let mut events = self.events;
+        events.extend(self.causes.into_iter().map(Event::Caused));
+        let rebalance = Touch::rebalance(&self.group.id, events);
+        let touches = std::iter::once(Touch::put_group(Group::Classic(self.group)));
         Decision {
             records: self.records,
-            touches: vec![Touch::put_group(Group::Classic(self.group))],
+            touches: touches.chain(rebalance).collect(),
             answers: self.answers,
         }
     }
@@ -74,6 +109,8 @@ impl<'a> Draft<'a> {
         self.group.sync_deadline = None;
         self.group.initial_rebalance = self.group.state == State::Empty;
         self.group.enter(State::PreparingRebalance, self.now);
+        let causes = std::mem::take(&mut self.causes);
+        self.events.push(Event::Began { at: self.now, causes });
         if self.group.initial_rebalance {
             let delay_ms = self.config.group_initial_rebalance_delay_ms;
             let remaining_ms = (self.group.rebalance_timeout_ms() - delay_ms).max(0);
@@ -149,8 +186,11 @@ impl<'a> Draft<'a> {
             .map(|member| member.id.clone())
             .collect();
         for member_id in missing {
+            let reason = "it did not join again within its rebalance time-out";
+            self.note_member(CauseKind::RebalanceTimedOut, &member_id, reason);
             self.remove_member(&member_id);
         }
+        self.events.extend(self.causes.drain(..).map(Event::Caused));
         if self.group.members.is_empty() {
             self.become_empty();
         } else if self.elect_joined_leader() {
@@ -182,6 +222,7 @@ impl<'a> Draft<'a> {
         self.group.enter(State::Empty, self.now);
         self.group.subscribed = self.group.read_subscriptions();
         self.write_group();
+        self.end_rebalance();
     }
 
     /// Answers every join that waits. The leader's answer carries what the members told of themselves.

@@ -6,6 +6,7 @@ use ottla_wire::messages::{JoinGroupResponse, SyncGroupResponse};
 use super::join::Join;
 use super::rebalance::{join_refusal, sync_refusal};
 use super::{Draft, Member, State};
+use crate::group::CauseKind;
 
 /// From this version the coordinator can tell a leader to keep the assignment it has (KIP-814).
 const FIRST_VERSION_WITH_SKIPPED_ASSIGNMENT: i16 = 9;
@@ -16,8 +17,13 @@ impl Draft<'_> {
     pub(super) fn replace_static_member(&mut self, join: &Join, old_id: &str, new_id: String) {
         let former_leader = self.group.leader.clone();
         self.succeed(join, old_id, new_id.clone());
+        let is_silent = self.group.state == State::Stable
+            && self.group.choose_protocol() == self.group.protocol;
+        if !is_silent {
+            self.note_member(CauseKind::MemberReplaced, &new_id, join.reason());
+        }
         match self.group.state {
-            State::Stable if self.group.choose_protocol() == self.group.protocol => {
+            State::Stable if is_silent => {
                 self.return_to_generation(join, &new_id, former_leader);
             }
             State::Stable => self.rebalance(),

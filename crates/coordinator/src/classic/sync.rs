@@ -101,6 +101,7 @@ impl Draft<'_> {
         }
         self.write_group();
         self.group.enter(State::Stable, self.now);
+        self.end_rebalance();
         for member_id in &member_ids {
             self.hand_out(member_id);
         }

@@ -12,6 +12,7 @@ use super::reconcile::Reconciliation;
 use super::refusal::Refusal;
 use super::state::{Assignment, Member, MemberState};
 use crate::assignor::{Assignor, Subscriber, Work};
+use crate::group::CauseKind;
 
 impl Draft<'_> {
     /// Whether topics may have changed since the group last looked.
@@ -26,6 +27,10 @@ impl Draft<'_> {
     /// Compares the topics with what they were. The group's epoch moves when they differ, or when it `must`.
     pub(super) fn update_metadata(&mut self, must: bool) {
         let hash = self.metadata.hash_of(&self.group.subscribed_topics());
+        if !must && hash != self.group.metadata_hash {
+            let reason = "topics were created, deleted or have more partitions";
+            self.causes.push(CauseKind::TopicsChanged.alone(reason));
+        }
         if must || hash != self.group.metadata_hash {
             self.write_epoch(self.group.epoch.saturating_add(1), hash);
         }

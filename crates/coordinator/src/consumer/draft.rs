@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ottla_machine::{Answer, Decision, Millis};
+use ottla_wire::group_explanation::Cause;
 use ottla_wire::messages::consumer_group_target_assignment_member_value::TopicPartition;
 use ottla_wire::messages::{
     ConsumerGroupCurrentMemberAssignmentKey, ConsumerGroupMemberMetadataKey,
@@ -13,10 +14,10 @@ use ottla_wire::messages::{
 };
 
 use super::state::{Assignment, Member};
-use super::state::{ConsumerGroup, Resolved};
+use super::state::{ConsumerGroup, Resolved, State};
 use crate::config::Config;
 use crate::coordinator::{GroupCoordinator, Touch};
-use crate::group::{GroupSettings, Metadata};
+use crate::group::{CauseKind, Event, GroupSettings, Metadata};
 use crate::record::{ConsumerRecord, Entry, Record};
 use crate::request::Response;
 
@@ -27,6 +28,9 @@ pub(crate) struct Draft<'a> {
     pub(super) group: ConsumerGroup,
     pub(super) records: Vec<Record>,
     pub(super) answers: Vec<Answer<Response>>,
+    /// What has led to a new epoch, or soon will.
+    pub(super) causes: Vec<Cause>,
+    epoch_before: i32,
 }
 
 impl<'a> Draft<'a> {
@@ -39,17 +43,45 @@ impl<'a> Draft<'a> {
             config: coordinator.config(),
             metadata: coordinator.metadata(),
             now,
+            epoch_before: group.epoch,
             group,
             records: Vec::new(),
             answers: Vec::new(),
+            causes: Vec::new(),
         }
     }
 
+    /// What a member has done, or has not.
+    pub(super) fn note_member(&mut self, kind: CauseKind, member: &Member, reason: &str) {
+        let who = (member.id.as_str(), member.client_id.as_str(), member.client_host.as_str());
+        self.causes.push(kind.by(who, reason));
+    }
+
+    /// A rebalance lasts from a new epoch until every member has what it is to have.
+    fn take_events(&mut self) -> Vec<Event> {
+        let causes = std::mem::take(&mut self.causes);
+        let mut events = Vec::new();
+        if self.group.epoch > self.epoch_before {
+            events.push(Event::Began { at: self.now, causes });
+        } else {
+            events.extend(causes.into_iter().map(Event::Caused));
+        }
+        // Without records nothing has changed that a state is made of; to find it takes a look at every member.
+        let is_over = || matches!(self.group.state(), State::Stable | State::Empty);
+        if !self.records.is_empty() && is_over() {
+            let (generation, members) = (self.group.epoch, self.group.members.len());
+            events.push(Event::Ended { at: self.now, generation, members });
+        }
+        events
+    }
+
     /// The decision: the records and answers, and what is soft in the group as a touch.
-    pub(super) fn into_decision(self) -> Decision<GroupCoordinator> {
+    pub(super) fn into_decision(mut self) -> Decision<GroupCoordinator> {
+        let rebalance = Touch::rebalance(&self.group.id.clone(), self.take_events());
+        let touches = std::iter::once(Touch::consumer(&self.group.id, self.group.soft));
         Decision {
             records: self.records,
-            touches: vec![Touch::consumer(&self.group.id, self.group.soft)],
+            touches: touches.chain(rebalance).collect(),
             answers: self.answers,
         }
     }

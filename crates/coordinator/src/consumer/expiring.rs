@@ -16,8 +16,14 @@ impl GroupCoordinator {
         group: &ConsumerGroup,
         now: Millis,
     ) -> Decision<Self> {
-        let overdue = group.overdue(now);
         let mut draft = Draft::new(self, now, group.clone());
+        let mut overdue = BTreeSet::new();
+        for (member_id, (kind, reason)) in group.overdue(now) {
+            if let Some(member) = group.member(&member_id) {
+                draft.note_member(kind, member, reason);
+            }
+            overdue.insert(member_id);
+        }
         draft.drop_idle_timers(&overdue);
         if draft.group.soft.resolve_at.is_some_and(|at| at <= now) {
             draft.resolve();

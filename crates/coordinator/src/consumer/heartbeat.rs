@@ -18,7 +18,7 @@ use super::state::ConsumerGroup;
 use super::state::{LEAVE, LEAVE_STATIC, Member};
 use crate::config::ConsumerConfig;
 use crate::coordinator::GroupCoordinator;
-use crate::group::Group;
+use crate::group::{CauseKind, Group};
 use crate::request::{Caller, Response};
 
 /// From this version clients make the ids of members themselves.
@@ -152,7 +152,12 @@ impl Draft<'_> {
         let before = self.find_member(&member_id, request)?;
         let mut updated = before.clone();
         update(&mut updated, caller, request);
+        let joins = !self.group.members.contains_key(&member_id);
         let subscription = self.subscribe(&before, &updated)?;
+        if joins || subscription.has_changed {
+            let kind = if joins { CauseKind::MemberJoined } else { CauseKind::SubscriptionChanged };
+            self.note_member(kind, &updated, "");
+        }
         if subscription.moves_epoch || self.is_metadata_stale() {
             self.update_metadata(subscription.moves_epoch);
         }

@@ -1,7 +1,7 @@
 //! How members leave: of their own accord, for a while, or because they have not been heard of; and how a static member
 //! takes the place of its former self.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ottla_machine::{Decision, Millis, Token};
@@ -13,7 +13,7 @@ use super::refusal::Refusal;
 use super::state::ConsumerGroup;
 use super::state::{LEAVE_STATIC, Member, Owned};
 use crate::coordinator::GroupCoordinator;
-use crate::group::Group;
+use crate::group::{CauseKind, Group};
 use crate::request::Response;
 
 impl GroupCoordinator {
@@ -50,6 +50,7 @@ impl GroupCoordinator {
             draft.leave_for_a_while(&member);
             return Ok(draft.into_decision().and_answer(token, response));
         }
+        draft.note_member(CauseKind::MemberLeft, &member, "");
         Ok(draft.without([member.id.clone()].into()).and_answer(token, response))
     }
 }
@@ -127,20 +128,33 @@ impl<'a> Draft<'a> {
 }
 
 impl ConsumerGroup {
-    /// Members whose time has run out.
-    pub(super) fn overdue(&self, now: Millis) -> BTreeSet<String> {
-        let due = self.soft.due(now).filter(|(member_id, timers)| {
+    /// Members whose time has run out, and which time that was.
+    pub(super) fn overdue(&self, now: Millis) -> BTreeMap<String, (CauseKind, &'static str)> {
+        let due = self.soft.due(now).filter_map(|(member_id, timers)| {
             let has_passed = |at: Option<Millis>| at.is_some_and(|at| at <= now);
-            let member = self.member(member_id);
-            let has_not_revoked = timers.revocation.is_some_and(|(at, epoch)| {
-                at <= now && member.is_some_and(|member| member.epoch == epoch)
-            });
-            member.is_some()
-                && (has_not_revoked
-                    || has_passed(timers.session)
-                    || has_passed(timers.join)
-                    || has_passed(timers.sync))
+            let member = self.member(member_id)?;
+            let has_not_revoked =
+                timers.revocation.is_some_and(|(at, epoch)| at <= now && member.epoch == epoch);
+            let cause = if has_passed(timers.session) {
+                (CauseKind::SessionExpired, "nothing was heard of it")
+            } else if has_not_revoked {
+                (
+                    CauseKind::RebalanceTimedOut,
+                    "it did not give up partitions within its rebalance time-out",
+                )
+            } else if has_passed(timers.join) {
+                (
+                    CauseKind::RebalanceTimedOut,
+                    "it did not join again within its rebalance time-out",
+                )
+            } else if has_passed(timers.sync) {
+                let reason = "it did not ask for its assignment within its rebalance time-out";
+                (CauseKind::SyncTimedOut, reason)
+            } else {
+                return None;
+            };
+            Some((member_id.clone(), cause))
         });
-        due.map(|(member_id, _)| member_id.clone()).collect()
+        due.collect()
     }
 }

@@ -14,6 +14,7 @@ use super::draft::Draft;
 use super::refusal::Refusal;
 use super::state::Member;
 use super::state::{ConsumerGroup, Resolved};
+use crate::group::CauseKind;
 use crate::re2;
 
 /// How long at least lies between two times that a group's expressions are matched.
@@ -113,6 +114,8 @@ impl Draft<'_> {
         }
         let hash = self.metadata.hash_of(&self.group.subscribed_topics());
         if have_changed || hash != self.group.metadata_hash {
+            let reason = "regular expressions match other topics than before";
+            self.causes.push(CauseKind::TopicsChanged.alone(reason));
             self.write_epoch(self.group.epoch.saturating_add(1), hash);
             self.group.soft.compared = Some((self.metadata.version(), self.group.epoch));
         }

@@ -6,7 +6,7 @@ use ottla_wire::messages::delete_groups_response::DeletableGroupResult;
 use ottla_wire::messages::{DeleteGroupsRequest, DeleteGroupsResponse};
 
 use super::Group;
-use crate::coordinator::GroupCoordinator;
+use crate::coordinator::{GroupCoordinator, Touch};
 use crate::record::Record;
 use crate::request::Response;
 
@@ -29,6 +29,7 @@ impl GroupCoordinator {
                 Some(group) => {
                     decision.records.extend(self.offsets().tombstones_of(group_id));
                     decision.records.extend(self.group_tombstones(group, now));
+                    decision.touches.push(Touch::forget_history(group_id));
                     ErrorCode::None
                 }
             };

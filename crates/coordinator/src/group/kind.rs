@@ -16,6 +16,12 @@ pub enum State {
 }
 
 impl State {
+    /// Whether the group's members speak the consumer protocol.
+    #[must_use]
+    pub fn is_consumer(self) -> bool {
+        matches!(self, Self::Consumer(_))
+    }
+
     /// The name that clients and tools see.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use ottla_machine::{Millis, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
@@ -46,6 +47,11 @@ impl Mixed {
 
     pub(super) fn crashes(&self) -> usize {
         self.trial.crashes
+    }
+
+    /// The bytes of everything that was written.
+    pub(super) fn log(&self) -> Vec<(Bytes, Option<Bytes>)> {
+        self.trial.log_bytes()
     }
 
     pub(super) fn epochs(&self) -> usize {

@@ -87,6 +87,11 @@ impl World {
         self.trial.crashes
     }
 
+    /// The bytes of everything that was written.
+    pub(super) fn log(&self) -> Vec<(Bytes, Option<Bytes>)> {
+        self.trial.log_bytes()
+    }
+
     pub(super) fn generations(&self) -> usize {
         self.generations.len()
     }

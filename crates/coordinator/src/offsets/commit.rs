@@ -16,7 +16,7 @@ use ottla_wire::messages::offset_commit_response::{
 use ottla_wire::messages::{OffsetCommitRequest, OffsetCommitResponse, OffsetCommitValue};
 
 use crate::coordinator::{GroupCoordinator, Touch};
-use crate::group::{Group, Permit};
+use crate::group::{Group, Permit, Work};
 use crate::record::Record;
 use crate::request::{Caller, Response};
 
@@ -45,6 +45,8 @@ impl GroupCoordinator {
         decision.touches.extend(self.touch_of(&permit, &request.group_id, now));
         let OffsetCommitRequest { group_id, topics, .. } = request;
         let (records, topics) = self.commit(&group_id, topics, Times { now, expires_at });
+        let work = Work { offset_commits: records.len() as u64, ..Work::default() };
+        decision.touches.extend(Touch::worked(work));
         decision.records = records;
         decision.and_answer(token, answer(topics))
     }

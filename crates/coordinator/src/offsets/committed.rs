@@ -7,6 +7,7 @@ use ottla_wire::Uuid;
 use ottla_wire::messages::{OffsetCommitKey, OffsetCommitValue};
 
 use super::pending::PendingOffsets;
+use super::rate::Samples;
 use crate::coordinator::CommittedOffset;
 use crate::record::Record;
 
@@ -24,6 +25,8 @@ pub(crate) struct Committed {
     pub(crate) topic_id: Uuid,
     /// Where the record lies in the log: of two commits the later one in the log counts.
     pub(crate) record_offset: Offset,
+    /// What the offset was before, while it moves.
+    samples: Option<Box<Samples>>,
 }
 
 impl Committed {
@@ -36,7 +39,22 @@ impl Committed {
             expires_at: Some(value.expire_timestamp).filter(|at| *at != -1),
             topic_id: value.topic_id,
             record_offset,
+            samples: None,
         }
+    }
+
+    /// Records a second over the last minute, in thousandths.
+    pub(crate) fn rate_millis(&self, now: Millis) -> i64 {
+        let last = (self.committed_at, self.offset);
+        self.samples.as_ref().map_or(0, |samples| samples.rate_millis(last, now))
+    }
+
+    /// Takes the place of `previous`, and remembers how it was.
+    fn follow(&mut self, previous: &mut Self) {
+        let before = previous.samples.take();
+        let (from, to) =
+            ((previous.committed_at, previous.offset), (self.committed_at, self.offset));
+        self.samples = Samples::after(before, from, to);
     }
 }
 
@@ -101,7 +119,13 @@ impl Offsets {
         let topics = self.by_group.get_mut(group_id).expect("it is there by now");
         match topics.get_mut(topic) {
             Some(partitions) => {
-                partitions.insert(partition, offset);
+                if let Some(known) = partitions.get_mut(&partition) {
+                    let mut offset = offset;
+                    offset.follow(known);
+                    *known = offset;
+                } else {
+                    partitions.insert(partition, offset);
+                }
             }
             None => {
                 topics.insert(topic.to_owned(), ByPartition::from([(partition, offset)]));
@@ -127,6 +151,7 @@ impl Offsets {
                     topic,
                     partition: *partition,
                     offset: committed.offset,
+                    committed,
                 })
             })
         })

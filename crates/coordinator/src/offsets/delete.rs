@@ -1,5 +1,7 @@
 //! OffsetDelete (KIP-496), and what the deletion of topics leaves behind.
 
+use std::collections::BTreeSet;
+
 use ottla_machine::{Decision, Token};
 use ottla_wire::messages::offset_delete_request::OffsetDeleteRequestTopic;
 use ottla_wire::messages::offset_delete_response::{
@@ -8,8 +10,8 @@ use ottla_wire::messages::offset_delete_response::{
 use ottla_wire::messages::{OffsetDeleteRequest, OffsetDeleteResponse};
 use ottla_wire::{ErrorCode, Uuid};
 
-use crate::coordinator::GroupCoordinator;
-use crate::group::Group;
+use crate::coordinator::{GroupCoordinator, Touch};
+use crate::group::{Group, Work};
 use crate::record::Record;
 use crate::request::{DeletedTopic, Response};
 
@@ -39,6 +41,8 @@ impl GroupCoordinator {
             }
             topics.push(outcome(group, topic));
         }
+        let work = Work { offset_deletions: decision.records.len() as u64, ..Work::default() };
+        decision.touches.extend(Touch::worked(work));
         let response = OffsetDeleteResponse { topics, ..OffsetDeleteResponse::default() };
         decision.and_answer(token, Response::OffsetDelete(response))
     }
@@ -68,19 +72,22 @@ impl GroupCoordinator {
             .map(|index| Record::offset_tombstone(group_id, &topic.name, index))
     }
 
-    /// Removes the offsets of deleted topics, except for those that belong to a later topic of the same name.
+    /// Removes the offsets of deleted topics, except for those that belong to a later topic of the same name; what
+    /// transactions are about to commit for them goes as well, whatever becomes of the transactions.
     pub(crate) fn forget_topics(&self, token: Token, topics: &[DeletedTopic]) -> Decision<Self> {
         let mut decision = Decision::nothing();
         for group in self.groups() {
-            let Some(committed) = self.offsets().of_group(group.id()) else { continue };
+            let pending = self.offsets().pending();
             for deleted in topics {
-                let partitions = committed.get(&deleted.name).into_iter().flatten();
-                let gone = partitions.filter(|(_, committed)| {
+                let committed = self.offsets().of_group(group.id());
+                let committed = committed.and_then(|topics| topics.get(&deleted.name));
+                let gone = committed.into_iter().flatten().filter(|(_, committed)| {
                     committed.topic_id == Uuid::ZERO || committed.topic_id == deleted.id
                 });
-                decision.records.extend(gone.map(|(partition, _)| {
-                    Record::offset_tombstone(group.id(), &deleted.name, *partition)
-                }));
+                let mut gone: BTreeSet<i32> = gone.map(|(partition, _)| *partition).collect();
+                gone.extend(pending.of_topic(group.id(), &deleted.name, deleted.id));
+                let tombstone = |index| Record::offset_tombstone(group.id(), &deleted.name, index);
+                decision.records.extend(gone.into_iter().map(tombstone));
             }
         }
         decision.and_answer(token, Response::TopicsDeleted)

@@ -7,7 +7,7 @@ use ottla_machine::{Decision, Millis};
 
 use super::Committed;
 use crate::coordinator::{GroupCoordinator, Touch};
-use crate::group::{Expiry, Group};
+use crate::group::{Expiry, Group, Work};
 use crate::record::Record;
 
 /// How many records one decision may hold: they are appended as one batch. The rest is due again at once.
@@ -16,16 +16,22 @@ const TOMBSTONES_MAX: usize = 1_000;
 impl GroupCoordinator {
     pub(crate) fn expire_offsets(&self, now: Millis) -> Decision<Self> {
         let mut decision = Decision::nothing();
+        let mut work = Work::default();
         for group in self.groups() {
+            let before = decision.records.len();
             let has_finished = self.expire_offsets_of(group, now, &mut decision.records);
+            work.offset_expirations += (decision.records.len() - before) as u64;
             if decision.records.len() >= TOMBSTONES_MAX {
+                decision.touches.extend(Touch::worked(work));
                 decision.touches.push(Touch::check_offsets_at(now));
                 return decision;
             }
             if has_finished && group.is_empty() {
                 decision.records.extend(self.group_tombstones(group, now));
+                decision.touches.push(Touch::forget_history(group.id()));
             }
         }
+        decision.touches.extend(Touch::worked(work));
         decision.touches.push(Touch::check_offsets_at(self.next_check_after(now)));
         decision
     }
@@ -46,7 +52,7 @@ impl GroupCoordinator {
                     return false;
                 }
                 let is_pending = pending.has(group.id(), topic, *partition);
-                if !is_pending && self.is_expired(committed, expiry, now) {
+                if !is_pending && now >= self.expires_at(committed, expiry) {
                     records.push(Record::offset_tombstone(group.id(), topic, *partition));
                 } else {
                     has_finished = false;
@@ -56,14 +62,13 @@ impl GroupCoordinator {
         has_finished
     }
 
-    fn is_expired(&self, committed: &Committed, expiry: Expiry, now: Millis) -> bool {
-        if let Some(expires_at) = committed.expires_at {
-            return now >= expires_at;
-        }
+    /// From when on an offset that nobody uses may be removed.
+    pub(crate) fn expires_at(&self, committed: &Committed, expiry: Expiry) -> Millis {
         let unused_since = match expiry {
             Expiry::SinceEmpty(at) => at,
             Expiry::SinceCommit => committed.committed_at,
         };
-        now.saturating_sub(unused_since) >= self.config().offsets_retention_ms()
+        let usual = unused_since.saturating_add(self.config().offsets_retention_ms());
+        committed.expires_at.unwrap_or(usual)
     }
 }

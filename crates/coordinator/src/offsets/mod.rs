@@ -2,6 +2,7 @@
 //!
 //! # Layout
 //! - `committed`: the state, made by records alone
+//! - `rate`: how fast they move
 //! - `pending`: what transactions have committed that have not ended
 //! - `commit`, `transactional`: OffsetCommit and TxnOffsetCommit
 //! - `fetch`, `delete`: OffsetFetch and OffsetDelete
@@ -12,6 +13,7 @@ mod delete;
 mod expire;
 mod fetch;
 mod pending;
+mod rate;
 mod transactional;
 
 pub(crate) use committed::{Committed, Offsets};

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ottla_wire::Uuid;
 use ottla_wire::messages::OffsetCommitKey;
 
 use super::Committed;
@@ -57,6 +58,28 @@ impl PendingOffsets {
     pub(crate) fn has(&self, group_id: &str, topic: &str, partition: i32) -> bool {
         !self.producers.is_empty()
             && self.producers.contains_key(&(group_id.to_owned(), topic.to_owned(), partition))
+    }
+
+    /// Partitions of a topic for which something is pending, of the topic with this id or of an unknown one.
+    ///
+    /// A tombstone takes what is pending for a partition from every transaction, so a single one of a later topic of
+    /// the same name keeps the partition's.
+    pub(crate) fn of_topic(
+        &self,
+        group_id: &str,
+        topic: &str,
+        id: Uuid,
+    ) -> impl Iterator<Item = i32> {
+        let place = |index| (group_id.to_owned(), topic.to_owned(), index);
+        let places = self.producers.range(place(i32::MIN)..=place(i32::MAX));
+        let is_gone = move |place: &Place, producer: &i64| {
+            let pending = self.by_producer.get(producer).and_then(|places| places.get(place));
+            pending.is_none_or(|one| one.topic_id == Uuid::ZERO || one.topic_id == id)
+        };
+        let gone = places.filter(move |(place, producers)| {
+            producers.iter().all(|producer| is_gone(place, producer))
+        });
+        gone.map(|((_, _, index), _)| *index)
     }
 
     /// Topics and partitions of a group for which something is pending.

@@ -19,7 +19,7 @@ use ottla_wire::messages::{TxnOffsetCommitRequest, TxnOffsetCommitResponse};
 
 use super::commit::{Times, refused};
 use crate::coordinator::{GroupCoordinator, Touch};
-use crate::group::Group;
+use crate::group::{Group, Work};
 use crate::record::Record;
 use crate::request::{EndedTransaction, Response};
 use crate::transaction::ProducerEpoch;
@@ -40,6 +40,8 @@ impl GroupCoordinator {
         let TxnOffsetCommitRequest { group_id, producer_id, producer_epoch, .. } = request;
         let producer = ProducerEpoch { producer_id, producer_epoch };
         let (records, topics) = self.commit(&group_id, topics, Times { now, expires_at: -1 });
+        let work = Work { offset_commits: records.len() as u64, ..Work::default() };
+        decision.touches.extend(Touch::worked(work));
         let in_transaction = |record: Record| record.in_transaction(producer);
         decision.records = records.into_iter().map(in_transaction).collect();
         decision.and_answer(token, answer(topics))

@@ -8,19 +8,35 @@ use ottla_client::admin::{Admin, CommittedOffset, GroupDescription, GroupMember,
 use ottla_terminal::options::{Options, Stop};
 
 use super::failure::{Failure, tell};
-use super::tables::{self, MemberRow, OffsetRow, StateRow};
-use super::{list, partitions};
+use super::tables::{self, Columns, MemberRow, OffsetRow, StateRow};
+use super::{explained, list, partitions};
 
 /// Runs the action.
 pub(super) async fn describe(admin: &Admin, options: &Options<'_>) -> Result<(), Failure> {
     let chosen = list::chosen(admin, options).await?;
     let mut groups = Vec::new();
-    for (_, group) in admin.describe_groups(&chosen).await.map_err(Failure::named)? {
+    let explains = ["rebalances", "expiry", "rates"].iter().any(|option| options.has(option));
+    let described = match explains {
+        true => admin.explain_groups(&chosen).await,
+        false => admin.describe_groups(&chosen).await,
+    };
+    for (_, group) in described.map_err(Failure::named)? {
         groups.push(group.map_err(Failure::named)?);
     }
     groups.sort_by(|left, right| left.group_id.cmp(&right.group_id));
+    if explains {
+        for group in groups.iter().filter(|group| group.explanation.is_none()) {
+            tell(&explained::untold(&group.group_id))?;
+        }
+    }
     let verbose = options.has("verbose");
-    if options.has("members") {
+    if options.has("rebalances") {
+        for group in &groups {
+            if let Some(explanation) = &group.explanation {
+                print(&explained::rebalances(&group.group_id, explanation))?;
+            }
+        }
+    } else if options.has("members") {
         for group in &groups {
             let rows: Vec<MemberRow> =
                 group.members.iter().map(|member| member_row(group, member)).collect();
@@ -31,7 +47,10 @@ pub(super) async fn describe(admin: &Admin, options: &Options<'_>) -> Result<(),
     } else if options.has("state") {
         for group in &groups {
             if tell_state(group, 1)? {
-                print(&tables::state(&group.group_id, &state_row(group), verbose))?;
+                let totals = group.explanation.as_ref().filter(|_| options.has("rates"));
+                let totals = totals.map(explained::totals);
+                let row = StateRow { totals, ..state_row(group) };
+                print(&tables::state(&group.group_id, &row, verbose))?;
             }
         }
     } else {
@@ -41,7 +60,13 @@ pub(super) async fn describe(admin: &Admin, options: &Options<'_>) -> Result<(),
         }
         for (group, rows) in groups.iter().zip(found) {
             if tell_state(group, rows.len())? {
-                print(&tables::offsets(&group.group_id, &rows, verbose))?;
+                let is_told = group.explanation.is_some();
+                let shown = Columns {
+                    leader_epoch: verbose,
+                    rate: is_told && options.has("rates"),
+                    expiry: is_told && options.has("expiry"),
+                };
+                print(&tables::offsets(&group.group_id, &rows, shown))?;
             }
         }
     }
@@ -99,6 +124,7 @@ fn state_row(group: &GroupDescription) -> StateRow {
         epoch: group.group_epoch,
         assignment_epoch: group.assignment_epoch,
         members: group.members.len(),
+        totals: None,
     }
 }
 
@@ -121,13 +147,17 @@ async fn offset_rows(admin: &Admin, group: &GroupDescription) -> Result<Vec<Offs
     unread.sort();
     keys.extend(unread.into_iter().map(|key| (key, None)));
     let ends = ends(admin, keys.iter().map(|(key, _)| key)).await?;
+    let told = group.explanation.as_ref().map(explained::offsets).unwrap_or_default();
     let row = |(key, member): (TopicPartition, _)| {
+        let known = told.get(&key);
         let offset: Option<&CommittedOffset> = committed.get(&key);
         OffsetRow {
             leader_epoch: offset.and_then(|offset| offset.leader_epoch),
             offset: offset.map(|offset| offset.offset),
             end: ends.get(&key).copied(),
             member,
+            rate: known.map(|known| explained::rate(known.rate_millis)),
+            expiry: known.map(explained::expiry),
             partition: Some(key),
         }
     };

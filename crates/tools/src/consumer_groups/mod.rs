@@ -4,13 +4,14 @@
 //! - `verb`: from the command line to an action
 //! - `options`: the options, and which of them go together
 //! - `list`, `describe`, `reset`, `delete`: the actions
-//! - `tables`: what `describe` prints
+//! - `tables`, `explained`: what `describe` prints, of Kafka's and of our own
 //! - `csv`: offsets in files
 //! - `failure`: what goes wrong, in the words of Kafka's tool
 
 mod csv;
 mod delete;
 mod describe;
+mod explained;
 mod failure;
 mod list;
 mod moment;

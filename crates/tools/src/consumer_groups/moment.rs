@@ -1,5 +1,7 @@
 //! Points in time and durations as the command line gives them. Pure.
 
+use ottla_terminal::output::civil;
+
 const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -39,6 +41,16 @@ pub(crate) fn parse_datetime(text: &str) -> Result<i64, String> {
         + number(second, 0, 59)? * SECOND_MS
         + number(ms, 0, 999)?;
     Ok(days_since_epoch(year, month, day) * DAY_MS + of_day - zone_ms)
+}
+
+/// A moment as `--to-datetime` reads it.
+pub(super) fn datetime(ms: i64) -> String {
+    let (days, of_day) = (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS));
+    // What lies before 1970 is no moment of a broker.
+    let (year, month, day) = civil(u64::try_from(days).unwrap_or(0));
+    let (hour, minute) = (of_day / HOUR_MS, of_day / MINUTE_MS % 60);
+    let (second, ms) = (of_day / SECOND_MS % 60, of_day % SECOND_MS);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
 fn zone_ms(zone: &str) -> Option<i64> {
@@ -166,6 +178,13 @@ mod tests {
             assert!(
                 parse_datetime(text).is_err_and(|wrong| wrong.contains("does not contain a 'T'"))
             );
+        }
+    }
+
+    #[test]
+    fn moments_are_written_as_they_are_read() {
+        for ms in [0, 1_700_000_000_123, 1_709_164_800_000, 4_102_444_799_999] {
+            assert_eq!(parse_datetime(&datetime(ms)), Ok(ms), "{}", datetime(ms));
         }
     }
 

@@ -150,6 +150,27 @@ fn describe_options(parser: &mut Parser) {
         )
         .available_if(&["describe"]);
     parser
+        .flag(
+            "rebalances",
+            "Describe why the group has rebalanced lately: when each rebalance began and how long it took, who caused it and the reason that was given. Brokers of Ottla tell this; it is forgotten when the group's coordinator moves or starts anew.\n\
+             Example: --bootstrap-server localhost:9092 --describe --group group1 --rebalances",
+        )
+        .available_if(&["describe"]);
+    parser
+        .flag(
+            "expiry",
+            "Adds to the described offsets when each of them will be removed unless it is used again. Brokers of Ottla tell this.\n\
+             Example: --bootstrap-server localhost:9092 --describe --group group1 --offsets --expiry",
+        )
+        .available_if(&["describe"]);
+    parser
+        .flag(
+            "rates",
+            "Adds to the described offsets how many records a second were consumed in the last minute, or to the described state that of the whole group and its lag. Brokers of Ottla tell this.\n\
+             Example: --bootstrap-server localhost:9092 --describe --group group1 --state --rates",
+        )
+        .available_if(&["describe"]);
+    parser
         .perhaps_value(
             "state",
             "When specified with '--describe', includes the state of the group.\n\
@@ -188,6 +209,13 @@ pub(super) fn check(options: &Options<'_>) -> Result<(), Stop> {
             return Err(options.usage(
                 "Option [describe] takes at most one of these options: [members], [offsets], [state]",
             ));
+        }
+        for (option, excluded) in [
+            ("rebalances", &["members", "offsets", "state", "expiry", "rates"][..]),
+            ("expiry", &["members", "state"]),
+            ("rates", &["members"]),
+        ] {
+            options.forbid_with(option, excluded)?;
         }
         if options.has_value("state") {
             return Err(options.usage("Option [describe] does not take a value for [state]"));

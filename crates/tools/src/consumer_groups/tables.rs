@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use ottla_client::TopicPartition;
 
 /// What stands where there is nothing.
-const NOTHING: &str = "-";
+pub(super) const NOTHING: &str = "-";
 
 /// A partition and who reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub(super) struct OffsetRow {
     pub offset: Option<i64>,
     pub end: Option<i64>,
     pub member: Option<(String, String, String)>,
+    /// What is known beyond the protocol: the rate and the expiry.
+    pub rate: Option<String>,
+    pub expiry: Option<String>,
+}
+
+/// Columns that are not always shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Columns {
+    pub leader_epoch: bool,
+    pub rate: bool,
+    pub expiry: bool,
 }
 
 impl OffsetRow {
@@ -47,18 +58,20 @@ pub(super) struct StateRow {
     pub epoch: Option<i32>,
     pub assignment_epoch: Option<i32>,
     pub members: usize,
+    /// Lag and rate of the whole group, where they are wanted and told.
+    pub totals: Option<(String, String)>,
 }
 
 fn or_nothing(value: Option<impl ToString>) -> String {
     value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string())
 }
 
-fn width<'a>(least: usize, texts: impl Iterator<Item = &'a str>) -> usize {
+pub(super) fn width<'a>(least: usize, texts: impl Iterator<Item = &'a str>) -> usize {
     texts.map(|text| text.chars().count()).fold(least, usize::max)
 }
 
 /// The offsets of a group. Rows begin with a line feed, as Kafka's tool has it.
-pub(super) fn offsets(group: &str, rows: &[OffsetRow], verbose: bool) -> String {
+pub(super) fn offsets(group: &str, rows: &[OffsetRow], shown: Columns) -> String {
     let topic = |row: &OffsetRow| or_nothing(row.partition.as_ref().map(|key| key.topic.clone()));
     let member = |row: &OffsetRow| match &row.member {
         Some(member) => member.clone(),
@@ -71,13 +84,19 @@ pub(super) fn offsets(group: &str, rows: &[OffsetRow], verbose: bool) -> String 
     let id_width = width(15, members.iter().map(|(id, _, _)| id.as_str()));
     let host_width = width(15, members.iter().map(|(_, host, _)| host.as_str()));
     let mut table = String::new();
-    let mut print = |columns: [&str; 10]| {
-        let [group, topic, partition, epoch, offset, end, lag, id, host, client] = columns;
-        let epoch = if verbose { format!(" {epoch:<15}") } else { String::new() };
+    let mut print = |columns: [&str; 12]| {
+        let [group, topic, partition, epoch, offset, end, lag, rate, expiry, id, host, client] =
+            columns;
+        let column = |is_shown: bool, text: &str, width: usize| match is_shown {
+            true => format!(" {text:<width$}"),
+            false => String::new(),
+        };
+        let epoch = column(shown.leader_epoch, epoch, 15);
+        let more = column(shown.rate, rate, 15) + &column(shown.expiry, expiry, 24);
         // Writing to a string can't fail.
         let _ = write!(
             table,
-            "\n{group:<group_width$} {topic:<topic_width$} {partition:<10}{epoch} {offset:<15} {end:<15} {lag:<15} \
+            "\n{group:<group_width$} {topic:<topic_width$} {partition:<10}{epoch} {offset:<15} {end:<15} {lag:<15}{more} \
              {id:<id_width$} {host:<host_width$} {client}"
         );
     };
@@ -89,6 +108,8 @@ pub(super) fn offsets(group: &str, rows: &[OffsetRow], verbose: bool) -> String 
         "CURRENT-OFFSET",
         "LOG-END-OFFSET",
         "LAG",
+        "RECORDS/S",
+        "EXPIRES",
         "CONSUMER-ID",
         "HOST",
         "CLIENT-ID",
@@ -102,6 +123,8 @@ pub(super) fn offsets(group: &str, rows: &[OffsetRow], verbose: bool) -> String 
             &or_nothing(row.offset),
             &or_nothing(row.end),
             &or_nothing(row.lag()),
+            row.rate.as_deref().unwrap_or(NOTHING),
+            row.expiry.as_deref().unwrap_or(NOTHING),
             id,
             host,
             client,
@@ -204,14 +227,19 @@ pub(super) fn state(group: &str, row: &StateRow, verbose: bool) -> String {
     let group_width = width(15, [group].into_iter());
     let coordinator_width = width(25, [row.coordinator.as_str()].into_iter());
     let assignor = if row.assignor.is_empty() { NOTHING } else { &row.assignor };
-    let line = |columns: [&str; 7]| {
-        let [group, coordinator, assignor, state, epoch, assignment_epoch, members] = columns;
+    let line = |columns: [&str; 9]| {
+        let [group, coordinator, assignor, state, epoch, assignment_epoch, lag, rate, members] =
+            columns;
+        let totals = match row.totals {
+            Some(_) => format!(" {lag:<15} {rate:<15}"),
+            None => String::new(),
+        };
         let epochs = match verbose {
             true => format!(" {epoch:<15} {assignment_epoch:<25}"),
             false => String::new(),
         };
         format!(
-            "\n{group:<group_width$} {coordinator:<coordinator_width$} {assignor:<20} {state:<20}{epochs} {members}"
+            "\n{group:<group_width$} {coordinator:<coordinator_width$} {assignor:<20} {state:<20}{epochs}{totals} {members}"
         )
     };
     let header = line([
@@ -221,8 +249,11 @@ pub(super) fn state(group: &str, row: &StateRow, verbose: bool) -> String {
         "STATE",
         "GROUP-EPOCH",
         "TARGET-ASSIGNMENT-EPOCH",
+        "LAG",
+        "RECORDS/S",
         "#MEMBERS",
     ]);
+    let (lag, rate) = row.totals.clone().unwrap_or_default();
     let values = line([
         group,
         &row.coordinator,
@@ -230,6 +261,8 @@ pub(super) fn state(group: &str, row: &StateRow, verbose: bool) -> String {
         &row.state,
         &or_nothing(row.epoch),
         &or_nothing(row.assignment_epoch),
+        &lag,
+        &rate,
         &row.members.to_string(),
     ]);
     format!("{header}{values}\n")
@@ -251,24 +284,49 @@ mod tests {
             offset,
             end,
             member: member.map(|id| (id.to_owned(), "/127.0.0.1".to_owned(), "one".to_owned())),
+            ..OffsetRow::default()
         };
+        let verbose = Columns { leader_epoch: true, ..Columns::default() };
         let rows = [
             row("a.rather.long.topic.name", 1, Some(1), Some(2), None),
             row("alpha", 0, None, Some(10), Some("one-6d8996f5-570d")),
         ];
         assert_eq!(
-            offsets("empty-group", &rows, false),
+            offsets("empty-group", &rows, Columns::default()),
             "\n\
              GROUP           TOPIC                    PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID       HOST            CLIENT-ID\n\
              empty-group     a.rather.long.topic.name 1          1               2               1               -                 -               -\n\
              empty-group     alpha                    0          -               10              -               one-6d8996f5-570d /127.0.0.1      one\n"
         );
         assert_eq!(
-            offsets("g", &rows[..1], true),
+            offsets("g", &rows[..1], verbose),
             "\n\
              GROUP           TOPIC                    PARTITION  LEADER-EPOCH    CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID     HOST            CLIENT-ID\n\
              g               a.rather.long.topic.name 1          -               1               2               1               -               -               -\n"
         );
+    }
+
+    #[test]
+    fn rates_and_expiry_stand_behind_the_lag() {
+        let row = OffsetRow {
+            partition: Some(TopicPartition::new("alpha", 0)),
+            offset: Some(1),
+            end: Some(3),
+            rate: Some("2.5".to_owned()),
+            ..OffsetRow::default()
+        };
+        let shown = Columns { rate: true, expiry: true, leader_epoch: false };
+        assert_eq!(
+            offsets("g", &[row], shown),
+            "\n\
+             GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             RECORDS/S       EXPIRES                  CONSUMER-ID     HOST            CLIENT-ID\n\
+             g               alpha           0          1               3               2               2.5             -                        -               -               -\n"
+        );
+        let row =
+            StateRow { totals: Some(("7".to_owned(), "2.5".to_owned())), ..StateRow::default() };
+        let table = state("g", &row, false);
+        assert!(table.contains(" LAG             RECORDS/S       #MEMBERS\n"), "{table}");
+        assert!(table.ends_with(" 7               2.5             0\n"), "{table}");
     }
 
     #[test]

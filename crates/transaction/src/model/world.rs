@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use ottla_machine::Millis;
 use ottla_wire::ErrorCode;
 
@@ -80,6 +81,12 @@ impl World {
 
     pub(super) fn crashes(&self) -> usize {
         self.trial.crashes
+    }
+
+    /// The bytes of everything that was written.
+    pub(super) fn log(&self) -> Vec<(Bytes, Option<Bytes>)> {
+        let encode = |record: &crate::Record| record.encode().expect("records encode");
+        self.trial.log.iter().map(encode).collect()
     }
 
     pub(super) fn step_with_faults(&mut self) {

@@ -95,11 +95,17 @@ impl GroupCoordinators {
 
     /// How the coordinators' groups and offsets are. Those that are loading tell nothing.
     pub async fn look(&self) -> Vec<Look> {
-        let mut looks = Vec::new();
+        let mut looks = vec![self.shards.kind().retired()];
+        let now_ms = self.shards.parts().clock.now_ms();
         for queue in self.shards.all() {
-            looks.extend(queue.look(Look::of).await);
+            looks.extend(queue.look(move |machine| Look::of(machine, now_ms)).await);
         }
         looks
+    }
+
+    /// Writes how the coordinators' loops do.
+    pub(crate) fn write_metrics(&self, text: &mut String) {
+        self.shards.write_metrics(text, "kafka_server_group_coordinator_metrics_");
     }
 
     /// Tells every coordinator, without waiting for them, of a change of the cluster's metadata. Calls come in the

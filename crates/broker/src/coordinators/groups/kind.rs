@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ottla_coordinator::transaction::ProducerEpoch;
 use ottla_coordinator::{
     Body, Caller, Config, EndedTransaction, GroupCoordinator, Metadata, Record, Request, Response,
-    TopicChanges,
+    TopicChanges, Work,
 };
 use ottla_machine::Answer;
 use ottla_metadata::MetadataImage;
@@ -16,6 +16,7 @@ use ottla_wire::codec::EncodeError;
 use ottla_wire::records::{self, BatchHeader, EndTransactionMarker};
 use parking_lot::Mutex;
 
+use super::look::Look;
 use crate::coordinators::{Envelope, Kind};
 
 /// Coordinators of groups.
@@ -24,12 +25,19 @@ pub(super) struct Groups {
     config: Config,
     /// What a coordinator that is loaded now begins with.
     metadata: Mutex<Metadata>,
+    /// What was done by coordinators that are no more.
+    retired: Mutex<Work>,
 }
 
 impl Groups {
     pub(super) fn new(config: Config) -> Self {
         let metadata = Mutex::new(Metadata::new(Arc::new(MetadataImage::empty())));
-        Self { config, metadata }
+        Self { config, metadata, retired: Mutex::new(Work::default()) }
+    }
+
+    /// What was done by coordinators that are no more.
+    pub(super) fn retired(&self) -> Look {
+        Look { work: *self.retired.lock(), ..Look::default() }
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -105,6 +113,10 @@ impl Kind for Groups {
 
     fn first_note() -> Option<Request> {
         Some(Request { caller: Caller::default(), body: Body::ForgetMissingTopics })
+    }
+
+    fn retire(&self, machine: &GroupCoordinator) {
+        self.retired.lock().add(machine.work());
     }
 
     fn unload(machine: &GroupCoordinator) -> Vec<Answer<Response>> {

@@ -2,23 +2,51 @@
 
 use std::collections::BTreeMap;
 
-use ottla_coordinator::{GroupCoordinator, State};
+use ottla_coordinator::{GroupCoordinator, State, Work};
+
+use crate::partitions::Partitions;
 
 /// A coordinator's groups and offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Look {
     /// How many groups are in each state.
     pub groups: BTreeMap<State, usize>,
-    /// Group, topic, partition and committed offset.
-    pub offsets: Vec<(String, String, i32, i64)>,
+    /// What was done for them since the coordinator was loaded.
+    pub work: Work,
+    pub offsets: Vec<SeenOffset>,
+}
+
+/// A committed offset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeenOffset {
+    pub group: String,
+    pub topic: String,
+    pub partition: i32,
+    pub offset: i64,
+    /// Records a second over the last minute, in thousandths.
+    pub rate_millis: i64,
 }
 
 impl Look {
-    pub(super) fn of(machine: &GroupCoordinator) -> Self {
-        let offsets = machine.committed_offsets().map(|committed| {
-            let (group, topic) = (committed.group_id.to_owned(), committed.topic.to_owned());
-            (group, topic, committed.partition, committed.offset)
+    pub(super) fn of(machine: &GroupCoordinator, now_ms: i64) -> Self {
+        let offsets = machine.committed_offsets().map(|committed| SeenOffset {
+            group: committed.group_id.to_owned(),
+            topic: committed.topic.to_owned(),
+            partition: committed.partition,
+            offset: committed.offset,
+            rate_millis: committed.rate_millis(now_ms),
         });
-        Self { groups: machine.groups_by_state(), offsets: offsets.collect() }
+        Self { groups: machine.groups_by_state(), work: machine.work(), offsets: offsets.collect() }
     }
+}
+
+/// How many records lie between a committed offset and the high watermark; `None` where the partition is not here.
+pub(crate) fn lag_behind(
+    partitions: &Partitions,
+    topic: &str,
+    index: i32,
+    offset: i64,
+) -> Option<i64> {
+    let end = partitions.get(topic, index)?.log_offsets().ok()?.high_watermark;
+    Some(end.saturating_sub(offset).max(0))
 }

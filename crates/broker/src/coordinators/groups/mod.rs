@@ -12,4 +12,5 @@ pub mod look;
 mod tests;
 
 pub use coordinators::GroupCoordinators;
-pub use look::Look;
+pub(crate) use look::lag_behind;
+pub use look::{Look, SeenOffset};

@@ -1,9 +1,12 @@
 //! What handlers ask the coordinators of transactions.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};
 
-use ottla_coordinator::transaction::{Body, Config, Request, Response};
+use ottla_coordinator::transaction::{
+    Body, Config, Request, Response, State, TransactionCoordinator,
+};
 use ottla_log::Verification;
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
@@ -81,6 +84,20 @@ impl TransactionCoordinators {
         request: Request,
     ) -> Result<Response, ErrorCode> {
         self.shards.of(transactional_id)?.ask(request, Verification::NotRequired).await
+    }
+
+    /// How many transactional ids are in each state, by coordinator. Those that are loading tell nothing.
+    pub(crate) async fn look(&self) -> Vec<BTreeMap<State, usize>> {
+        let mut looks = Vec::new();
+        for queue in self.shards.all() {
+            looks.extend(queue.look(TransactionCoordinator::transactions_by_state).await);
+        }
+        looks
+    }
+
+    /// Writes how the coordinators' loops do.
+    pub(crate) fn write_metrics(&self, text: &mut String) {
+        self.shards.write_metrics(text, "kafka_server_transaction_coordinator_metrics_");
     }
 
     /// Asks every coordinator of this broker, and collects what they answer.

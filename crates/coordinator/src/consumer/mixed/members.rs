@@ -26,6 +26,7 @@ use crate::consumer::heartbeat::random_member_id;
 use crate::consumer::state::ConsumerGroup;
 use crate::consumer::state::{Member, MemberState};
 use crate::coordinator::GroupCoordinator;
+use crate::group::CauseKind;
 use crate::request::{Caller, Response};
 
 /// From this version a dynamic member must join with an id that the coordinator gave it.
@@ -148,7 +149,7 @@ impl GroupCoordinator {
         members: &[MemberIdentity],
         now: Millis,
     ) -> (Vec<Result<(), ErrorCode>>, Decision<Self>) {
-        let draft = Draft::new(self, now, group.clone());
+        let mut draft = Draft::new(self, now, group.clone());
         let mut leaving = BTreeSet::new();
         let leave = |identity: &MemberIdentity| {
             let member = match identity.group_instance_id.as_deref() {
@@ -162,7 +163,10 @@ impl GroupCoordinator {
             if is_other {
                 return Err(ErrorCode::FencedInstanceId);
             }
-            leaving.insert(member.id.clone());
+            if leaving.insert(member.id.clone()) {
+                let reason = identity.reason.as_deref().unwrap_or_default();
+                draft.note_member(CauseKind::MemberLeft, member, reason);
+            }
             Ok(())
         };
         let results = members.iter().map(leave).collect();
@@ -207,7 +211,12 @@ impl Draft<'_> {
         let replaces = was_static && self.group.members.contains_key(member_id);
         let mut updated = before.clone();
         update(&mut updated, caller, request, &subscription);
+        let joins = !self.group.members.contains_key(member_id);
         let change = self.subscribe(&before, &updated).map_err(|refusal| refusal.code)?;
+        if joins || change.has_changed {
+            let kind = if joins { CauseKind::MemberJoined } else { CauseKind::SubscriptionChanged };
+            self.note_member(kind, &updated, request.reason.as_deref().unwrap_or_default());
+        }
         if change.has_changed || self.is_metadata_stale() {
             self.update_metadata(change.has_changed);
         }

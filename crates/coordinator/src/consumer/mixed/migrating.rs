@@ -19,6 +19,7 @@ use crate::consumer::refusal::Refusal;
 use crate::consumer::state::ConsumerGroup;
 use crate::consumer::state::{Assignment, Member};
 use crate::coordinator::GroupCoordinator;
+use crate::group::CauseKind;
 use crate::record::Record;
 
 impl GroupCoordinator {
@@ -34,6 +35,8 @@ impl GroupCoordinator {
             return Ok(draft);
         }
         self.check_upgrade(classic)?;
+        let reason = "a member of the consumer protocol joins a classic group";
+        draft.causes.push(CauseKind::Upgraded.alone(reason));
         let generation = classic.generation();
         let mut members = Vec::new();
         for member in classic.members() {
@@ -194,9 +197,13 @@ impl Draft<'_> {
         }
         self.forget_group();
         let mut draft = classic::Draft::new(self.config, self.now, classic);
+        self.causes.into_iter().for_each(|cause| draft.note(cause));
+        draft.note(CauseKind::Downgraded.alone("only members of the classic protocol are left"));
         draft.write_group();
         if must_rebalance {
             draft.prepare_rebalance();
+        } else {
+            draft.end_rebalance();
         }
         let mut decision =
             Decision { records: self.records, touches: Vec::new(), answers: self.answers };

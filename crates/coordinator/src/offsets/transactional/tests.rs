@@ -1,4 +1,3 @@
-use ottla_wire::ErrorCode;
 use ottla_wire::messages::offset_delete_request::{
     OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
@@ -11,8 +10,9 @@ use ottla_wire::messages::txn_offset_commit_request::{
 use ottla_wire::messages::{
     DeleteGroupsRequest, OffsetDeleteRequest, OffsetFetchRequest, TxnOffsetCommitRequest,
 };
+use ottla_wire::{ErrorCode, Uuid};
 
-use crate::request::EndedTransaction;
+use crate::request::{DeletedTopic, EndedTransaction};
 use crate::transaction::ProducerEpoch;
 use crate::trial::{Trial, code, commit_request, hard_state};
 use crate::{Body, Config, Response};
@@ -179,4 +179,29 @@ fn members_are_checked_when_they_are_named() {
     let mut large = request(1, 5);
     large.topics[0].partitions[0].committed_metadata = Some("x".repeat(4_097));
     assert_eq!(commit(&mut trial, large), ErrorCode::OffsetMetadataTooLarge);
+}
+
+#[test]
+fn a_deleted_topic_takes_along_what_is_pending() {
+    for (committed_before, id, expected) in
+        [(None, Uuid::ONE, -1), (Some(3), Uuid::ONE, -1), (Some(3), Uuid::ZERO, 7)]
+    {
+        let mut trial = Trial::new(Config::default());
+        let mut pending = request(1, 7);
+        pending.topics[0].topic_id = Uuid::ONE;
+        if let Some(offset) = committed_before {
+            let mut plain = commit_request("", -1, "topic", offset);
+            plain.group_id = GROUP.to_owned();
+            plain.topics[0].topic_id = Uuid::ONE;
+            trial.call(10, Body::OffsetCommit(plain));
+        }
+        assert_eq!(commit(&mut trial, pending), ErrorCode::None);
+        // Of another topic of that name nothing is lost.
+        let deleted = DeletedTopic { name: "topic".to_owned(), id };
+        trial.call(0, Body::TopicsDeleted(vec![deleted]));
+        let is_kept = id == Uuid::ZERO;
+        assert_eq!(fetch(&mut trial, true).is_err(), is_kept, "{committed_before:?}");
+        end(&mut trial, 1, true);
+        assert_eq!(fetch(&mut trial, true), Ok(expected), "{committed_before:?} {id}");
+    }
 }
