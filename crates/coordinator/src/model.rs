@@ -83,7 +83,7 @@ fn run_mixed(seed: u64) -> Mixed {
 /// Members of both protocols, who change over now and then, in one group.
 #[test]
 fn groups_of_both_protocols_survive_faults() {
-    let (mut crashes, mut epochs, mut migrations) = (0, 0, 0);
+    let (mut crashes, mut epochs, mut migrations, mut commits) = (0, 0, 0, 0);
     let seeds = seeds(MIXED_SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
@@ -91,11 +91,15 @@ fn groups_of_both_protocols_survive_faults() {
         crashes += mixed.crashes();
         epochs += mixed.epochs();
         migrations += mixed.migrations();
+        commits += mixed.commits();
     }
-    println!("{runs} seeds: {crashes} crashes, {epochs} epochs, {migrations} groups went over");
+    println!(
+        "{runs} seeds: {crashes} crashes, {epochs} epochs, {migrations} groups went over, {commits} commits"
+    );
     assert!(runs == 1 || crashes > runs, "{crashes} crashes");
     assert!(runs == 1 || epochs > 20 * runs, "{epochs} epochs");
     assert!(runs == 1 || migrations > 2 * runs, "{migrations} groups went over");
+    assert!(runs == 1 || commits > 10 * runs, "{commits} commits");
 }
 
 fn run_atomic(seed: u64) -> Atomic {

@@ -10,7 +10,7 @@ use ottla_wire::ErrorCode;
 use super::EPOCH_PER_TRANSACTION;
 use super::coordinator::TransactionCoordinator;
 use super::request::{Producer, ProducerEpoch, Response};
-use super::state::{State, Transaction};
+use super::state::{NO_EPOCH, State, Transaction};
 
 /// What is asked for.
 pub(super) struct End {
@@ -58,12 +58,7 @@ impl TransactionCoordinator {
     /// Versions 0 and 1.
     fn end_in_epoch(&self, end: &End, now: Millis) -> Result<Step, ErrorCode> {
         let transaction = self.mapped(&end.producer.transactional_id)?;
-        if transaction.producer_id != end.producer.producer_id {
-            return Err(ErrorCode::InvalidProducerIdMapping);
-        }
-        if transaction.producer_epoch != end.producer.producer_epoch {
-            return Err(ErrorCode::ProducerFenced);
-        }
+        super::partitions::check_producer(transaction, &end.producer)?;
         match (transaction.state, end.is_commit) {
             (State::PrepareCommit | State::PrepareAbort, _) => {
                 Err(ErrorCode::ConcurrentTransactions)
@@ -89,7 +84,8 @@ impl TransactionCoordinator {
             return Err(ErrorCode::ConcurrentTransactions);
         }
         let (asked_id, asked_epoch) = (end.producer.producer_id, end.producer.producer_epoch);
-        let is_current = asked_epoch == transaction.producer_epoch;
+        let client = transaction.client();
+        let is_current = asked_epoch == client.producer_epoch;
         let follows_versions = transaction.client_version >= EPOCH_PER_TRANSACTION;
         let repeats_over_new_id = follows_versions
             && transaction.previous_producer_id == asked_id
@@ -97,7 +93,11 @@ impl TransactionCoordinator {
             && transaction.producer_epoch == 0;
         let repeats = repeats_over_new_id
             || (follows_versions && asked_epoch.checked_add(1) == Some(transaction.producer_epoch));
-        if transaction.producer_id != asked_id && !repeats_over_new_id {
+        if client.producer_id != asked_id && !repeats_over_new_id {
+            // The transaction was kept for another one, who has a new id.
+            if transaction.is_kept() && transaction.producer_id == asked_id {
+                return Err(ErrorCode::ProducerFenced);
+            }
             return Err(ErrorCode::InvalidProducerIdMapping);
         }
         let is_complete = matches!(transaction.state, State::CompleteCommit | State::CompleteAbort);
@@ -120,11 +120,14 @@ impl TransactionCoordinator {
             (true, Some(fresh)) => Some(fresh),
             (false, _) => None,
         };
-        let next =
-            transaction.prepared(end.is_commit, end.client_version, now).map(|next| Transaction {
-                next_producer_id: next_producer_id.unwrap_or(next.next_producer_id),
-                ..next
-            });
+        let next = transaction.prepared(end.is_commit, end.client_version, now).map(|next| {
+            match next_producer_id {
+                Some(fresh) => {
+                    Transaction { next_producer_id: fresh, next_producer_epoch: NO_EPOCH, ..next }
+                }
+                None => next,
+            }
+        });
         prepare(next)
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! KIP-360: a producer that goes on after an error names the id and epoch it had. An open transaction is aborted first;
 //! the producer is told to come again, and then gets an epoch above the one that the abort has taken.
+//!
+//! KIP-939: a producer that keeps the open transaction is told what that has, and gets an id and epoch of its own, so
+//! that whoever had the transaction before is fenced. What it has moves on when it comes back once more.
 
 use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
 
+use super::EPOCH_PER_TRANSACTION;
 use super::coordinator::TransactionCoordinator;
 use super::request::{InitProducerId, ProducerEpoch, Response};
 use super::state::{NO_EPOCH, State, Transaction, is_exhausted};
@@ -14,6 +18,8 @@ use super::state::{NO_EPOCH, State, Transaction, is_exhausted};
 enum Step {
     /// The producer gets what this transaction says.
     Begin(Transaction),
+    /// The open transaction stays, for the producer to end it.
+    Keep(Transaction),
     /// The producer comes again when the open transaction is aborted.
     Abort(Transaction),
     NeedsProducerId,
@@ -35,6 +41,10 @@ impl TransactionCoordinator {
             Ok(Step::Begin(next)) => {
                 let response = Response::Producer(Ok(next.producer()));
                 self.write(id, &next).and_answer(token, response)
+            }
+            Ok(Step::Keep(next)) => {
+                let (producer, ongoing) = (next.client(), next.producer());
+                self.write(id, &next).and_answer(token, Response::Kept { producer, ongoing })
             }
             Ok(Step::Abort(next)) => {
                 let response = Response::Producer(Err(ErrorCode::ConcurrentTransactions));
@@ -62,6 +72,14 @@ impl TransactionCoordinator {
         if !request.expected.is_none_or(|expected| is_known(transaction, expected)) {
             return Err(ErrorCode::ProducerFenced);
         }
+        // What was kept for one is not to be aborted by another who had it before.
+        let client = transaction.client();
+        if transaction.is_kept() && request.expected.is_some_and(|expected| expected != client) {
+            return Err(ErrorCode::ProducerFenced);
+        }
+        if transaction.state == State::Ongoing && request.keep_prepared {
+            return Ok(keep(transaction, timeout_ms, fresh, now));
+        }
         if transaction.state == State::Ongoing {
             let fenced = transaction.fenced(self.transaction_version, now);
             return fenced.map(Step::Abort).ok_or(ErrorCode::UnknownServerError);
@@ -84,8 +102,8 @@ impl TransactionCoordinator {
         if request.enable_two_phase_commit && !self.config.two_phase_commit {
             return Err(ErrorCode::TransactionalIdAuthorizationFailed);
         }
-        // Kafka 4.3 has the field and not yet what it stands for.
-        if request.keep_prepared {
+        // What is kept has a place in the records of transactions with an epoch each.
+        if request.keep_prepared && self.transaction_version < EPOCH_PER_TRANSACTION {
             return Err(ErrorCode::UnsupportedVersion);
         }
         let timeout_ms = request.timeout_ms;
@@ -97,12 +115,24 @@ impl TransactionCoordinator {
     }
 }
 
+/// The open transaction, for a producer with the next epoch or with a new id.
+fn keep(transaction: &Transaction, timeout_ms: i32, fresh: Option<i64>, now: Millis) -> Step {
+    let ProducerEpoch { producer_id, producer_epoch } = transaction.client();
+    let client = match (transaction.is_exhausted(), fresh) {
+        (true, None) => return Step::NeedsProducerId,
+        (true, Some(producer_id)) => ProducerEpoch { producer_id, producer_epoch: 0 },
+        (false, _) => ProducerEpoch { producer_id, producer_epoch: producer_epoch + 1 },
+    };
+    Step::Keep(transaction.kept(client, timeout_ms, now))
+}
+
 /// Whether a producer that names what it had may be the one that has this id.
 fn is_known(transaction: &Transaction, expected: ProducerEpoch) -> bool {
     let ProducerEpoch { producer_id, producer_epoch } = expected;
     // The id was replaced because its epochs were used up, and the answer was lost.
     let repeats = producer_id == transaction.previous_producer_id && is_exhausted(producer_epoch);
-    transaction.producer_epoch == NO_EPOCH || producer_id == transaction.producer_id || repeats
+    let is_client = producer_id == transaction.client().producer_id;
+    transaction.producer_epoch == NO_EPOCH || is_client || repeats
 }
 
 /// The next epoch; the same again for a producer that repeats its request.

@@ -41,7 +41,11 @@ impl TransactionCoordinator {
             return Err(ErrorCode::ConcurrentTransactions);
         }
         check_producer(transaction, producer)?;
-        Ok(transaction)
+        // KIP-939: what was prepared is to be ended, and takes nothing more.
+        match transaction.is_kept() {
+            true => Err(ErrorCode::InvalidTxnState),
+            false => Ok(transaction),
+        }
     }
 
     pub(super) fn verify_partitions(
@@ -72,14 +76,23 @@ impl TransactionCoordinator {
     }
 }
 
-fn check_producer(transaction: &Transaction, producer: &Producer) -> Result<(), ErrorCode> {
-    if transaction.producer_id != producer.producer_id {
-        return Err(ErrorCode::InvalidProducerIdMapping);
+/// Whether it is the producer that has the transactional id now.
+pub(super) fn check_producer(
+    transaction: &Transaction,
+    producer: &Producer,
+) -> Result<(), ErrorCode> {
+    let client = transaction.client();
+    if client.producer_id != producer.producer_id {
+        // The transaction was kept for another one, who has a new id.
+        return match transaction.is_kept() && transaction.producer_id == producer.producer_id {
+            true => Err(ErrorCode::ProducerFenced),
+            false => Err(ErrorCode::InvalidProducerIdMapping),
+        };
     }
-    if transaction.producer_epoch != producer.producer_epoch {
-        return Err(ErrorCode::ProducerFenced);
+    match client.producer_epoch == producer.producer_epoch {
+        true => Ok(()),
+        false => Err(ErrorCode::ProducerFenced),
     }
-    Ok(())
 }
 
 fn contains(partitions: &Partitions, topic: &str, partition: i32) -> bool {

@@ -97,6 +97,7 @@ impl Record {
         if value_version == VALUE_VERSION_WITHOUT_TAGS {
             value.previous_producer_id = -1;
             value.next_producer_id = -1;
+            value.next_producer_epoch = -1;
             value.client_transaction_version = 0;
         }
         Self::Transaction { key: key(transactional_id), value: Some(value), value_version }

@@ -72,7 +72,7 @@ pub struct InitProducerId {
     pub expected: Option<ProducerEpoch>,
     /// The transaction has no time-out (KIP-939).
     pub enable_two_phase_commit: bool,
-    /// The prepared transaction stays (KIP-939).
+    /// The open transaction stays, for the producer to end it (KIP-939).
     pub keep_prepared: bool,
 }
 
@@ -101,6 +101,11 @@ impl ProducerEpoch {
 pub enum Response {
     /// To `InitProducerId` and `End`: what the producer is to use from now on.
     Producer(Result<ProducerEpoch, ErrorCode>),
+    /// To `InitProducerId` that keeps a transaction: what the producer is to use, and what the transaction has.
+    Kept {
+        producer: ProducerEpoch,
+        ongoing: ProducerEpoch,
+    },
     /// The request needs a producer id that nobody has had: it is to be asked again with one.
     NeedsProducerId,
     /// To `AddPartitions`: one code for all of them.

@@ -96,8 +96,11 @@ impl State {
 pub(super) struct Transaction {
     pub(super) producer_id: i64,
     pub(super) previous_producer_id: i64,
-    /// What replaces the producer id when the transaction completes: the epochs of this one are used up.
+    /// What replaces the producer id when the transaction completes: the epochs of this one are used up, or the
+    /// producer that completes a kept transaction has another one (KIP-939).
     pub(super) next_producer_id: i64,
+    /// The epoch of that. Without one it is a new id's first.
+    pub(super) next_producer_epoch: i16,
     pub(super) producer_epoch: i16,
     /// Soft: the epoch before this one, when the producer itself has asked for the new one.
     pub(super) last_epoch: i16,
@@ -121,6 +124,7 @@ impl Transaction {
             producer_id,
             previous_producer_id: NO_ID,
             next_producer_id: NO_ID,
+            next_producer_epoch: NO_EPOCH,
             producer_epoch: NO_EPOCH,
             last_epoch: NO_EPOCH,
             timeout_ms: 0,
@@ -145,6 +149,7 @@ impl Transaction {
             producer_id: value.producer_id,
             previous_producer_id: value.previous_producer_id,
             next_producer_id: value.next_producer_id,
+            next_producer_epoch: value.next_producer_epoch,
             producer_epoch: value.producer_epoch,
             last_epoch: NO_EPOCH,
             timeout_ms: value.transaction_timeout_ms,
@@ -168,6 +173,7 @@ impl Transaction {
             producer_id: self.producer_id,
             previous_producer_id: self.previous_producer_id,
             next_producer_id: self.next_producer_id,
+            next_producer_epoch: self.next_producer_epoch,
             producer_epoch: self.producer_epoch,
             transaction_timeout_ms: self.timeout_ms,
             transaction_status: self.state.id(),
@@ -183,9 +189,37 @@ impl Transaction {
         ProducerEpoch { producer_id: self.producer_id, producer_epoch: self.producer_epoch }
     }
 
+    /// What the producer has: another id or epoch than its transaction, if that was kept for it.
+    pub(super) fn client(&self) -> ProducerEpoch {
+        match self.is_kept() {
+            true => ProducerEpoch {
+                producer_id: self.next_producer_id,
+                producer_epoch: self.next_producer_epoch,
+            },
+            false => self.producer(),
+        }
+    }
+
+    /// Whether the open transaction is one that a producer has found when it came back, and can only be ended.
+    pub(super) fn is_kept(&self) -> bool {
+        self.state == State::Ongoing && self.next_producer_epoch != NO_EPOCH
+    }
+
     /// The last epoch of an id is the coordinator's alone: it must always be able to fence.
     pub(super) fn is_exhausted(&self) -> bool {
-        is_exhausted(self.producer_epoch)
+        is_exhausted(self.client().producer_epoch)
+    }
+
+    /// The transaction stays as it is, for a producer with this id and epoch: whoever had it before is fenced.
+    pub(super) fn kept(&self, client: ProducerEpoch, timeout_ms: i32, now: Millis) -> Self {
+        Self {
+            next_producer_id: client.producer_id,
+            next_producer_epoch: client.producer_epoch,
+            last_epoch: NO_EPOCH,
+            timeout_ms,
+            updated_at: now,
+            ..self.clone()
+        }
     }
 
     /// The producer begins anew with this epoch.
@@ -198,6 +232,8 @@ impl Transaction {
     ) -> Self {
         Self {
             previous_producer_id: self.producer_id,
+            next_producer_id: NO_ID,
+            next_producer_epoch: NO_EPOCH,
             producer_epoch: epoch,
             last_epoch,
             timeout_ms,
@@ -250,11 +286,18 @@ impl Transaction {
         now: Millis,
     ) -> Option<Self> {
         let bumps = client_version >= EPOCH_PER_TRANSACTION;
+        let bumped = |epoch: i16| epoch.checked_add(i16::from(bumps));
+        // The producer that ends a kept transaction goes on from its own epoch.
+        let (next_producer_id, next_producer_epoch) = match self.is_kept() {
+            true => (self.next_producer_id, bumped(self.next_producer_epoch)?),
+            false => (NO_ID, NO_EPOCH),
+        };
         Some(Self {
             previous_producer_id: self.producer_id,
-            next_producer_id: NO_ID,
-            producer_epoch: self.producer_epoch.checked_add(i16::from(bumps))?,
-            last_epoch: if bumps { self.producer_epoch } else { self.last_epoch },
+            next_producer_id,
+            next_producer_epoch,
+            producer_epoch: bumped(self.producer_epoch)?,
+            last_epoch: if bumps { self.client().producer_epoch } else { self.last_epoch },
             state: if is_commit { State::PrepareCommit } else { State::PrepareAbort },
             // An abort of nothing has begun just now.
             started_at: if self.state == State::Ongoing { self.started_at } else { now },
@@ -279,6 +322,7 @@ impl Transaction {
         let next = Self {
             previous_producer_id: self.producer_id,
             next_producer_id: NO_ID,
+            next_producer_epoch: NO_EPOCH,
             state: match self.state {
                 State::PrepareCommit => State::CompleteCommit,
                 _ => State::CompleteAbort,
@@ -296,7 +340,9 @@ impl Transaction {
     pub(super) fn producer_once_completed(&self) -> ProducerEpoch {
         match self.next_producer_id {
             NO_ID => self.producer(),
-            producer_id => ProducerEpoch { producer_id, producer_epoch: 0 },
+            producer_id => {
+                ProducerEpoch { producer_id, producer_epoch: self.next_producer_epoch.max(0) }
+            }
         }
     }
 }

@@ -69,7 +69,6 @@ fn what_init_producer_id_refuses() {
             InitProducerId { enable_two_phase_commit: true, ..base.clone() },
             ErrorCode::TransactionalIdAuthorizationFailed,
         ),
-        (InitProducerId { keep_prepared: true, ..base.clone() }, ErrorCode::UnsupportedVersion),
     ];
     for (request, code) in cases {
         let mut trial = Trial::new(Config::default());
@@ -85,6 +84,97 @@ fn what_init_producer_id_refuses() {
     assert_eq!(trial.add(ID, producer, 2, &[0]), ErrorCode::None);
     trial.pass(i32::MAX);
     assert_eq!(trial.state(ID), Some("Ongoing"), "a prepared transaction has no time-out");
+}
+
+#[test]
+fn what_keeps_a_transaction_needs_records_that_can_tell_of_it() {
+    let config = Config { transaction_version: 1, ..Config::default() };
+    let kept = Trial::new(config).keep(ID);
+    assert_eq!(kept, Response::Producer(Err(ErrorCode::UnsupportedVersion)));
+}
+
+/// KIP-939: a producer that comes back finds its transaction and ends it as it has decided elsewhere.
+#[test]
+fn a_kept_transaction_is_ended_by_the_producer_that_came_back() {
+    for (is_commit, done) in [(true, "CompleteCommit"), (false, "CompleteAbort")] {
+        let mut trial = Trial::new(Config::default());
+        let first = trial.init(ID, None).expect("a new producer");
+        assert_eq!(trial.add(ID, first, 2, &[0, 1]), ErrorCode::None);
+        let (mut before, mut client) = (first, first);
+        for comes_back in 1..=3 {
+            before = client;
+            let Response::Kept { producer, ongoing } = trial.keep(ID) else { panic!("kept") };
+            assert_eq!((producer, ongoing), (epoch(first, comes_back), first));
+            client = producer;
+            trial.reload();
+            assert_eq!(trial.state(ID), Some("Ongoing"));
+        }
+        for late in [first, before] {
+            assert_eq!(trial.end(ID, late, 2, true), Err(ErrorCode::ProducerFenced));
+            assert_eq!(trial.add(ID, late, 2, &[2]), ErrorCode::ProducerFenced);
+            assert_eq!(trial.init(ID, Some(late)), Err(ErrorCode::ProducerFenced));
+        }
+        assert_eq!(trial.add(ID, client, 2, &[2]), ErrorCode::InvalidTxnState);
+        let next = trial.end(ID, client, 2, is_commit).expect("it ends");
+        assert_eq!(next, epoch(client, 1));
+        trial.reload();
+        let markers = trial.write_markers();
+        assert_eq!(
+            (markers[0].producer_id, markers[0].producer_epoch),
+            (first.producer_id, first.producer_epoch + 1)
+        );
+        assert_eq!((markers[0].is_commit, &markers[0].partitions), (is_commit, &topic(&[0, 1])));
+        assert_eq!(trial.state(ID), Some(done));
+        // The answer was lost, and the producer asks again.
+        assert_eq!(trial.end(ID, client, 2, is_commit), Ok(next));
+        assert_eq!(trial.add(ID, next, 2, &[0]), ErrorCode::None);
+    }
+}
+
+#[test]
+fn a_kept_transaction_is_aborted_by_a_producer_that_does_not_want_it() {
+    let mut trial = Trial::new(Config::default());
+    let first = trial.init(ID, None).expect("a new producer");
+    trial.add(ID, first, 2, &[0]);
+    let Response::Kept { producer: client, .. } = trial.keep(ID) else { panic!("kept") };
+    assert_eq!(trial.init(ID, None), Err(ErrorCode::ConcurrentTransactions));
+    assert_eq!(trial.end(ID, client, 2, true), Err(ErrorCode::ConcurrentTransactions));
+    trial.write_markers();
+    assert_eq!(trial.state(ID), Some("CompleteAbort"));
+    assert_eq!(trial.end(ID, client, 2, true), Err(ErrorCode::InvalidTxnState));
+    assert_eq!(trial.add(ID, client, 2, &[0]), ErrorCode::ProducerFenced);
+    assert_eq!(trial.init(ID, None), Ok(epoch(client, 2)));
+    // With nothing open there is nothing to keep.
+    let Response::Producer(Ok(next)) = trial.keep(ID) else { panic!("nothing is kept") };
+    assert_eq!(next, epoch(client, 3));
+}
+
+/// As Kafka's: three epochs from the first one on, over a new id wherever the old one is used up.
+#[test]
+fn a_kept_transaction_goes_over_to_a_new_id_when_epochs_are_used_up() {
+    for start in [i16::MAX - 2, i16::MAX - 3] {
+        let mut trial = Trial::new(Config::default());
+        let mut first = trial.init(ID, None).expect("a new producer");
+        while first.producer_epoch < start + 1 {
+            first = trial.init(ID, None).expect("the next epoch");
+        }
+        trial.add(ID, first, 2, &[0]);
+        let Response::Kept { producer: client, ongoing } = trial.keep(ID) else { panic!("kept") };
+        assert_eq!(ongoing, first);
+        let rotates = first.producer_epoch == i16::MAX - 1;
+        assert_eq!(client.producer_id != first.producer_id, rotates, "{start}");
+        assert_eq!(client.producer_epoch, if rotates { 0 } else { i16::MAX - 1 });
+        let fenced = trial.end(ID, first, 2, true);
+        assert_eq!(fenced, Err(ErrorCode::ProducerFenced), "{start}");
+        let next = trial.end(ID, client, 2, true).expect("it ends");
+        trial.reload();
+        let markers = trial.write_markers();
+        assert_eq!(markers[0].producer_epoch, first.producer_epoch + 1);
+        assert_ne!(next.producer_id, first.producer_id);
+        assert_eq!(next.producer_epoch, if rotates { 1 } else { 0 });
+        assert_eq!(trial.end(ID, client, 2, true), Ok(next), "{start}: asked again");
+        assert_eq!(trial.add(ID, next, 2, &[0]), ErrorCode::None, "{start}");
+    }
 }
 
 #[test]

@@ -173,6 +173,18 @@ impl Trial {
         producer_of(self.ask(Body::InitProducerId(request)))
     }
 
+    /// InitProducerId of a producer that wants to end what is open.
+    pub(super) fn keep(&mut self, id: &str) -> Response {
+        let request = InitProducerId {
+            transactional_id: id.to_owned(),
+            timeout_ms: TIMEOUT_MS,
+            expected: None,
+            enable_two_phase_commit: false,
+            keep_prepared: true,
+        };
+        self.ask(Body::InitProducerId(request)).expect("answered")
+    }
+
     pub(super) fn add(
         &mut self,
         id: &str,

@@ -21,9 +21,13 @@ pub(crate) async fn init_producer_id(
     request: InitProducerIdRequest,
 ) -> InitProducerIdResponse {
     match producer(broker, request).await {
-        Ok(ProducerEpoch { producer_id, producer_epoch }) => {
-            InitProducerIdResponse { producer_id, producer_epoch, ..Default::default() }
-        }
+        Ok(Initialized { producer, ongoing }) => InitProducerIdResponse {
+            producer_id: producer.producer_id,
+            producer_epoch: producer.producer_epoch,
+            ongoing_txn_producer_id: ongoing.producer_id,
+            ongoing_txn_producer_epoch: ongoing.producer_epoch,
+            ..InitProducerIdResponse::default()
+        },
         Err(code) => {
             let is_old = caller.version < FIRST_VERSION_WITH_FENCED;
             let code = if is_old { without_fenced(code) } else { code };
@@ -37,10 +41,22 @@ pub(crate) async fn init_producer_id(
     }
 }
 
+/// What the producer has from now on, and what the transaction has that was kept for it.
+struct Initialized {
+    producer: ProducerEpoch,
+    ongoing: ProducerEpoch,
+}
+
+impl From<ProducerEpoch> for Initialized {
+    fn from(producer: ProducerEpoch) -> Self {
+        Self { producer, ongoing: ProducerEpoch::NONE }
+    }
+}
+
 async fn producer(
     broker: &Broker,
     request: InitProducerIdRequest,
-) -> Result<ProducerEpoch, ErrorCode> {
+) -> Result<Initialized, ErrorCode> {
     let (producer_id, producer_epoch) = (request.producer_id, request.producer_epoch);
     let expected = match (producer_id, producer_epoch) {
         (-1, -1) => None,
@@ -49,7 +65,7 @@ async fn producer(
     };
     let Some(transactional_id) = request.transactional_id else {
         let producer_id = broker.producer_ids.next(broker).await?;
-        return Ok(ProducerEpoch { producer_id, producer_epoch: 0 });
+        return Ok(ProducerEpoch { producer_id, producer_epoch: 0 }.into());
     };
     if transactional_id.is_empty() {
         return Err(ErrorCode::InvalidRequest);
@@ -62,7 +78,8 @@ async fn producer(
         keep_prepared: request.keep_prepared_txn,
     });
     match ask(broker, &transactional_id, body).await? {
-        Response::Producer(answer) => answer,
+        Response::Producer(answer) => answer.map(Initialized::from),
+        Response::Kept { producer, ongoing } => Ok(Initialized { producer, ongoing }),
         other => unreachable!("a coordinator answers what it was asked, not {other:?}"),
     }
 }

@@ -248,7 +248,8 @@ mod tests {
                 history
                     .take_in(Event::Caused(CauseKind::MemberLeft.by((&long, &long, &long), &long)));
             }
-            history.take_in(began(at, 100));
+            let cause = CauseKind::MemberLeft.by((&long, &long, &long), &long);
+            history.take_in(Event::Began { at, causes: vec![cause; 100] });
         }
         let told = told(&history);
         assert_eq!((told.len(), told[0].0), (REBALANCES_MAX, 90), "{told:?}");

@@ -9,10 +9,13 @@ use bytes::Bytes;
 use ottla_machine::{Millis, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
+use ottla_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_wire::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
-    JoinGroupResponse, LeaveGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
 };
 
 use super::speaker::{Classic, Protocol, Speaker, TOPIC, read, write};
@@ -27,6 +30,9 @@ pub(super) struct Mixed {
     random: Random,
     trial: Trial,
     clients: Vec<Speaker>,
+    /// The highest offset that was acknowledged, by partition.
+    acknowledged: BTreeMap<i32, i64>,
+    commits: usize,
 }
 
 impl Mixed {
@@ -42,7 +48,11 @@ impl Mixed {
             .collect();
         let mut trial = Trial::new(config);
         trial.set_topics(&[(TOPIC, PARTITIONS)]);
-        Self { random, trial, clients }
+        Self { random, trial, clients, acknowledged: BTreeMap::new(), commits: 0 }
+    }
+
+    pub(super) fn commits(&self) -> usize {
+        self.commits
     }
 
     pub(super) fn crashes(&self) -> usize {
@@ -94,6 +104,8 @@ impl Mixed {
             self.leave(index);
             let as_consumer = self.random.one_in(2);
             self.clients[index].restart(index, as_consumer);
+        } else if self.random.one_in(4) {
+            self.commit(index);
         } else {
             self.act(index, true);
         }
@@ -112,9 +124,15 @@ impl Mixed {
                 self.check();
             }
             if self.is_settled() {
-                return;
+                break;
             }
         }
+        for index in 0..self.clients.len() {
+            let (before, works) = (self.commits, !self.clients[index].owned.is_empty());
+            self.commit(index);
+            assert!(self.commits > before || !works, "a settled member can commit");
+        }
+        self.check_offsets();
     }
 
     fn is_settled(&mut self) -> bool {
@@ -190,7 +208,7 @@ impl Mixed {
         {
             // It lets go and takes hold, and tells of it.
             let client = &mut self.clients[index];
-            client.owned = target;
+            client.own(target);
             client.protocol = Protocol::Consumer { target: None, must_tell: true };
             return;
         }
@@ -238,7 +256,7 @@ impl Mixed {
         match phase {
             Classic::Out => {
                 // Who is eager lets go before it joins.
-                self.clients[index].owned.clear();
+                self.clients[index].own(BTreeSet::new());
                 let request = self.clients[index].join();
                 if let Some(token) = self.ask(9, Body::JoinGroup(request)) {
                     self.clients[index].protocol = Protocol::Classic(Classic::Joining(token));
@@ -253,7 +271,7 @@ impl Mixed {
                 Some(Response::SyncGroup(response)) => match code(response.error_code) {
                     ErrorCode::None => {
                         let client = &mut self.clients[index];
-                        client.owned = read(&response.assignment);
+                        client.own(read(&response.assignment));
                         client.protocol = Protocol::Classic(Classic::Working);
                     }
                     error => self.failed(index, error),
@@ -326,6 +344,74 @@ impl Mixed {
                 client.id.clear();
             }
             other => panic!("no client would expect {other:?}"),
+        }
+    }
+
+    /// Moves every position forward and commits it, as a member believes that it may.
+    fn commit(&mut self, index: usize) {
+        let step = 1 + self.random.below(3) as i64;
+        let committed: BTreeMap<i32, i64> =
+            self.trial.committed().into_iter().map(|(_, index, offset)| (index, offset)).collect();
+        let client = &mut self.clients[index];
+        if client.owned.is_empty() {
+            return;
+        }
+        for partition in client.owned.clone() {
+            let known = || committed.get(&partition).copied().unwrap_or(0);
+            *client.positions.entry(partition).or_insert_with(known) += step;
+        }
+        let partition = |(partition, position): (&i32, &i64)| OffsetCommitRequestPartition {
+            partition_index: *partition,
+            committed_offset: *position,
+            ..OffsetCommitRequestPartition::default()
+        };
+        let request = OffsetCommitRequest {
+            group_id: GROUP.to_owned(),
+            generation_id_or_member_epoch: client.epoch,
+            member_id: client.id.clone(),
+            group_instance_id: client.instance.clone(),
+            topics: vec![OffsetCommitRequestTopic {
+                name: TOPIC.to_owned(),
+                partitions: client.positions.iter().map(partition).collect(),
+                ..OffsetCommitRequestTopic::default()
+            }],
+            ..OffsetCommitRequest::default()
+        };
+        let positions = client.positions.clone();
+        let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
+        let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
+        match code(response.topics[0].partitions[0].error_code) {
+            ErrorCode::None => {
+                self.commits += 1;
+                self.acknowledged.extend(positions);
+            }
+            // It hears more with its next beat.
+            ErrorCode::StaleMemberEpoch | ErrorCode::RebalanceInProgress => {}
+            ErrorCode::UnknownMemberId
+            | ErrorCode::IllegalGeneration
+            | ErrorCode::FencedInstanceId
+            | ErrorCode::GroupIdNotFound => {
+                let client = &mut self.clients[index];
+                client.abandon();
+                if matches!(client.protocol, Protocol::Classic(_)) {
+                    client.id.clear();
+                }
+            }
+            other => panic!("no client would expect {other:?}"),
+        }
+    }
+
+    /// Committed offsets only grow, and none that was acknowledged is lost.
+    fn check_offsets(&self) {
+        let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
+        for record in &self.trial.log {
+            let Record::OffsetCommit { key, value: Some(value) } = record else { continue };
+            let before = highest.insert(key.partition, value.offset);
+            assert!(before.is_none_or(|before| before <= value.offset), "{key:?} went back");
+        }
+        for (partition, acknowledged) in &self.acknowledged {
+            let kept = highest.get(partition).copied();
+            assert!(kept >= Some(*acknowledged), "partition {partition} lost {acknowledged}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! A client that speaks either protocol, and what it believes to own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ottla_machine::{Millis, Token};
@@ -46,6 +46,8 @@ pub(super) struct Speaker {
     pub(super) epoch: i32,
     /// What it works on.
     pub(super) owned: BTreeSet<i32>,
+    /// Up to where it has consumed what it owns; it learns of the others' work when it first commits.
+    pub(super) positions: BTreeMap<i32, i64>,
     pub(super) asleep_until: Millis,
     pub(super) lives: usize,
 }
@@ -58,6 +60,7 @@ impl Speaker {
             protocol: Protocol::Classic(Classic::Out),
             epoch: 0,
             owned: BTreeSet::new(),
+            positions: BTreeMap::new(),
             asleep_until: 0,
             lives: 0,
         }
@@ -79,11 +82,17 @@ impl Speaker {
     /// Gives up everything: it is no member any more.
     pub(super) fn abandon(&mut self) {
         self.epoch = 0;
-        self.owned.clear();
+        self.own(BTreeSet::new());
         match &mut self.protocol {
             Protocol::Classic(phase) => *phase = Classic::Out,
             Protocol::Consumer { target, must_tell } => (*target, *must_tell) = (None, true),
         }
+    }
+
+    /// Lets go and takes hold.
+    pub(super) fn own(&mut self, owned: BTreeSet<i32>) {
+        self.positions.retain(|partition, _| owned.contains(partition));
+        self.owned = owned;
     }
 
     pub(super) fn beat(&self, must_tell: bool) -> ConsumerGroupHeartbeatRequest {

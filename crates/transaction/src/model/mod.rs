@@ -47,7 +47,7 @@ fn run(seed: u64) -> World {
 
 #[test]
 fn transactions_survive_faults() {
-    let (mut crashes, mut commits, mut fenced) = (0, 0, 0);
+    let (mut crashes, mut commits, mut fenced, mut kept) = (0, 0, 0, 0);
     let seeds = seeds(SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
@@ -55,12 +55,16 @@ fn transactions_survive_faults() {
         crashes += world.crashes();
         commits += world.commits;
         fenced += world.fenced;
+        kept += world.kept;
     }
-    println!("{runs} seeds: {crashes} crashes, {commits} commits, {fenced} times fenced");
+    println!(
+        "{runs} seeds: {crashes} crashes, {commits} commits, {fenced} times fenced, {kept} kept"
+    );
     // The faults and the work must really happen, or the test proves nothing.
     assert!(runs == 1 || crashes > 2 * runs, "{crashes} crashes");
     assert!(runs == 1 || commits > 5 * runs, "{commits} commits");
     assert!(runs == 1 || fenced > runs, "{fenced} times fenced");
+    assert!(runs == 1 || 2 * kept > runs, "{kept} were kept");
 }
 
 /// What a seed prints is all there is to repeat a failure: nothing may hang on anything else.

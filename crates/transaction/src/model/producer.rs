@@ -28,6 +28,9 @@ pub(super) struct ProducerClient {
     pub(super) asleep_until: Millis,
     /// Another producer has its transactional id: nothing of it may be accepted any more.
     pub(super) is_superseded: bool,
+    /// It has come back to an open transaction. Who had that before can't be kept from writing to partitions that are
+    /// in it, until they have its marker (KIP-939): from the next transaction on it is superseded.
+    pub(super) is_heir: bool,
 }
 
 impl ProducerClient {
@@ -40,6 +43,7 @@ impl ProducerClient {
             open: None,
             asleep_until: 0,
             is_superseded: false,
+            is_heir: false,
         }
     }
 
@@ -48,5 +52,6 @@ impl ProducerClient {
         self.producer = None;
         self.expected = None;
         self.open = None;
+        self.is_heir = false;
     }
 }

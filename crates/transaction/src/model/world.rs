@@ -56,6 +56,9 @@ pub(super) struct World {
     /// Markers on their way, one partition each.
     markers: Vec<(Markers, usize)>,
     outcomes: BTreeMap<Tag, Outcome>,
+    /// Which transaction has an id and epoch, for producers that come back to it.
+    tags: BTreeMap<ProducerEpoch, Tag>,
+    pub(super) kept: usize,
     pub(super) commits: usize,
     pub(super) fenced: usize,
 }
@@ -74,6 +77,8 @@ impl World {
             partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
             markers: Vec::new(),
             outcomes: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            kept: 0,
             commits: 0,
             fenced: 0,
         }
@@ -223,22 +228,27 @@ impl World {
     fn init(&mut self, index: usize, faults: bool) {
         let client = &self.clients[index];
         let (id, expected) = (client.id.clone(), client.expected);
+        let keep_prepared = client.version >= 2 && expected.is_none() && self.random.one_in(3);
         let request = InitProducerId {
             transactional_id: id.clone(),
             timeout_ms: TIMEOUT_MS,
             expected,
             enable_two_phase_commit: false,
-            keep_prepared: false,
+            keep_prepared,
         };
         match self.ask(Body::InitProducerId(request), faults) {
-            Some(Response::Producer(Ok(producer))) => {
-                for other in self.clients.iter_mut().filter(|other| other.id == id) {
-                    other.is_superseded = true;
-                }
+            Some(Response::Kept { producer, ongoing }) => {
+                self.kept += 1;
                 self.clients[index].producer = Some(producer);
-                self.clients[index].expected = None;
                 self.clients[index].is_superseded = false;
+                self.clients[index].is_heir = true;
+                // It has decided elsewhere how this is to end.
+                let is_commit = self.random.one_in(2);
+                let tag = self.tags[&ongoing];
+                let written = Default::default();
+                self.clients[index].open = Some(Open { tag, written, ending: Some(is_commit) });
             }
+            Some(Response::Producer(Ok(producer))) => self.supersede(index, producer),
             Some(Response::Producer(Err(ErrorCode::ConcurrentTransactions))) | None => {}
             Some(Response::Producer(Err(ErrorCode::ProducerFenced))) if expected.is_some() => {
                 self.clients[index].restart();
@@ -247,12 +257,27 @@ impl World {
         }
     }
 
+    /// The transactional id is this client's from now on.
+    fn supersede(&mut self, index: usize, producer: ProducerEpoch) {
+        let id = self.clients[index].id.clone();
+        for other in self.clients.iter_mut().filter(|other| other.id == id) {
+            other.is_superseded = true;
+        }
+        self.clients[index].producer = Some(producer);
+        self.clients[index].expected = None;
+        self.clients[index].is_superseded = false;
+        self.clients[index].is_heir = false;
+    }
+
     /// Adds a partition to the transaction and writes a record, as producer and broker do it together.
     fn write(&mut self, index: usize, producer: ProducerEpoch, faults: bool) {
         let place = self.random.below(PARTITIONS as u64) as usize;
         let client = &self.clients[index];
         let (id, version) = (client.id.clone(), client.version);
         let partitions = topic(&[place as i32]);
+        if let Some(open) = &client.open {
+            self.tags.insert(producer, open.tag);
+        }
         // Old clients say where they write, once a transaction; of new ones the broker says it, when nothing is open.
         let is_added = match version < 2 {
             true => client.open.as_ref().is_some_and(|open| open.written.contains(&place)),
@@ -265,6 +290,9 @@ impl World {
                 client_version: version,
             };
             match self.ask(body, faults) {
+                Some(Response::Added(ErrorCode::None)) if self.clients[index].is_heir => {
+                    self.supersede(index, producer);
+                }
                 Some(Response::Added(ErrorCode::None)) => {}
                 Some(Response::Added(code)) => return self.failed(index, code),
                 _ => return,
