@@ -11,6 +11,8 @@ use crate::node::Node;
 
 const CASES: &str = include_str!("../../../../tests/golden/cli/cluster/cases.txt");
 const EXPECTED: &str = include_str!("../../../../tests/golden/cli/cluster/expected.txt");
+/// Options in a help that Apache's tools do not have.
+const OWN_OPTIONS: [&str; 3] = ["--expiry", "--rates", "--rebalances"];
 /// How long a group may take to become what is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -109,6 +111,13 @@ fn plain(name: &str, bytes: &[u8], node: &Node) -> String {
     let is_err = name == "err";
     let mut lines: Vec<&str> =
         text.lines().filter(|line| !(is_err && noise.is_match(line))).collect();
+    let mut is_own = false;
+    lines.retain(|line| {
+        if line.starts_with("--") {
+            is_own = OWN_OPTIONS.iter().any(|own| line.split_whitespace().next() == Some(own));
+        }
+        !(is_err && is_own)
+    });
     while is_err && lines.last() == Some(&"") {
         lines.pop();
     }
