@@ -212,6 +212,11 @@ impl Mixed {
             client.protocol = Protocol::Consumer { target: None, must_tell: true };
             return;
         }
+        if must_tell {
+            // What it says it owns is without what it was told before and has not brought about: an answer that is
+            // lost may have taken that away again.
+            self.clients[index].protocol = Protocol::Consumer { target: None, must_tell };
+        }
         let request = self.clients[index].beat(must_tell);
         if faults && self.random.one_in(10) {
             // The first answer is lost.
