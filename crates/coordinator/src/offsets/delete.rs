@@ -75,44 +75,41 @@ impl GroupCoordinator {
     /// Removes the offsets of deleted topics, except for those that belong to a later topic of the same name; what
     /// transactions are about to commit for them goes as well, whatever becomes of the transactions.
     pub(crate) fn forget_topics(&self, token: Token, topics: &[DeletedTopic]) -> Decision<Self> {
-        let mut decision = Decision::nothing();
-        for group in self.groups() {
-            let pending = self.offsets().pending();
-            for deleted in topics {
-                let committed = self.offsets().of_group(group.id());
-                let committed = committed.and_then(|topics| topics.get(&deleted.name));
-                let gone = committed.into_iter().flatten().filter(|(_, committed)| {
-                    committed.topic_id == Uuid::ZERO || committed.topic_id == deleted.id
-                });
-                let mut gone: BTreeSet<i32> = gone.map(|(partition, _)| *partition).collect();
-                gone.extend(pending.of_topic(group.id(), &deleted.name, deleted.id));
-                let tombstone = |index| Record::offset_tombstone(group.id(), &deleted.name, index);
-                decision.records.extend(gone.into_iter().map(tombstone));
-            }
-        }
-        decision.and_answer(token, Response::TopicsDeleted)
+        let is_gone = |topic: &str, id: Uuid| {
+            let mut deleted = topics.iter().filter(|deleted| deleted.name == topic);
+            deleted.any(|deleted| id == Uuid::ZERO || id == deleted.id)
+        };
+        self.forget(is_gone).and_answer(token, Response::TopicsDeleted)
     }
 
-    /// Removes the offsets of topics that there are no more, and of those that were created anew since.
+    /// The same for topics that there are no more, and for those that were created anew since.
     pub(crate) fn forget_missing_topics(&self, token: Token) -> Decision<Self> {
-        let mut decision = Decision::nothing();
         // Metadata without the coordinator's own topic is not there yet.
         if self.metadata().id_of(OFFSETS_TOPIC).is_none() {
-            return decision.and_answer(token, Response::TopicsDeleted);
+            return Decision::nothing().and_answer(token, Response::TopicsDeleted);
         }
+        let is_gone = |topic: &str, of: Uuid| {
+            let id = self.metadata().id_of(topic);
+            id.is_none_or(|id| of != Uuid::ZERO && of != id)
+        };
+        self.forget(is_gone).and_answer(token, Response::TopicsDeleted)
+    }
+
+    /// Removes the offsets, committed and pending, of topics with a name and id that are gone.
+    fn forget(&self, is_gone: impl Fn(&str, Uuid) -> bool) -> Decision<Self> {
+        let mut decision = Decision::nothing();
         for group in self.groups() {
-            for (topic, partitions) in self.offsets().of_group(group.id()).into_iter().flatten() {
-                let id = self.metadata().id_of(topic);
-                let is_gone = |of: Uuid| id.is_none_or(|id| of != Uuid::ZERO && of != id);
-                let gone = partitions.iter().filter(|(_, committed)| is_gone(committed.topic_id));
-                decision.records.extend(
-                    gone.map(|(partition, _)| {
-                        Record::offset_tombstone(group.id(), topic, *partition)
-                    }),
-                );
-            }
+            let committed = self.offsets().of_group(group.id()).into_iter().flatten();
+            let committed = committed.flat_map(|(topic, partitions)| {
+                let gone = partitions.iter().filter(|(_, each)| is_gone(topic, each.topic_id));
+                gone.map(|(index, _)| (topic.as_str(), *index))
+            });
+            let mut gone: BTreeSet<(&str, i32)> = committed.collect();
+            gone.extend(self.offsets().pending().gone(group.id(), &is_gone));
+            let tombstone = |(topic, index)| Record::offset_tombstone(group.id(), topic, index);
+            decision.records.extend(gone.into_iter().map(tombstone));
         }
-        decision.and_answer(token, Response::TopicsDeleted)
+        decision
     }
 }
 

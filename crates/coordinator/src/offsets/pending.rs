@@ -60,26 +60,22 @@ impl PendingOffsets {
             && self.producers.contains_key(&(group_id.to_owned(), topic.to_owned(), partition))
     }
 
-    /// Partitions of a topic for which something is pending, of the topic with this id or of an unknown one.
+    /// Topics and partitions of a group for which offsets are pending, all of them of topics that are gone.
     ///
     /// A tombstone takes what is pending for a partition from every transaction, so a single one of a later topic of
     /// the same name keeps the partition's.
-    pub(crate) fn of_topic(
+    pub(crate) fn gone(
         &self,
         group_id: &str,
-        topic: &str,
-        id: Uuid,
-    ) -> impl Iterator<Item = i32> {
-        let place = |index| (group_id.to_owned(), topic.to_owned(), index);
-        let places = self.producers.range(place(i32::MIN)..=place(i32::MAX));
-        let is_gone = move |place: &Place, producer: &i64| {
-            let pending = self.by_producer.get(producer).and_then(|places| places.get(place));
-            pending.is_none_or(|one| one.topic_id == Uuid::ZERO || one.topic_id == id)
-        };
-        let gone = places.filter(move |(place, producers)| {
-            producers.iter().all(|producer| is_gone(place, producer))
-        });
-        gone.map(|((_, _, index), _)| *index)
+        is_gone: impl Fn(&str, Uuid) -> bool,
+    ) -> impl Iterator<Item = (&str, i32)> {
+        self.of_group(group_id).filter(move |(topic, index)| {
+            let place = (group_id.to_owned(), (*topic).to_owned(), *index);
+            self.producers.get(&place).into_iter().flatten().all(|producer| {
+                let pending = self.by_producer.get(producer).and_then(|all| all.get(&place));
+                pending.is_none_or(|pending| is_gone(topic, pending.topic_id))
+            })
+        })
     }
 
     /// Topics and partitions of a group for which something is pending.

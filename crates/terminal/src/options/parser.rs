@@ -76,7 +76,9 @@ impl OptionSpec {
 
 /// The options of one tool. `--help` and `--version` are among them from the start.
 ///
-/// ```ignore
+/// ```
+/// # use ottla_terminal::options::{Parser, Stop};
+/// # fn topic(arguments: &[String]) -> Result<(), Stop> {
 /// let mut parser = Parser::new();
 /// parser.flag("list", "List all available topics.");
 /// parser.value("topic", "The topic to create.").described_as("topic");
@@ -84,6 +86,8 @@ impl OptionSpec {
 /// options.help_or_version("This tool helps to create topics.")?;
 /// options.require(&["topic"])?;
 /// let topic = options.text("topic")?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Parser {

@@ -205,3 +205,18 @@ fn a_deleted_topic_takes_along_what_is_pending() {
         assert_eq!(fetch(&mut trial, true), Ok(expected), "{committed_before:?} {id}");
     }
 }
+
+#[test]
+fn what_is_pending_goes_with_a_topic_that_went_unnoticed() {
+    let mut trial = Trial::new(Config::default());
+    assert_eq!(commit(&mut trial, request(1, 7)), ErrorCode::None);
+    trial.set_topics(&[("__consumer_offsets", 1), ("topic", 1)]);
+    trial.reload();
+    trial.call(0, Body::ForgetMissingTopics);
+    assert!(fetch(&mut trial, true).is_err(), "the topic is there");
+    trial.set_topics(&[("__consumer_offsets", 1)]);
+    trial.reload();
+    trial.call(0, Body::ForgetMissingTopics);
+    end(&mut trial, 1, true);
+    assert_eq!(fetch(&mut trial, true), Ok(-1));
+}
