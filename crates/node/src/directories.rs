@@ -142,13 +142,19 @@ impl Watching {
     /// Tells where logs lie; whether the controller knows everything now.
     fn tell_assignments(&self, runtime: &Handle) -> bool {
         while let Some(directories) = self.watch.partitions.next_assignments() {
-            match runtime.block_on(self.watch.registration.assign_replicas(directories.clone())) {
-                Ok(()) => self.watch.partitions.assignments_told(&directories),
-                Err(code) => {
+            // A controller that does not answer must not keep a failed directory from being noticed.
+            let telling = async {
+                let told = self.watch.registration.assign_replicas(directories.clone());
+                tokio::time::timeout(AGAIN, told).await
+            };
+            match runtime.block_on(telling) {
+                Ok(Ok(())) => self.watch.partitions.assignments_told(&directories),
+                Ok(Err(code)) => {
                     let code = code.name();
                     tracing::warn!(code, "the controller did not hear where replicas lie");
                     return false;
                 }
+                Err(_) => return false,
             }
         }
         true
