@@ -35,7 +35,6 @@ const EXPECTED: &[(&str, &str, &str, &str)] = &[
     ("DescribeConfigs", "*", "*[unstable.api.versions.enable]: kafka absent *", OWN_KEYS),
     ("DescribeConfigs", "*", "results[4 1].configs[*listener*].readOnly: *", LISTENERS),
     ("IncrementalAlterConfigs", "*\"listeners\"*", "responses[4 *].errorMessage: *", LISTENERS),
-    ("DescribeConfigs", "*", "results[4 1].configs[*.ms].synonyms[log.*", UNITS),
     ("DescribeConfigs", "*", "results[4 1].configs[broker.id].*", BROKER_ID),
     ("CreateTopics", "* / internal.segment.bytes=*", "topics[config-value].*", OWN_KEYS),
     ("DescribeLogDirs", "*", "*topics[codec-*].partitionSize: *", COMPRESSED),
@@ -90,7 +89,6 @@ const OLD_EPOCH: &str = "`logStartOffset` where a write is refused for its old e
 const ONE_CONTROLLER: &str = "raising `kraft.version`";
 const OWN_KEYS: &str = "keys that one of the two does not show";
 const TRANSACTION_TWICE: &str = "a transactional id twice in one AddPartitionsToTxn";
-const UNITS: &str = "synonyms of broker keys that come in several units";
 
 /// One entry of the list.
 #[derive(Clone, Debug)]
