@@ -142,6 +142,8 @@ final class LiveGroups {
             Map<String, Object> settings = new HashMap<>(Map.of("bootstrap.servers", bootstrap, "group.id", group, "group.protocol", protocol,
                 "auto.offset.reset", "earliest", "enable.auto.commit", "false", "reconnect.backoff.max.ms", "200"));
             if (protocol.equals("classic")) settings.put("heartbeat.interval.ms", "500");
+            // Else a leader that nobody answers for long forgets its topics, and joins again when it knows them.
+            settings.put("metadata.recovery.strategy", "none");
             var consumer = new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
             consumer.subscribe(List.of(TOPIC), this);
             LiveGroups.beside(() -> poll(consumer));
