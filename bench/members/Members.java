@@ -1,3 +1,4 @@
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -46,7 +47,7 @@ public final class Members {
 
         Member(Map<String, Object> settings, String topic) {
             setDaemon(true);
-            consumer = new KafkaConsumer<>(settings, new LongDeserializer(), new LongDeserializer());
+            consumer = new KafkaConsumer<>(settings, new LongDeserializer(), Members::sentAt);
             consumer.subscribe(List.of(topic), this);
         }
 
@@ -68,6 +69,11 @@ public final class Members {
         public void onPartitionsRevoked(Collection<TopicPartition> partitions) {
             partitions.forEach(one -> owned.remove(one.partition()));
         }
+    }
+
+    /** Each partition begins with a record of other size, which tells that it is led: it was sent long ago. */
+    private static long sentAt(String topic, byte[] value) {
+        return value.length == Long.BYTES ? ByteBuffer.wrap(value).getLong() : Long.MIN_VALUE;
     }
 
     private static void consumed(int partition, long sentAt, Member by) {
