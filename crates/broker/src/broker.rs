@@ -8,7 +8,8 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use ottla_coordinator::{DeletedTopic, TopicChanges};
-use ottla_metadata::config::list_items;
+use ottla_hosting::{Cleaner, Copiers, LoadError, Partition, Partitions};
+use ottla_metadata::config::BrokerValues;
 use ottla_metadata::version::TRANSACTION_VERSION;
 use ottla_metadata::{
     Changes, ConfigResource, MetadataDelta, MetadataImage, ResourceType, TopicFate,
@@ -18,7 +19,6 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use crate::api::ProducerIds;
-use crate::cleaner::{Cleaner, CleanerSettings};
 use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
@@ -26,8 +26,6 @@ use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log_levels::Logging;
 use crate::metrics::requests::RequestMetrics;
 use crate::metrics::{self, PartitionMetrics};
-use crate::partition::Partition;
-use crate::partitions::{Copiers, LoadError, Partitions};
 use crate::request::Answer;
 use crate::request::Connection;
 use crate::request::router;
@@ -116,8 +114,9 @@ impl Broker {
     pub fn publish(&self, image: &Arc<MetadataImage>, delta: &MetadataDelta) {
         let changes = delta.changes();
         if changes.configs.iter().any(|resource| resource.kind == ResourceType::Broker) {
-            let file = self.settings().file.clone();
-            self.settings.store(Arc::new(Settings::new(file, self.node_id, image)));
+            let file = Arc::clone(self.settings().values.file());
+            let values = BrokerValues::new(file, self.node_id, image);
+            self.settings.store(Arc::new(Settings::new(values)));
             self.configure();
         }
         self.partitions.reconcile(changes, image, self.clock.now_ms());
@@ -203,14 +202,9 @@ impl Broker {
     /// Hands the settings that are in force to those who keep their own.
     fn configure(&self) {
         let settings = self.settings();
-        if let Err(error) = self.cleaner.configure(CleanerSettings::of(&settings)) {
-            tracing::error!(%error, "the log cleaner has too few threads");
-        }
-        let cordoned = settings.value("cordoned.log.dirs").unwrap_or_default();
-        let cordoned: Vec<String> = list_items(&cordoned).map(str::to_owned).collect();
-        self.partitions.cordon(&cordoned);
-        let rate = settings.number("replica.alter.log.dirs.io.max.bytes.per.second");
-        self.copiers.limit(rate.unwrap_or(i64::MAX));
+        self.partitions.configure(&settings.values);
+        self.cleaner.configure(&settings.values);
+        self.copiers.configure(&settings.values);
     }
 
     /// Ends every coordinator; whoever waits is told to look for another.
@@ -238,7 +232,7 @@ impl Broker {
     /// The value of a configuration key that is in force.
     #[must_use]
     pub fn setting(&self, name: &str) -> Option<String> {
-        self.settings().value(name)
+        self.settings().values.text(name)
     }
 
     /// The time by which phases of requests are measured.

@@ -1,4 +1,4 @@
-//! Serves the Kafka protocol; owns the partitions of one broker.
+//! Serves the Kafka protocol.
 //!
 //! The broker sees an image of the cluster's metadata and never the controller behind it: what only
 //! a controller may decide is forwarded through [`ControllerChannel`].
@@ -10,28 +10,25 @@
 //! - [`settings`]: the configuration in force, as typed values
 //! - [`forward`]: the way to the controller
 //! - [`log_levels`]: at which this process logs
-//! - [`partition`], [`partitions`]: one partition, and all that this broker hosts
-//! - [`cleaner`]: compacts logs
-//! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`fetch_session`]: incremental fetches
 //! - [`coordinators`]: machines over the partitions of an internal topic
 //! - [`groups`], [`transactions`]: the two kinds of them
 //! - [`metrics`]: what all of this counted
 pub mod broker;
-pub mod cleaner;
 pub mod coordinators;
 pub mod fetch_session;
 pub mod forward;
 mod internal_topics;
 pub mod log_levels;
 pub mod metrics;
-pub mod partition;
-pub mod partitions;
 pub mod request;
 pub mod settings;
-pub mod waiters;
 
 mod api;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod tests;
 
 pub use broker::{Broker, BrokerParts};
 pub use coordinators::{groups, transactions};

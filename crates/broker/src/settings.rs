@@ -2,20 +2,13 @@
 //!
 //! Made anew from its layers whenever a dynamic value changes; handlers read one snapshot.
 
-use ottla_metadata::MetadataImage;
-use ottla_metadata::config::broker::{self, find};
-use ottla_metadata::config::resolve::{self, Layers, Values};
-use ottla_metadata::image::ConfigResource;
+use ottla_metadata::config::BrokerValues;
 
 /// A broker's settings at one moment.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The properties file and command line.
-    pub file: Values,
-    /// This broker's dynamic values.
-    pub dynamic: Values,
-    /// The dynamic values of all brokers.
-    pub cluster: Values,
+    /// What the rest is read from.
+    pub values: BrokerValues,
     pub auto_create_topics: bool,
     pub delete_topics: bool,
     pub partitions_default: i32,
@@ -50,15 +43,10 @@ pub struct TransactionSettings {
 }
 
 impl Settings {
-    /// The settings of broker `node_id`, from its file and an image's dynamic values.
+    /// What these values mean.
     #[must_use]
-    pub fn new(file: Values, node_id: i32, image: &MetadataImage) -> Self {
-        let values = |resource: &ConfigResource| {
-            image.configs.get(resource).map(|values| values.as_ref().clone()).unwrap_or_default()
-        };
-        let dynamic = values(&ConfigResource::broker(node_id));
-        let cluster = values(&ConfigResource::all_brokers());
-        let read = Reader { file: &file, dynamic: &dynamic, cluster: &cluster };
+    pub fn new(values: BrokerValues) -> Self {
+        let read = Reader(&values);
         Self {
             auto_create_topics: read.flag("auto.create.topics.enable"),
             delete_topics: read.flag("delete.topic.enable"),
@@ -68,53 +56,24 @@ impl Settings {
             fetch_sessions_max: read.size("max.incremental.fetch.session.cache.slots"),
             request_partitions_max: read.int("max.request.partition.size.limit"),
             offsets_partitions: read.int("offsets.topic.num.partitions"),
-            offsets_replication: file
-                .contains_key("offsets.topic.replication.factor")
-                .then(|| read.short("offsets.topic.replication.factor")),
+            offsets_replication: read.given_short("offsets.topic.replication.factor"),
             offsets_segment_bytes: read.int("offsets.topic.segment.bytes"),
             transactions: TransactionSettings::new(&read),
             consumer_protocol: read.has_item("group.coordinator.rebalance.protocols", "consumer"),
             unstable_versions: read.flag("unstable.api.versions.enable"),
-            file,
-            dynamic,
-            cluster,
+            values,
         }
-    }
-
-    /// The layers that topic and broker values come from.
-    #[must_use]
-    pub fn layers(&self) -> Layers<'_> {
-        Layers { broker: Some(&self.dynamic), cluster: Some(&self.cluster), file: &self.file }
-    }
-
-    /// The value of a broker key that is in force.
-    #[must_use]
-    pub fn value(&self, name: &str) -> Option<String> {
-        Reader { file: &self.file, dynamic: &self.dynamic, cluster: &self.cluster }.text(name)
-    }
-
-    /// Whether a broker key has a dynamic value.
-    #[must_use]
-    pub fn is_dynamic(&self, name: &str) -> bool {
-        self.dynamic.contains_key(name) || self.cluster.contains_key(name)
-    }
-
-    /// A whole number that is in force; `None` when the key has neither a value nor a default.
-    #[must_use]
-    pub fn number(&self, name: &str) -> Option<i64> {
-        self.value(name).and_then(|value| value.trim().parse().ok())
     }
 }
 
 impl TransactionSettings {
     fn new(read: &Reader<'_>) -> Self {
-        let is_given = |name: &str| read.file.contains_key(name);
+        let is_given = |name: &str| read.0.file().contains_key(name);
         let millis = |name: &str| u64::try_from(read.whole(name)).unwrap_or(0);
-        let (replication, min_isr) =
-            ("transaction.state.log.replication.factor", "transaction.state.log.min.isr");
+        let min_isr = "transaction.state.log.min.isr";
         Self {
             partitions: read.int("transaction.state.log.num.partitions"),
-            replication: is_given(replication).then(|| read.short(replication)),
+            replication: read.given_short("transaction.state.log.replication.factor"),
             min_isr: is_given(min_isr).then(|| read.int(min_isr)),
             segment_bytes: read.int("transaction.state.log.segment.bytes"),
             verifies_partitions: read.flag("transaction.partition.verification.enable"),
@@ -124,24 +83,15 @@ impl TransactionSettings {
     }
 }
 
-struct Reader<'a> {
-    file: &'a Values,
-    dynamic: &'a Values,
-    cluster: &'a Values,
-}
+struct Reader<'a>(&'a BrokerValues);
 
 impl Reader<'_> {
-    fn text(&self, name: &str) -> Option<String> {
-        let entry = find(name).expect("only keys of the table are read");
-        let layers =
-            Layers { broker: Some(self.dynamic), cluster: Some(self.cluster), file: self.file };
-        let all = resolve::broker(&entry.key, broker::synonyms(name), layers);
-        all.into_iter().next().and_then(|layer| layer.value)
+    fn text(&self, name: &str) -> String {
+        self.0.text(name).expect("the key is in the table and has a default")
     }
 
     fn whole(&self, name: &str) -> i64 {
-        let text = self.text(name).expect("the key has a default");
-        text.trim().parse().expect("values are checked when they are given")
+        self.text(name).trim().parse().expect("values are checked when they are given")
     }
 
     fn int(&self, name: &str) -> i32 {
@@ -152,16 +102,20 @@ impl Reader<'_> {
         i16::try_from(self.whole(name)).unwrap_or(i16::MAX)
     }
 
+    /// A value that the file has.
+    fn given_short(&self, name: &str) -> Option<i16> {
+        self.0.file().contains_key(name).then(|| self.short(name))
+    }
+
     fn size(&self, name: &str) -> usize {
         usize::try_from(self.whole(name)).unwrap_or(0)
     }
 
     fn has_item(&self, name: &str, wanted: &str) -> bool {
-        let text = self.text(name).unwrap_or_default();
-        text.split(',').any(|item| item.trim() == wanted)
+        self.text(name).split(',').any(|item| item.trim() == wanted)
     }
 
     fn flag(&self, name: &str) -> bool {
-        self.text(name).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+        self.text(name).trim().eq_ignore_ascii_case("true")
     }
 }

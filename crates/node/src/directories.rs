@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ottla_broker::partitions::{DirectoryNews, Partitions};
+use ottla_hosting::{DirectoryNews, Partitions};
 use ottla_world::Clock;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;

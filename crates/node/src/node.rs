@@ -13,15 +13,14 @@ use std::time::Duration;
 use ottla_broker::coordinators::LogTerms;
 use ottla_broker::groups::GroupCoordinators;
 use ottla_broker::log_levels::LogLevels;
-use ottla_broker::partition::settings::SettingsSource;
-use ottla_broker::partitions::{HostedDirectory, Hosting, LoadError, Partitions, Placement};
 use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 use ottla_broker::{Broker, BrokerParts, Settings};
 use ottla_controller::Settings as ControllerSettings;
 use ottla_coordinator::{Assignor, ConsumerConfig, Migration};
+use ottla_hosting::{HostedDirectory, Hosting, LoadError, Partitions, Placement, SettingsSource};
 use ottla_log::JournalSize;
 use ottla_metadata::MetadataImage;
-use ottla_metadata::config::ServerConfig;
+use ottla_metadata::config::{BrokerValues, ServerConfig};
 use ottla_metadata::version::{GROUP_VERSION, METADATA_VERSION, TRANSACTION_VERSION};
 use ottla_wire::Uuid;
 use ottla_world::{Clock, Disk, Random};
@@ -407,10 +406,10 @@ fn build_broker(
     controller: &Arc<ControllerHandle>,
 ) -> Result<BrokerAndPartitions, StartError> {
     let Parts { config, world, node_id, image } = *parts;
-    let file = config.values().clone();
-    let settings = Settings::new(file.clone(), node_id, image);
+    let file = Arc::new(config.values().clone());
+    let values = BrokerValues::new(Arc::clone(&file), node_id, image);
     // Set at run time, it counts from the next start on.
-    let recovery_threads = settings.number("num.recovery.threads.per.data.dir").unwrap_or(1);
+    let recovery_threads = values.number("num.recovery.threads.per.data.dir").unwrap_or(1);
     let directories = storage.directories.into_iter();
     let hosting = Hosting {
         directories: directories
@@ -430,10 +429,10 @@ fn build_broker(
             files: usize::try_from(config.whole("ottla.journal.files")).unwrap_or(2),
             file_bytes: u64::try_from(config.whole("ottla.journal.file.bytes")).unwrap_or(1 << 20),
         },
-        settings: SettingsSource { broker_id: node_id, file: Arc::new(file) },
+        settings: SettingsSource { broker_id: node_id, file },
         recovery_threads: usize::try_from(recovery_threads).unwrap_or(1),
     };
-    let touched = ottla_broker::partitions::World {
+    let touched = ottla_hosting::World {
         disk: Arc::clone(&world.disk),
         clock: Arc::clone(&world.clock),
         random: Arc::clone(&world.random),
@@ -444,7 +443,7 @@ fn build_broker(
         tokio::runtime::Handle::current(),
         Arc::clone(&world.clock),
         group_config(config, node_id),
-        LogTerms::of_groups(&settings),
+        LogTerms::of_groups(&values),
     ));
     let markers =
         MarkerWriter::new(Arc::clone(&partitions), Arc::clone(&groups), Arc::clone(&world.clock));
@@ -452,13 +451,13 @@ fn build_broker(
         runtime: tokio::runtime::Handle::current(),
         clock: Arc::clone(&world.clock),
         config: transaction_config(config, image),
-        terms: LogTerms::of_transactions(&settings),
+        terms: LogTerms::of_transactions(&values),
         markers: Arc::new(markers),
     });
     let broker = Arc::new(Broker::new(BrokerParts {
         node_id,
         cluster_id: storage.cluster_id,
-        settings,
+        settings: Settings::new(values),
         clock: Arc::clone(&world.clock),
         random: Arc::clone(&world.random),
         controller: Arc::clone(controller) as _,

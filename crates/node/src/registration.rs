@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::ControllerChannel;
-use ottla_broker::partitions::{Partitions, assignment_request};
+use ottla_hosting::{Partitions, assignment_request};
 use ottla_metadata::version::SUPPORTED_FEATURES;
 use ottla_wire::messages::assign_replicas_to_dirs_request::DirectoryData;
 use ottla_wire::messages::broker_registration_request::{Feature, Listener};

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use ottla_broker::Broker;
-use ottla_broker::partitions::Partitions;
+use ottla_hosting::Partitions;
 use ottla_metadata::config::ServerConfig;
 use ottla_world::Clock;
 

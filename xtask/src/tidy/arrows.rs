@@ -14,7 +14,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("controller", &["wire", "metadata", "machine"]),
     ("transaction", &["wire", "machine"]),
     ("coordinator", &["wire", "metadata", "machine", "transaction"]),
-    ("broker", &["wire", "world", "log", "machine", "metadata", "coordinator", "transaction"]),
+    ("hosting", &["wire", "world", "log", "metadata"]),
+    (
+        "broker",
+        &["wire", "world", "log", "machine", "metadata", "coordinator", "transaction", "hosting"],
+    ),
     (
         "node",
         &[
@@ -25,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "metadata",
             "coordinator",
             "transaction",
+            "hosting",
             "broker",
             "raft",
             "controller",

@@ -18,8 +18,8 @@ use parking_lot::Mutex;
 
 use super::describe_configs::describe_configs;
 use super::forwarded::forwarded;
+use crate::fixture::{Fixture, caller};
 use crate::log_levels::LogLevels;
-use crate::partitions::fixture::{Fixture, caller};
 
 const LOGGER: i8 = 8;
 const CLIENT_METRICS: i8 = 16;

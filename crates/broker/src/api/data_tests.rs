@@ -15,7 +15,7 @@ use super::fetch::{FetchAnswer, fetch};
 use super::produce::accept;
 use super::produce_accepted::ProduceAnswer;
 use super::produce_verify::Verified;
-use crate::partitions::fixture::{BROKER, Fixture, START_MS, batch, batch_with, caller};
+use crate::fixture::{BROKER, Fixture, START_MS, batch, batch_with, caller};
 
 /// A produce request of one partition.
 fn produce_request(topic: &str, index: i32, acks: i16, records: Option<Bytes>) -> ProduceRequest {

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_hosting::{Partition, Registration, Until, Waiter};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use ottla_wire::messages::delete_records_response::{
@@ -15,9 +16,7 @@ use ottla_wire::messages::delete_records_response::{
 use ottla_wire::messages::{DeleteRecordsRequest, DeleteRecordsResponse};
 
 use crate::broker::Broker;
-use crate::partition::Partition;
 use crate::request::Caller;
-use crate::waiters::{Registration, Until, Waiter};
 
 /// A partition whose replicas have not all followed yet.
 struct Pending {

@@ -144,9 +144,9 @@ fn topic_configs(
     let settings = broker.settings();
     let own: Option<&Values> = image.configs.topic(name).map(AsRef::as_ref);
     let entry = |entry: &ottla_metadata::config::topic::TopicKey| {
-        let told = resolve::topic_told(entry, own, settings.layers());
+        let told = resolve::topic_told(entry, own, settings.values.layers());
         DescribeConfigsResourceResult {
-            value: Some(resolve::topic_value(entry, own, settings.layers())),
+            value: Some(resolve::topic_value(entry, own, settings.values.layers())),
             ..describe(&entry.key, told, false, form)
         }
     };
@@ -165,7 +165,7 @@ fn group_configs(
     let (image, settings) = (broker.image(), broker.settings());
     let own = own_values(&image, ResourceType::Group, name);
     let entry = |entry: &GroupKey| {
-        let layers = resolve::group(entry, own, settings.layers());
+        let layers = resolve::group(entry, own, settings.values.layers());
         describe(&entry.key, layers, false, form)
     };
     Ok(GROUP_KEYS.iter().map(entry).collect())
@@ -216,10 +216,10 @@ fn logger_configs(
 fn broker_configs(broker: &Broker, form: Form) -> Vec<DescribeConfigsResourceResult> {
     let settings = broker.settings();
     broker_keys::all()
-        .filter(|entry| !is_told_when_set(entry) || settings.is_dynamic(entry.key.name))
+        .filter(|entry| !is_told_when_set(entry) || settings.values.is_dynamic(entry.key.name))
         .map(|entry| {
             let synonyms = broker_keys::synonyms(entry.key.name);
-            let layers = resolve::broker(&entry.key, synonyms, settings.layers());
+            let layers = resolve::broker(&entry.key, synonyms, settings.values.layers());
             describe(&entry.key, layers, entry.key.update == Update::ReadOnly, form)
         })
         .collect()
@@ -233,7 +233,7 @@ fn is_told_when_set(entry: &broker_keys::BrokerKey) -> bool {
 /// The dynamic values of all brokers: only those that are set.
 fn cluster_configs(broker: &Broker, form: Form) -> Vec<DescribeConfigsResourceResult> {
     let settings = broker.settings();
-    let set = settings.cluster.iter().filter_map(|(name, value)| {
+    let set = settings.values.cluster().iter().filter_map(|(name, value)| {
         let entry = broker_keys::find(name)?;
         let layer = Layer {
             name: name.clone(),

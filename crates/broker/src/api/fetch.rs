@@ -9,6 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_hosting::{
+    Counters, Fetch, Fetched, Partition, PartitionRequest, Registration, Until, Waiter,
+};
 use ottla_log::{FileSlice, Isolation};
 use ottla_metadata::MetadataImage;
 use ottla_wire::messages::fetch_request::{FetchTopic, ForgottenTopic};
@@ -23,10 +26,8 @@ use tokio::time::Instant;
 use super::leaders::Leaders;
 use crate::broker::Broker;
 use crate::fetch_session::context::Asked;
-use crate::fetch_session::{PartitionKey, PartitionRequest, SessionRequest, Told, TopicKey};
-use crate::partition::{Counters, Fetch, Fetched, Partition};
+use crate::fetch_session::{PartitionKey, SessionRequest, Told, TopicKey};
 use crate::request::Caller;
-use crate::waiters::{Registration, Until, Waiter};
 
 /// A response, and the slices that its records' slots stand for.
 #[derive(Debug, Default)]

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ottla_hosting::Partitions;
 use ottla_metadata::MetadataImage;
-
-use crate::partitions::Partitions;
 
 /// A broker that clients can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]

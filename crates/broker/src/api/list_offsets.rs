@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use ottla_hosting::{OffsetQuery, timestamp};
 use ottla_log::Isolation;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::list_offsets_request::ListOffsetsPartition;
@@ -16,7 +17,6 @@ use ottla_wire::messages::list_offsets_response::{
 use ottla_wire::messages::{ListOffsetsRequest, ListOffsetsResponse};
 
 use crate::broker::Broker;
-use crate::partition::offsets::{OffsetQuery, timestamp};
 use crate::request::Caller;
 
 /// The replica id of a consumer.

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
 use ottla_wire::messages::describe_log_dirs_request::DescribableLogDirTopic;
@@ -26,18 +25,10 @@ use super::describe_producers::describe_producers;
 use super::init_producer_id::init_producer_id;
 use super::list_offsets::list_offsets;
 use super::offset_for_leader_epoch::offset_for_leader_epoch;
-use crate::partition::Append;
-use crate::partitions::fixture::{BROKER, Fixture, START_MS, batch, batch_with, caller};
+use crate::fixture::{BROKER, Fixture, START_MS, append, batch, batch_with, caller, follow};
 
 fn put(fixture: &Fixture, topic: &str, records: Bytes) {
-    let append = Append {
-        origin: AppendOrigin::Client,
-        required_acks: 1,
-        now_ms: START_MS,
-        transaction_version: 0,
-        verification: Verification::NotRequired,
-    };
-    fixture.partition(topic, 0).append(records, append).expect("appended");
+    fixture.partition(topic, 0).append(records, append(1)).expect("appended");
 }
 
 /// A batch with one record a timestamp, relative to the fixture's start.
@@ -222,7 +213,7 @@ async fn a_deletion_that_is_promised_to_the_disk_survives_a_crash() {
     fixture.create("a", 1, &[("ottla.durability", "fsync")]);
     put(&fixture, "a", batch(&["1", "2", "3"]));
     let partition = fixture.partition("a", 0);
-    partition.flush(crate::partitions::fixture::START_MS);
+    partition.flush(START_MS);
     let ask = |offset| DeleteRecordsRequest {
         timeout_ms: 1_000,
         topics: vec![DeleteRecordsTopic {
@@ -259,21 +250,7 @@ async fn deletion_waits_for_the_followers() {
     put(&fixture, "a", batch(&["1", "2"]));
     let fetch = |log_start_offset| {
         let partition = fixture.partition("a", 0);
-        let request = crate::fetch_session::PartitionRequest {
-            fetch_offset: 2,
-            log_start_offset,
-            bytes_max: 1,
-            current_leader_epoch: Some(0),
-            last_fetched_epoch: None,
-        };
-        let fetch = crate::partition::Fetch {
-            replica: Some(2),
-            only_from_leader: true,
-            isolation: ottla_log::Isolation::LogEnd,
-            bytes_left: 1,
-            min_one_batch: true,
-        };
-        partition.fetch(&request, &fetch).expect("a follower's fetch");
+        follow(&partition, 2, log_start_offset, 2);
     };
     fetch(0);
     let partition = DeleteRecordsPartition { offset: 1, ..DeleteRecordsPartition::default() };

@@ -16,7 +16,7 @@ use super::describe_topic_partitions::describe_topic_partitions;
 use super::find_coordinator::find_coordinator;
 use super::metadata::metadata;
 use super::offset_delete::take_unknown;
-use crate::partitions::fixture::{Fixture, caller};
+use crate::fixture::{Fixture, caller};
 
 fn named(names: &[&str]) -> MetadataRequest {
     let topic = |name: &&str| MetadataRequestTopic {

@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_hosting::{Append, AppendFailure, Counters, Partition};
 use ottla_log::{AppendOrigin, Appended, Refusal, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -22,7 +23,6 @@ use super::produce_accepted::{Accepted, failed, is_expected};
 use super::produce_batch::{Batch, first_batch};
 use super::produce_verify::Verified;
 use crate::broker::Broker;
-use crate::partition::{Append, AppendFailure, Counters, Partition};
 use crate::request::Caller;
 
 /// The client id of Kafka's own tools, which may write to internal topics.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_hosting::{AppendFailure, Partition, Registration, Until, Waiter};
 use ottla_log::Appended;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::ProduceResponse;
@@ -16,8 +17,6 @@ use tokio::time::Instant;
 
 use super::leaders::Leaders;
 use crate::broker::Broker;
-use crate::partition::{AppendFailure, Partition};
-use crate::waiters::{Registration, Until, Waiter};
 
 /// What a produce request leads to.
 #[derive(Debug)]

@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ottla_coordinator::transaction::{Producer, ProducerEpoch};
+use ottla_hosting::{AppendFailure, Partition};
 use ottla_log::Verification;
 use ottla_wire::messages::ProduceRequest;
 use ottla_wire::{ErrorCode, Records};
 
 use super::produce_batch::first_batch;
 use crate::broker::Broker;
-use crate::partition::{AppendFailure, Partition};
 use crate::request::Caller;
 use crate::transactions::verification::{ClientSupport, Wanted, verify};
 

@@ -3,12 +3,12 @@
 use bytes::{Bytes, BytesMut};
 use ottla_coordinator::EndedTransaction;
 use ottla_coordinator::transaction::ProducerEpoch;
+use ottla_hosting::Append;
 use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::records::{BatchBuilder, BatchOptions, Compression};
 
 use super::kind::Envelope;
-use crate::partition::Append;
 
 /// The most that a record takes beside its key and value: lengths, deltas and the count of its headers.
 const RECORD_OVERHEAD_MAX: usize = 32;

@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ottla_hosting::{Partition, Registration, Until, Waiter};
 use ottla_wire::ErrorCode;
-
-use crate::partition::Partition;
-use crate::waiters::{Registration, Until, Waiter};
 
 /// How far a partition is committed, and who is told when it goes on.
 pub(super) struct Commits {

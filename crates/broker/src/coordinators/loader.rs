@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use ottla_hosting::Partition;
 use ottla_log::{Isolation, ReadOptions};
 use ottla_machine::Runner;
 use ottla_wire::records::{Batch, Batches};
 
 use super::kind::Kind;
-use crate::partition::Partition;
 
 /// Answers that may wait for a commit.
 const PARKED_MAX: usize = 100_000;

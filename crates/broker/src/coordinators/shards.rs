@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_coordinator::partition_for;
+use ottla_hosting::Partition;
 use ottla_log::Verification;
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
@@ -16,7 +17,6 @@ use super::kind::{Kind, RequestOf, ResponseOf};
 use super::queue::{Queue, WeakQueue};
 use super::terms::LogTerms;
 use crate::metrics::loops::LoopMetrics;
-use crate::partition::Partition;
 
 /// What coordinators work with.
 #[derive(Clone)]

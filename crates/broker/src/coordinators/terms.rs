@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
+use ottla_metadata::config::BrokerValues;
 use ottla_wire::records::{Compression, CompressionType};
-
-use crate::settings::Settings;
 
 /// How coordinators use their log.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +29,8 @@ impl LogTerms {
     /// Those of groups: the keys `offsets.topic.compression.codec`, `offsets.load.buffer.size`,
     /// `offsets.commit.timeout.ms` and `group.coordinator.append.linger.ms`.
     #[must_use]
-    pub fn of_groups(settings: &Settings) -> Self {
-        let number = |name: &str| settings.number(name).unwrap_or_default();
+    pub fn of_groups(values: &BrokerValues) -> Self {
+        let number = |name: &str| values.number(name).unwrap_or_default();
         let millis = |name: &str| u64::try_from(number(name)).ok().map(Duration::from_millis);
         let codec = match number("offsets.topic.compression.codec") {
             1 => CompressionType::Gzip,
@@ -52,8 +51,8 @@ impl LogTerms {
 
     /// Those of transactions: `transaction.state.log.load.buffer.size`.
     #[must_use]
-    pub fn of_transactions(settings: &Settings) -> Self {
-        let load_bytes = settings.number("transaction.state.log.load.buffer.size");
+    pub fn of_transactions(values: &BrokerValues) -> Self {
+        let load_bytes = values.number("transaction.state.log.load.buffer.size");
         Self {
             compression: Compression::NONE,
             load_bytes: load_bytes

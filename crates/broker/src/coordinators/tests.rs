@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_hosting::Partition;
 use ottla_log::{Isolation, ReadOptions, Verification};
 use ottla_machine::{Decision, Machine, Millis, Offset, Token};
+use ottla_metadata::config::BrokerValues;
 use ottla_wire::ErrorCode;
 use ottla_wire::codec::EncodeError;
 use ottla_wire::records::{BatchHeader, Batches, Compression, CompressionType, Record};
 
 use super::writes::Writes;
 use super::{Kind, Linger, LogTerms, Parts, Shard, Shards};
+use crate::fixture::{Fixture, START_MS};
 use crate::internal_topics::OFFSETS_TOPIC;
-use crate::partition::Partition;
-use crate::partitions::fixture::{Fixture, START_MS};
-use crate::settings::Settings;
 
 /// How often each word was said.
 #[derive(Debug, Default)]
@@ -288,8 +288,9 @@ fn configuration_says_how_long_records_linger() {
     ] {
         let key = "group.coordinator.append.linger.ms".to_owned();
         let file = given.map(|value| (key, value.to_owned())).into_iter().collect();
-        let settings = Settings::new(file, 1, &ottla_metadata::MetadataImage::empty());
-        assert_eq!(LogTerms::of_groups(&settings).linger, expected, "{given:?}");
+        let image = ottla_metadata::MetadataImage::empty();
+        let values = BrokerValues::new(Arc::new(file), 1, &image);
+        assert_eq!(LogTerms::of_groups(&values).linger, expected, "{given:?}");
     }
 }
 

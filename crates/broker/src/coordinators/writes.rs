@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_hosting::{Append, Partition};
 use ottla_log::Verification;
 use ottla_wire::ErrorCode;
 
 use super::batches::{self, Entry};
 use super::kind::{Envelope, Kind, RecordOf};
 use super::terms::{Linger, LogTerms};
-use crate::partition::{Append, Partition};
 
 /// What is decided and not appended.
 pub(super) struct Writes<K: Kind> {

@@ -14,7 +14,7 @@ pub mod session;
 
 pub use cache::FetchSessions;
 pub use context::{Opened, SessionRequest};
-pub use session::{PartitionKey, PartitionRequest, Told, TopicKey};
+pub use session::{PartitionKey, Told, TopicKey};
 
 /// "No session" on the wire.
 pub const NO_SESSION: i32 = 0;

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use ottla_hosting::PartitionRequest;
 use ottla_wire::Uuid;
 
 use super::{INITIAL_EPOCH, next_epoch};
@@ -22,17 +23,6 @@ pub enum TopicKey {
 pub struct PartitionKey {
     pub topic: TopicKey,
     pub partition: i32,
-}
-
-/// What a fetcher asks of one partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartitionRequest {
-    pub fetch_offset: i64,
-    /// The follower's log start offset; −1 from consumers.
-    pub log_start_offset: i64,
-    pub bytes_max: i32,
-    pub current_leader_epoch: Option<i32>,
-    pub last_fetched_epoch: Option<i32>,
 }
 
 /// What a response says of one partition, as far as sessions care.

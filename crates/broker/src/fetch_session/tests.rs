@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ottla_hosting::PartitionRequest;
 use ottla_wire::{ErrorCode, Uuid};
 
 use super::cache::{EVICTION_MS, SessionCounts};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Error;
 use std::sync::Arc;
 
+use ottla_hosting::{Counts, Partitions, Usage};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
@@ -11,9 +12,6 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::fetch_session::FetchSessions;
-use crate::partition::Usage;
-use crate::partition::counters::Counts;
-use crate::partitions::Partitions;
 
 /// Tells a registry what partitions and sessions counted.
 #[derive(Clone, Debug)]

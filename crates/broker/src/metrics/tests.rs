@@ -1,6 +1,5 @@
 //! What a scrape shows.
 
-use ottla_log::{AppendOrigin, Verification};
 use ottla_wire::codec::Message as _;
 use ottla_wire::messages::OffsetCommitRequest;
 use ottla_wire::messages::offset_commit_request::{
@@ -10,8 +9,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
 use super::PartitionMetrics;
-use crate::partition::Append;
-use crate::partitions::fixture::{BROKER, Fixture, START_MS, batch};
+use crate::fixture::{BROKER, Fixture, append, batch};
 
 fn scrape(fixture: &Fixture) -> String {
     let mut registry = Registry::default();
@@ -31,14 +29,7 @@ async fn a_scrape_adds_up_and_never_goes_back() {
     let id = fixture.create("a", 2, &[]);
     fixture.create_replicated("b", 1, &[("min.insync.replicas", "2")], &[BROKER, 2], &[BROKER]);
     let records = batch(&["x", "y", "z"]);
-    let append = Append {
-        origin: AppendOrigin::Client,
-        required_acks: 1,
-        now_ms: START_MS,
-        transaction_version: 0,
-        verification: Verification::NotRequired,
-    };
-    fixture.partition("a", 1).append(records.clone(), append).expect("appended");
+    fixture.partition("a", 1).append(records.clone(), append(1)).expect("appended");
     let text = scrape(&fixture);
     let bytes = records.len();
     for line in [
@@ -69,14 +60,7 @@ async fn the_page_tells_of_requests_groups_and_the_cleaner() {
     let mut fixture = Fixture::new();
     fixture.create("a", 1, &[]);
     fixture.create("__consumer_offsets", 1, &[]);
-    let append = Append {
-        origin: AppendOrigin::Client,
-        required_acks: 1,
-        now_ms: START_MS,
-        transaction_version: 0,
-        verification: ottla_log::Verification::NotRequired,
-    };
-    fixture.partition("a", 0).append(batch(&["x", "y", "z"]), append).expect("appended");
+    fixture.partition("a", 0).append(batch(&["x", "y", "z"]), append(1)).expect("appended");
     // An offset commit of group "g" for a-0 at 1, version 8, as it comes over the wire.
     let request = OffsetCommitRequest {
         group_id: "g".to_owned(),
@@ -94,7 +78,7 @@ async fn the_page_tells_of_requests_groups_and_the_cleaner() {
     let mut frame = bytes::BytesMut::new();
     frame.extend_from_slice(&[0, 8, 0, 8, 0, 0, 0, 1, 0, 4, b't', b'e', b's', b't', 0]);
     frame.extend_from_slice(&request.encode_to_bytes(8).expect("a small request"));
-    let connection = crate::partitions::fixture::caller(8).connection;
+    let connection = crate::fixture::caller(8).connection;
     loop {
         let outcome = fixture.broker.handle(&connection, frame.clone().freeze()).await;
         assert!(matches!(outcome, crate::Answer::Now(crate::Outcome::Reply { .. })), "{outcome:?}");

@@ -3,10 +3,8 @@
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
 
+use ottla_hosting::{Partitions, Report};
 use ottla_log::JournalStats;
-
-use crate::cleaner::Report;
-use crate::partitions::Partitions;
 
 pub(super) fn family(text: &mut String, name: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
@@ -75,7 +73,7 @@ pub(crate) fn cleaner(text: &mut String, report: &Report) {
 
 /// Writes what the journals of the log directories did, behind `ottla.durability=fsync`.
 pub(crate) fn journals(text: &mut String, partitions: &Partitions) {
-    let all: Vec<_> = partitions.journals.stats().collect();
+    let all: Vec<_> = partitions.journal_stats().collect();
     let mut one =
         |name: &str, kind: &str, help: &str, value: &dyn Fn(&JournalStats, Duration) -> f64| {
             let name = format!("ottla_log_journal_{name}");

@@ -68,8 +68,7 @@ mod tests {
     use ottla_wire::messages::produce_request::{PartitionProduceData, TopicProduceData};
     use ottla_wire::{Message, Records};
 
-    use crate::fetch_session::PartitionRequest;
-    use crate::partitions::fixture::{BROKER, Fixture, batch, caller};
+    use crate::fixture::{BROKER, Fixture, batch, caller, follow};
     use crate::request::{Answer, Outcome, Piece};
 
     fn frame(correlation_id: i32, value: &str) -> Bytes {
@@ -97,22 +96,8 @@ mod tests {
         frame.freeze()
     }
 
-    fn follower_has(fixture: &Fixture, fetch_offset: i64) {
-        let request = PartitionRequest {
-            fetch_offset,
-            log_start_offset: 0,
-            bytes_max: 1,
-            current_leader_epoch: Some(0),
-            last_fetched_epoch: None,
-        };
-        let fetch = crate::partition::Fetch {
-            replica: Some(2),
-            only_from_leader: true,
-            isolation: ottla_log::Isolation::LogEnd,
-            bytes_left: 1,
-            min_one_batch: true,
-        };
-        fixture.partition("a", 0).fetch(&request, &fetch).expect("a follower's fetch");
+    fn follower_has(fixture: &Fixture, log_end_offset: i64) {
+        follow(&fixture.partition("a", 0), 2, 0, log_end_offset);
     }
 
     fn answers(outcome: Option<Outcome>) -> Option<i32> {

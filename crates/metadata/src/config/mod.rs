@@ -1,7 +1,7 @@
 //! The table of configuration keys and what follows from it: validation, defaults, sources, files.
 //!
 //! # Layout
-//! - [`broker`]: the keys of a broker
+//! - [`broker`]: the keys of a broker; [`BrokerValues`]: the values of one broker at one moment
 //! - [`cordoned`]: directories that take no new logs
 //! - [`group`]: the keys of groups and of subscriptions to client metrics
 //! - [`key`]: one key: type, default, range, how it may change
@@ -10,6 +10,7 @@
 //! - [`server`]: a server's configuration as given, with old spellings translated
 //! - [`properties`]: the `.properties` file format
 pub mod broker;
+mod broker_values;
 pub mod cordoned;
 pub mod group;
 pub mod key;
@@ -20,6 +21,7 @@ pub mod resolve;
 pub mod server;
 pub mod topic;
 
+pub use broker_values::BrokerValues;
 pub use key::{Invalid, Key, Kind, Rule, Update, list_items};
 pub use resolve::{Layer, Layers, Source, Values};
 pub use server::{Notice, ServerConfig};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ottla_coordinator::{
     Body, Caller, Config, DeletedTopic, EndedTransaction, Request, Response, TopicChanges,
 };
+use ottla_hosting::Partition;
 use ottla_log::Verification;
 use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
@@ -14,7 +15,6 @@ use tokio::runtime::Handle;
 use super::kind::Groups;
 use super::look::Look;
 use crate::coordinators::{LogTerms, Parts, Shards};
-use crate::partition::Partition;
 
 /// The coordinators at work.
 pub struct GroupCoordinators {

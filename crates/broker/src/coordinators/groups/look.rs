@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use ottla_coordinator::{GroupCoordinator, State, Work};
-
-use crate::partitions::Partitions;
+use ottla_hosting::Partitions;
 
 /// A coordinator's groups and offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

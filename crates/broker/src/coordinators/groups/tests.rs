@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ottla_coordinator::{Config, Record};
+use ottla_hosting::Append;
 use ottla_log::{AppendOrigin, Isolation, ReadOptions, Verification};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::offset_commit_request::{
@@ -19,9 +20,8 @@ use crate::api::delete_groups::delete_groups;
 use crate::api::offset_commit::offset_commit;
 use crate::coordinators::LogTerms;
 use crate::coordinators::loader::{Loaded, Loader};
+use crate::fixture::{BROKER, Fixture, START_MS, caller};
 use crate::internal_topics::OFFSETS_TOPIC;
-use crate::partition::Append;
-use crate::partitions::fixture::{BROKER, Fixture, START_MS, caller};
 
 async fn commit(fixture: &Fixture, partitions: std::ops::Range<i32>) -> i16 {
     let partition = |partition_index| OffsetCommitRequestPartition {
@@ -174,7 +174,7 @@ async fn a_million_offsets_load_within_two_seconds() {
         partition.append(committed(group, partitions), append).expect("appended");
     }
     let kind = Groups::new(Config::default());
-    let load_bytes = LogTerms::of_groups(&fixture.broker.settings()).load_bytes;
+    let load_bytes = LogTerms::of_groups(&fixture.broker.settings().values).load_bytes;
     let begin = processor_time();
     let mut loader = Loader::new(&kind, partition, load_bytes).expect("an open log");
     let runner = loop {

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI16, Ordering};
 use ottla_coordinator::transaction::{
     Body, Config, Request, Response, State, TransactionCoordinator,
 };
+use ottla_hosting::Partition;
 use ottla_log::Verification;
 use ottla_wire::ErrorCode;
 use ottla_world::Clock;
@@ -15,7 +16,6 @@ use tokio::runtime::Handle;
 use super::kind::Transactions;
 use super::markers::MarkerWriter;
 use crate::coordinators::{LogTerms, Parts, Shards};
-use crate::partition::Partition;
 
 /// What coordinators are made of.
 pub struct TransactionParts {

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use ottla_coordinator::EndedTransaction;
 use ottla_coordinator::transaction::{Markers, Partitions as Named, ProducerEpoch};
+use ottla_hosting::{Append, Partition, Partitions, Until, Waiter};
 use ottla_log::{AppendOrigin, Verification};
 use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
@@ -16,9 +17,6 @@ use ottla_world::Clock;
 
 use crate::groups::GroupCoordinators;
 use crate::internal_topics::OFFSETS_TOPIC;
-use crate::partition::{Append, Partition};
-use crate::partitions::Partitions;
-use crate::waiters::{Until, Waiter};
 
 /// How long a marker may take to be replicated before it is written again.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -21,7 +21,7 @@ use ottla_wire::records::BatchOptions;
 
 use crate::api;
 use crate::api::produce_accepted::ProduceAnswer;
-use crate::partitions::fixture::{Fixture, batch_with, caller};
+use crate::fixture::{Fixture, batch_with, caller};
 
 const ID: &str = "payments";
 

@@ -9,12 +9,12 @@ use std::time::Duration;
 use ottla_coordinator::transaction::{
     Body, EPOCH_PER_TRANSACTION, Partitions, Producer, Request, Response,
 };
+use ottla_hosting::Partition;
 use ottla_log::{Verification, VerificationGuard, Verifying};
 use ottla_wire::ErrorCode;
 use tokio::time::Instant;
 
 use crate::broker::Broker;
-use crate::partition::Partition;
 
 /// What a client knows of KIP-890.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
