@@ -44,7 +44,7 @@ impl Waiter {
     }
 
     /// Wakes the sleeper.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.0.notify.notify_one();
     }
 
@@ -94,7 +94,7 @@ impl Waiters {
     }
 
     /// `bytes` more bytes can be read.
-    pub fn readable(&self, bytes: i64) {
+    pub(crate) fn readable(&self, bytes: i64) {
         self.each(|entry| {
             if entry.until == Until::Bytes {
                 entry.waiter.credit(bytes);

@@ -16,7 +16,7 @@ use crate::partitions::Partitions;
 
 /// What is known of every log that is or was compacted.
 #[derive(Debug)]
-pub struct Schedule {
+pub(super) struct Schedule {
     state: Mutex<State>,
 }
 
@@ -37,7 +37,7 @@ struct Entry {
 
 /// What the last look at all logs showed.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Outlook {
+pub(super) struct Outlook {
     /// When that was.
     pub at_ms: Option<i64>,
     /// The largest share of a log that is not cleaned.

@@ -10,7 +10,7 @@ const DEDUPE_BYTES_MAX: usize = i32::MAX as usize;
 
 /// The cleaner's settings at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CleanerSettings {
+pub(super) struct CleanerSettings {
     /// `log.cleaner.enable`.
     pub is_enabled: bool,
     /// `log.cleaner.threads`.
@@ -43,8 +43,7 @@ impl Default for CleanerSettings {
 
 impl CleanerSettings {
     /// What a broker's settings say of the cleaner.
-    #[must_use]
-    pub fn of(values: &BrokerValues) -> Self {
+    pub(super) fn of(values: &BrokerValues) -> Self {
         let whole = |name: &str| values.number(name).and_then(|value| u64::try_from(value).ok());
         let fraction =
             |name: &str| values.text(name).and_then(|value| value.trim().parse::<f64>().ok());
@@ -64,8 +63,7 @@ impl CleanerSettings {
     }
 
     /// What one thread may take.
-    #[must_use]
-    pub fn memory(&self) -> CleanerMemory {
+    pub(super) fn memory(&self) -> CleanerMemory {
         let threads = self.threads.max(1) as u64;
         let share = |bytes: u64| usize::try_from(bytes / threads).unwrap_or(usize::MAX);
         CleanerMemory {

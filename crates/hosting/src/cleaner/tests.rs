@@ -8,7 +8,6 @@ use ottla_log::{Isolation, ReadOptions};
 use ottla_metadata::MetadataImage;
 use ottla_wire::messages::{ConfigRecord, MetadataRecord};
 use ottla_wire::records::{BatchBuilder, BatchOptions, Batches};
-use ottla_world::disk::read_file;
 use ottla_world::{Disk, OpenMode};
 
 use crate::fixture::{Fixture, START_MS, append, config};
@@ -75,11 +74,6 @@ fn set_magic(fixture: &Fixture, topic: &str, magic: u8) {
     file.write_at(&[IoSlice::new(&[magic])], 16).expect("written");
 }
 
-fn checkpoint(fixture: &Fixture) -> String {
-    let path = Path::new("/data/cleaner-offset-checkpoint");
-    String::from_utf8(read_file(&fixture.disk, path, 1000).expect("a file")).expect("text")
-}
-
 fn broker_config(broker: &str, name: &str, value: &str) -> MetadataRecord {
     MetadataRecord::Config(ConfigRecord {
         resource_type: 4,
@@ -102,7 +96,7 @@ async fn a_compacted_topic_keeps_the_last_of_each_key_and_remembers_how_far() {
     let left = offsets(&fixture.partition("compacted", 0));
     assert!(left.len() < 12 && left.ends_with(&[37, 38, 39]), "{left:?}");
     assert_eq!(offsets(&fixture.partition("plain", 0)).len(), 40);
-    let written = checkpoint(&fixture);
+    let written = fixture.text("/data/cleaner-offset-checkpoint");
     assert!(written.starts_with("0\n1\ncompacted 0 "), "{written}");
     let report = fixture.broker.cleaner.report();
     assert_eq!((report.dirty_percent, report.since_last_run_ms), (0, 0));

@@ -73,12 +73,8 @@ impl Cleaner {
     /// # Errors
     /// No thread can be started.
     pub fn start(&self) -> io::Result<()> {
-        let settings = {
-            let mut control = self.shared.control.lock();
-            control.is_started = true;
-            control.settings
-        };
-        self.staff(settings)
+        self.shared.control.lock().is_started = true;
+        self.staff()
     }
 
     /// Takes over `log.cleaner.*`: starts the threads that are missing, ends those that are too many.
@@ -95,18 +91,20 @@ impl Cleaner {
                 return Ok(());
             }
             control.settings = settings;
-            if !control.is_started {
-                return Ok(());
-            }
         }
         self.shared.schedule.forgive();
-        self.staff(settings)
+        self.staff()
     }
 
-    fn staff(&self, settings: CleanerSettings) -> io::Result<()> {
+    /// Has as many threads at work as are wanted: none before the start and after the stop.
+    fn staff(&self) -> io::Result<()> {
         let mut threads = self.threads.lock();
-        let wanted = if settings.is_enabled { settings.threads } else { 0 };
-        self.shared.control.lock().threads = wanted;
+        let wanted = {
+            let mut control = self.shared.control.lock();
+            let is_wanted = control.is_started && control.settings.is_enabled;
+            control.threads = if is_wanted { control.settings.threads } else { 0 };
+            control.threads
+        };
         self.shared.changed.notify_all();
         let kept = wanted.min(threads.len());
         let superfluous = threads.split_off(kept);
@@ -124,14 +122,15 @@ impl Cleaner {
 
     /// Ends every thread; a run that is under way is given up.
     pub fn stop(&self) {
-        let threads = std::mem::take(&mut *self.threads.lock());
+        // Held to the end: settings that change meanwhile start no thread again.
+        let mut threads = self.threads.lock();
         {
             let mut control = self.shared.control.lock();
             control.threads = 0;
             control.is_started = false;
         }
         self.shared.changed.notify_all();
-        threads.into_iter().for_each(join);
+        threads.drain(..).for_each(join);
     }
 
     /// What the cleaner did, and what it has to do.

@@ -13,7 +13,8 @@ use ottla_log::{
 };
 use ottla_wire::ErrorCode;
 
-use super::{Partition, State};
+use super::Partition;
+use super::hosted::State;
 use crate::waiters::ENOUGH;
 
 /// How to append.

@@ -18,7 +18,7 @@ struct State {
 
 /// The right to compact, until it is dropped.
 #[derive(Debug)]
-pub struct CleaningTurn<'a>(&'a Cleaning);
+pub(crate) struct CleaningTurn<'a>(&'a Cleaning);
 
 impl Cleaning {
     pub(super) fn begin(&self) -> Option<CleaningTurn<'_>> {
@@ -46,8 +46,7 @@ impl Cleaning {
 
 impl CleaningTurn<'_> {
     /// Whether the log is to be given up: whoever holds the turn stops soon.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.0.state.lock().is_over
     }
 }

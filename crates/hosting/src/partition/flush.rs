@@ -36,14 +36,14 @@ pub(super) struct Asked {
 
 /// A handle to the flushing thread, which ends when the last handle is gone.
 #[derive(Clone, Debug)]
-pub struct Flusher(Sender<Task>);
+pub(crate) struct Flusher(Sender<Task>);
 
 impl Flusher {
     /// Starts the thread.
     ///
     /// # Errors
     /// When the system has no thread left.
-    pub fn start(clock: Arc<dyn Clock>) -> io::Result<Self> {
+    pub(crate) fn start(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let (queue, asked) = channel();
         let work = move || Work { clock, asked, untrimmed: Vec::new() }.run();
         thread::Builder::new().name("ottla-flush".to_owned()).spawn(work)?;
@@ -91,7 +91,7 @@ impl Work {
 
 impl Partition {
     /// Has the log synced soon, by the flushing thread.
-    pub fn request_flush(self: &Arc<Self>) {
+    pub(crate) fn request_flush(self: &Arc<Self>) {
         if !self.asked.flush.swap(true, Ordering::AcqRel) {
             self.ask(Task::Flush(Arc::downgrade(self)));
         }

@@ -10,7 +10,7 @@ use ottla_log::{
 };
 
 use super::Partition;
-use crate::partitions::states::Seat;
+use crate::partitions::Seat;
 
 /// The copy and its place.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub struct FutureUsage {
 
 /// What one step of copying did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Copied {
+pub(crate) enum Copied {
     Bytes(u64),
     /// The copy has all that the log has.
     CaughtUp,
@@ -39,7 +39,7 @@ pub enum Copied {
 
 /// Why a copy does not grow. What the disk has to do with it is reported.
 #[derive(Debug, thiserror::Error)]
-pub enum CopyFailure {
+pub(crate) enum CopyFailure {
     #[error("the log can't be read")]
     Read(#[source] Error),
     #[error("the copy can't be written")]
@@ -50,7 +50,7 @@ pub enum CopyFailure {
 
 /// What the swap left behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Promoted {
+pub(crate) enum Promoted {
     /// The copy is the log now.
     Done,
     /// The log has grown: copy on.
@@ -66,8 +66,7 @@ impl Partition {
     }
 
     /// Where the copy is.
-    #[must_use]
-    pub fn future_directory(&self) -> Option<usize> {
+    pub(crate) fn future_directory(&self) -> Option<usize> {
         self.future.lock().as_ref().map(|future| future.seat.directory())
     }
 

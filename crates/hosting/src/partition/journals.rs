@@ -15,7 +15,7 @@ use ottla_world::Clock;
 use parking_lot::Mutex;
 
 use super::Partition;
-use crate::partitions::states::DirectoryStates;
+use crate::partitions::DirectoryStates;
 
 /// The journals of a broker's directories.
 #[derive(Debug)]

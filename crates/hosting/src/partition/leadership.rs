@@ -10,11 +10,12 @@ use std::sync::Arc;
 use ottla_log::Log;
 use ottla_wire::ErrorCode;
 
-use super::{Partition, State};
+use super::Partition;
+use super::hosted::State;
 
 /// The metadata's view of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Assignment {
+pub(crate) struct Assignment {
     /// −1 when nobody leads.
     pub leader: i32,
     pub leader_epoch: i32,
@@ -132,7 +133,7 @@ impl Partition {
     ///
     /// # Errors
     /// When the log can't be written: the partition is offline then.
-    pub fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), ottla_log::Error> {
+    pub(crate) fn assign(self: &Arc<Self>, assignment: Assignment) -> Result<(), ottla_log::Error> {
         let broker_id = self.identity.broker_id;
         let (advanced, waits_for_flush) = {
             let mut state = self.state.lock();

@@ -5,7 +5,8 @@ use ottla_log::{
 };
 use ottla_wire::ErrorCode;
 
-use super::{Partition, State};
+use super::Partition;
+use super::hosted::State;
 
 /// What a fetcher asks of one partition.
 #[derive(Clone, Debug, PartialEq, Eq)]

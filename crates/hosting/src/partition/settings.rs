@@ -35,8 +35,7 @@ pub struct SettingsSource {
 
 impl SettingsSource {
     /// The log directory in which the metadata has this broker's replica.
-    #[must_use]
-    pub fn assigned_directory(
+    pub(crate) fn assigned_directory(
         &self,
         image: &MetadataImage,
         partition: &TopicPartition,

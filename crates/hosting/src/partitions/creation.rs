@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use ottla_wire::Uuid;
 use parking_lot::Mutex;
 
+use super::reconcile::Change;
 use super::{Hosted, HostedTopic, Partitions};
 
 /// So many logs are created before a change of the metadata counts as taken over.
@@ -99,7 +100,8 @@ impl Partitions {
         match known {
             Some((image, known)) => {
                 let now_ms = self.world.clock.now_ms();
-                self.take_over(known, &[index].into(), image, (Creating::Now, now_ms));
+                let change = Change { image, creating: Creating::Now, now_ms };
+                self.take_over(known, &[index].into(), change);
             }
             None => topic.set(index, Hosted::Absent),
         }
@@ -142,10 +144,7 @@ impl Partitions {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use ottla_wire::ErrorCode;
-    use ottla_world::Disk;
 
     use super::*;
     use crate::fixture::{Fixture, START_MS};
@@ -153,8 +152,8 @@ mod tests {
     const MANY: i32 = 100;
 
     fn logs(fixture: &Fixture) -> usize {
-        let entries = fixture.disk.read_dir(Path::new("/data")).expect("a directory");
-        entries.iter().filter(|entry| entry.is_dir && !entry.name.ends_with("-delete")).count()
+        let folders = fixture.folders("/data").into_iter();
+        folders.filter(|name| !name.ends_with("-delete")).count()
     }
 
     #[tokio::test]

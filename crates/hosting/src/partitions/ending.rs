@@ -5,8 +5,9 @@ use ottla_log::{Log, LogDirectory, OffsetsByPartition};
 use ottla_metadata::MetadataImage;
 use parking_lot::Mutex;
 
+use super::Partitions;
+use super::deletion::Unclaimed;
 use super::maintenance::{Checkpoint, own_log_start};
-use super::{Partitions, Unclaimed};
 
 /// A log that waits to be closed.
 struct Closing {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use ottla_log::{Log, LogDirectory, OffsetsByPartition, TopicPartition};
 
-use super::{Deleted, HostedDirectory, Partitions};
+use super::deletion::Deleted;
+use super::{HostedDirectory, Partitions};
 
 /// A checkpoint file of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 //! one task, in the order of the metadata log.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use ottla_log::{Log, TopicPartition};
@@ -13,10 +12,18 @@ use ottla_metadata::{
 };
 use ottla_wire::Uuid;
 
+use super::creation::{AT_ONCE, Creating};
+use super::deletion::Unclaimed;
+use super::{Hosted, HostedTopic, Partitions};
 use crate::partition::{Assignment, Identity, Partition, Services, TopicSettings};
 
-use super::creation::{AT_ONCE, Creating};
-use super::{Hosted, HostedTopic, Partitions, Unclaimed};
+/// What partitions are made to follow, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    pub(super) image: &'a MetadataImage,
+    pub(super) creating: Creating,
+    pub(super) now_ms: i64,
+}
 
 impl Partitions {
     /// Takes over what changed; `image` holds the changes.
@@ -38,7 +45,7 @@ impl Partitions {
         let creating = if count > AT_ONCE { Creating::Soon } else { Creating::Now };
         for (id, change) in changed() {
             if let Some(topic) = image.topics.by_id(*id) {
-                self.take_over(topic, &change.partitions, image, (creating, now_ms));
+                self.take_over(topic, &change.partitions, Change { image, creating, now_ms });
             }
         }
         self.reconfigure(&changes.configs, image);
@@ -63,7 +70,8 @@ impl Partitions {
             if let Hosted::Offline = hosted.place(name.partition) {
                 hosted.set(name.partition, Hosted::Absent);
                 let indices = BTreeSet::from([name.partition]);
-                self.take_over(topic, &indices, &image, (Creating::Now, now_ms));
+                let change = Change { image: &image, creating: Creating::Now, now_ms };
+                self.take_over(topic, &indices, change);
                 if let Hosted::Online(_) = hosted.place(name.partition) {
                     tracing::info!(partition = %name, "the log is created after all");
                     created.push(name);
@@ -74,7 +82,7 @@ impl Partitions {
     }
 
     fn delete_topic(&self, id: Uuid, now_ms: i64) {
-        if let Some(topic) = self.remove(id) {
+        if let Some(topic) = self.topics.remove(id) {
             for partition in topic.online() {
                 self.delete(&partition, now_ms);
             }
@@ -84,13 +92,14 @@ impl Partitions {
         }
     }
 
+    /// Makes these partitions of a topic what the metadata says: called with the lock on places held.
     pub(super) fn take_over(
         &self,
         topic: &TopicImage,
         indices: &BTreeSet<i32>,
-        image: &MetadataImage,
-        (creating, now_ms): (Creating, i64),
+        change: Change<'_>,
     ) {
+        let Change { image, now_ms, .. } = change;
         let last = indices.last().and_then(|index| usize::try_from(*index).ok());
         let broker_id = self.settings.broker_id;
         let mut hosted = self.topic_by_id(topic.id);
@@ -105,14 +114,14 @@ impl Partitions {
             }
             let hosted = hosted.get_or_insert_with(|| {
                 let hosted = Arc::new(HostedTopic::new(Arc::clone(&topic.name), topic.id));
-                self.insert(&hosted);
+                self.topics.insert(&hosted);
                 hosted
             });
             hosted.grow(last.unwrap_or_default());
             if let Hosted::Absent | Hosted::Planned | Hosted::Loading = hosted.place(*index) {
                 let settings = settings
                     .get_or_insert_with(|| Arc::new(self.settings.topic(image, &topic.name)));
-                let place = self.host(hosted, (*index, partition), settings, (creating, now_ms));
+                let place = self.host(hosted, *index, partition, settings, change);
                 // It is assigned before anybody can find it.
                 self.assign(&place, partition);
                 if let Hosted::Online(partition) = &place {
@@ -147,7 +156,8 @@ impl Partitions {
             if let Some(topic) = image.topics.by_name(&name.topic) {
                 let indices = BTreeSet::from([name.partition]);
                 let now_ms = self.world.clock.now_ms();
-                self.take_over(topic, &indices, &image, (Creating::Now, now_ms));
+                let change = Change { image: &image, creating: Creating::Now, now_ms };
+                self.take_over(topic, &indices, change);
             }
             if self.is_caught_up()
                 && let Some(Unclaimed { directory, log }) = self.unclaimed.lock().remove(name)
@@ -166,9 +176,10 @@ impl Partitions {
     fn host(
         &self,
         topic: &HostedTopic,
-        (index, image): (i32, &PartitionImage),
+        index: i32,
+        image: &PartitionImage,
         settings: &Arc<TopicSettings>,
-        (creating, now_ms): (Creating, i64),
+        change: Change<'_>,
     ) -> Hosted {
         let name = TopicPartition::new(&*topic.name, index);
         if self.failed.lock().contains(&name) {
@@ -178,13 +189,13 @@ impl Partitions {
             return Hosted::Loading;
         }
         let claimed = self.claim(&name, topic.id);
-        if claimed.is_none() && creating == Creating::Soon {
+        if claimed.is_none() && change.creating == Creating::Soon {
             self.creation.plan(topic.id, index);
             return Hosted::Planned;
         }
         let Some(Unclaimed { directory, log }) = claimed.or_else(|| {
             let assigned = image.directory_of(self.settings.broker_id);
-            self.create(&name, topic.id, assigned, (settings, now_ms))
+            self.create(&name, topic.id, assigned, settings, change.now_ms)
         }) else {
             return Hosted::Offline;
         };
@@ -209,7 +220,8 @@ impl Partitions {
         name: &TopicPartition,
         topic_id: Uuid,
         assigned: Option<Uuid>,
-        (settings, now_ms): (&TopicSettings, i64),
+        settings: &TopicSettings,
+        now_ms: i64,
     ) -> Option<Unclaimed> {
         let places = self.places(name, assigned);
         if places.is_empty() {
@@ -219,7 +231,7 @@ impl Partitions {
             let log_directory = &self.directories[directory].log_directory;
             let config = Arc::clone(&settings.log);
             if Some(self.directories[directory].id) == assigned
-                && let Some(log) = self.adopt_copy(name, directory, (Arc::clone(&config), now_ms))
+                && let Some(log) = self.adopt_copy(name, directory, Arc::clone(&config), now_ms)
             {
                 return Some(Unclaimed { directory, log });
             }
@@ -284,17 +296,6 @@ impl Partitions {
                 partition.update_settings(Arc::clone(&settings));
             }
         }
-    }
-
-    /// The ids of the log directories, in the order of `log.dirs`.
-    #[must_use]
-    pub fn directory_ids(&self) -> Vec<Uuid> {
-        self.directories.iter().map(|hosted| hosted.id).collect()
-    }
-
-    /// The paths of the log directories, in the order of `log.dirs`.
-    pub fn directory_paths(&self) -> impl Iterator<Item = &Path> {
-        self.directories.iter().map(|hosted| hosted.log_directory.path())
     }
 
     fn assign(&self, place: &Hosted, image: &PartitionImage) {

@@ -77,8 +77,7 @@ impl HostedTopic {
     }
 
     /// The partitions that are online, by index.
-    #[must_use]
-    pub fn online(&self) -> Vec<Arc<Partition>> {
+    pub(crate) fn online(&self) -> Vec<Arc<Partition>> {
         let online = |place: &Arc<ArcSwap<Hosted>>| match &**place.load() {
             Hosted::Online(partition) => Some(Arc::clone(partition)),
             Hosted::Absent | Hosted::Planned | Hosted::Loading | Hosted::Offline => None,

@@ -7,13 +7,13 @@ use std::collections::{HashMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, Weak};
 
-use ottla_log::{FutureLog, Log, TopicPartition, can_move};
+use ottla_log::{FutureLog, Log, LogConfig, TopicPartition, can_move};
 use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
 use parking_lot::{Condvar, Mutex};
 
 use crate::partition::Partition;
-use crate::partitions::{Deleted, Hosted, Partitions};
+use crate::partitions::{Hosted, Partitions};
 
 /// Partitions with a copy that nobody fills at the moment. Bounded by the number of partitions.
 #[derive(Debug, Default)]
@@ -99,7 +99,7 @@ impl Partitions {
             return Err(ErrorCode::InvalidTopicException);
         }
         let destination = self.destination(Path::new(path))?;
-        let topic = self.by_name.pin().get(&*name.topic).cloned();
+        let topic = self.topics.by_name(&name.topic);
         let place = topic.map_or(Hosted::Absent, |topic| self.place_of(&topic, name.partition));
         let partition = match place {
             Hosted::Offline => return Err(ErrorCode::KafkaStorageError),
@@ -206,7 +206,8 @@ impl Partitions {
         &self,
         name: &TopicPartition,
         directory: usize,
-        (config, now_ms): (Arc<ottla_log::LogConfig>, i64),
+        config: Arc<LogConfig>,
+        now_ms: i64,
     ) -> Option<Log> {
         let (found, future) = self.moves.take_found(name)?;
         if found != directory {
@@ -234,7 +235,7 @@ impl Partitions {
         // A partition whose log is not open yet goes on to move; one that is offline may need the copy
         // when its disk is back.
         let is_nobodys = |name: &TopicPartition| {
-            let topic = self.by_name.pin().get(&*name.topic).cloned();
+            let topic = self.topics.by_name(&name.topic);
             topic.is_none_or(|topic| matches!(topic.place(name.partition), Hosted::Absent))
         };
         let mut state = self.moves.state.lock();
@@ -242,14 +243,7 @@ impl Partitions {
         drop(state);
         for (_, (directory, future)) in gone {
             tracing::warn!(path = %future.path.display(), "the copy of a log that is gone is removed");
-            let deleted = Deleted { due_ms: now_ms, directory, path: future.path };
-            self.deleted.lock().push(deleted);
+            self.remove_at(now_ms, directory, future.path);
         }
-    }
-
-    /// Deletes a copy that is not wanted any more.
-    pub(in crate::partitions) fn delete_copy(&self, (log, directory): (Log, usize), now_ms: i64) {
-        let delay_ms = log.config().file_delete_delay_ms;
-        self.delete_log(directory, log, now_ms.saturating_add(delay_ms));
     }
 }

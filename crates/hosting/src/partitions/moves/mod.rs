@@ -5,10 +5,12 @@
 //! - [`copier`]: the threads that fill copies
 //! - `twins`: two logs of one partition, which a crash at the end of a move leaves
 mod begin;
-pub(in crate::partitions) mod copier;
-pub(in crate::partitions) mod twins;
+mod copier;
+mod twins;
 
 #[cfg(test)]
 mod tests;
 
 pub(in crate::partitions) use begin::Moves;
+pub use copier::Copiers;
+pub(in crate::partitions) use twins::settle as settle_twins;

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ottla_log::TopicPartition;
 use ottla_metadata::MetadataImage;
+use ottla_wire::ErrorCode;
 use ottla_wire::messages::{MetadataRecord, PartitionChangeRecord};
 use ottla_world::Disk;
 use ottla_world::memory::{ManualClock, MemoryDisk};
 
 use crate::fixture::{BROKER, Fixture, START_MS, append, batch};
-use crate::partitions::*;
+use crate::partitions::Copiers;
 
 /// Two directories and a topic `t` in `/a` with a few records.
 fn fixture() -> Fixture {
@@ -42,11 +44,6 @@ fn copy(fixture: &Fixture) {
     copiers.stop();
 }
 
-fn names(fixture: &Fixture, path: &str) -> Vec<String> {
-    let entries = fixture.disk.read_dir(Path::new(path)).expect("a directory");
-    entries.into_iter().filter(|entry| entry.is_dir).map(|entry| entry.name).collect()
-}
-
 #[tokio::test]
 async fn a_log_keeps_its_offsets_and_the_controller_hears_where_it_is() {
     let fixture = fixture();
@@ -63,8 +60,8 @@ async fn a_log_keeps_its_offsets_and_the_controller_hears_where_it_is() {
     copy(&fixture);
     assert_eq!(partition.directory(), 1);
     assert_eq!(partition.log_offsets().expect("online"), before);
-    assert_eq!(names(&fixture, "/b"), ["t-0"]);
-    let left = names(&fixture, "/a");
+    assert_eq!(fixture.folders("/b"), ["t-0"]);
+    let left = fixture.folders("/a");
     assert!(left.len() == 1 && left[0].ends_with("-delete"), "{left:?}");
     let told = fixture.partitions().next_assignments().expect("it lies elsewhere");
     assert_eq!(told[0].id, fixture.partitions().directory_ids()[1]);
@@ -147,6 +144,6 @@ async fn of_two_logs_the_metadata_knows_the_right_one() {
     let after = Fixture::on(disk, clock, &["/a", "/b"], image);
     assert_eq!(after.partition("t", 0).directory(), 0);
     assert_eq!(after.partition("t", 0).log_offsets().expect("online").log_end, 3);
-    let left = names(&after, "/b");
+    let left = after.folders("/b");
     assert!(left.len() == 1 && left[0].ends_with("-stray"), "{left:?}");
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use ottla_log::Error;
 use ottla_metadata::MetadataImage;
+use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::memory::{Faults, ManualClock, MemoryDisk};
 
 use crate::fixture::{Fixture, Places, START_MS};
-use crate::partitions::*;
+use crate::partitions::{DirectoryNews, Placement};
 
 fn fixture(directories: &[&str]) -> Fixture {
     let clock = Arc::new(ManualClock::new(START_MS));

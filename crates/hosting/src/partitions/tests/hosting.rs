@@ -3,23 +3,19 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use ottla_metadata::MetadataImage;
+use ottla_wire::ErrorCode;
 use ottla_wire::messages::{MetadataRecord, PartitionRecord};
 use ottla_world::memory::Faults;
 use ottla_world::{Clock, Disk};
 
 use crate::fixture::{BROKER, Fixture, START_MS, append, batch, config};
-use crate::partitions::*;
-
-fn names(disk: &dyn Disk, path: &str) -> Vec<String> {
-    let entries = disk.read_dir(Path::new(path)).expect("a directory");
-    entries.into_iter().filter(|entry| entry.is_dir).map(|entry| entry.name).collect()
-}
 
 #[tokio::test]
 async fn topics_come_grow_and_go() {
     let mut fixture = Fixture::new();
     let id = fixture.create("a", 2, &[]);
-    assert_eq!(names(&fixture.disk, "/data"), ["a-0", "a-1"]);
+    assert_eq!(fixture.folders("/data"), ["a-0", "a-1"]);
     assert!(fixture.partition("a", 1).is_leader());
     assert_eq!(
         fixture.partitions().topic_by_id(id).map(|topic| topic.name.to_string()),
@@ -44,13 +40,13 @@ async fn topics_come_grow_and_go() {
         held.append(batch(&["x"]), append(1)).map_err(|failure| failure.code),
         Err(ErrorCode::NotLeaderOrFollower)
     );
-    let left = names(&fixture.disk, "/data");
+    let left = fixture.folders("/data");
     assert!(left.len() == 3 && left.iter().all(|name| name.ends_with("-delete")), "{left:?}");
     // The name is free at once; the files go a minute later.
     fixture.create("a", 1, &[]);
     fixture.clock.advance(Duration::from_secs(61));
     fixture.partitions().remove_deleted(fixture.clock.now_ms());
-    assert_eq!(names(&fixture.disk, "/data"), ["a-0"]);
+    assert_eq!(fixture.folders("/data"), ["a-0"]);
 }
 
 #[tokio::test]
@@ -102,7 +98,7 @@ async fn an_orderly_restart_finds_everything() {
     let fixture = Fixture::on(disk, clock, &["/data"], image);
     let offsets = fixture.partition("a", 0).log_offsets().expect("online");
     assert_eq!((offsets.high_watermark, offsets.log_end), (2, 2));
-    let left = names(&fixture.disk, "/data");
+    let left = fixture.folders("/data");
     assert!(left.iter().any(|name| name == "a-0"), "{left:?}");
     assert!(!left.iter().any(|name| name == "gone-0"), "{left:?}");
     // Nobody has said that its records may go: they wait for a person.
@@ -111,7 +107,7 @@ async fn an_orderly_restart_finds_everything() {
     drop(broker);
     let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
     fixture.partitions().remove_deleted(START_MS + 60_000);
-    let left = names(&fixture.disk, "/data");
+    let left = fixture.folders("/data");
     assert!(left.iter().any(|name| name.starts_with("gone-0.") && name.ends_with("-stray")));
     assert_eq!(left.len(), 2, "{left:?}");
 }
@@ -176,7 +172,7 @@ async fn new_logs_go_where_there_are_fewest() {
     let mut fixture = Fixture::on(disk, clock, &["/one", "/two"], MetadataImage::empty());
     fixture.create("a", 3, &[]);
     fixture.create("b", 1, &[]);
-    let (one, two) = (names(&fixture.disk, "/one"), names(&fixture.disk, "/two"));
+    let (one, two) = (fixture.folders("/one"), fixture.folders("/two"));
     assert_eq!((one.len(), two.len()), (2, 2), "{one:?} {two:?}");
 }
 
@@ -186,16 +182,7 @@ async fn checkpoints_hold_every_partition() {
     fixture.create("a", 1, &[]);
     fixture.partition("a", 0).append(batch(&["x"]), append(1)).expect("appended");
     fixture.partitions().checkpoint_high_watermarks();
-    let directory = &fixture.partitions().directories[0].log_directory;
-    let path = directory.path().join("replication-offset-checkpoint");
-    let text = ottla_world::disk::read_file(&fixture.disk, &path, 1000).expect("written");
-    assert_eq!(String::from_utf8(text).expect("text"), "0\n1\na 0 1\n");
-}
-
-fn checkpoint(fixture: &Fixture, name: &str) -> String {
-    let path = Path::new("/data").join(name);
-    let text = ottla_world::disk::read_file(&fixture.disk, &path, 1000).expect("written");
-    String::from_utf8(text).expect("text")
+    assert_eq!(fixture.text("/data/replication-offset-checkpoint"), "0\n1\na 0 1\n");
 }
 
 #[tokio::test]
@@ -208,7 +195,7 @@ async fn log_starts_are_written_down_where_no_segment_tells_them() {
     }
     fixture.partition("a", 0).delete_records(1).expect("deleted");
     fixture.partitions().checkpoint_log_starts();
-    assert_eq!(checkpoint(&fixture, "log-start-offset-checkpoint"), "0\n1\na 0 1\n");
+    assert_eq!(fixture.text("/data/log-start-offset-checkpoint"), "0\n1\na 0 1\n");
     fixture.disk.crash();
     let Fixture { disk, clock, image, .. } = fixture;
     let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());

@@ -7,7 +7,7 @@ use ottla_metadata::MetadataImage;
 use ottla_wire::messages::{MetadataRecord, RemoveTopicRecord};
 use ottla_wire::{ErrorCode, Uuid};
 use ottla_world::Disk;
-use ottla_world::disk::{read_file, replace_file};
+use ottla_world::disk::replace_file;
 use ottla_world::memory::{ManualClock, MemoryDisk};
 
 use crate::fixture::{Fixture, START_MS, append, batch};
@@ -40,10 +40,7 @@ fn checkpoints(fixture: &Fixture) -> [String; 3] {
         "replication-offset-checkpoint",
         "log-start-offset-checkpoint",
     ]
-    .map(|name| {
-        let bytes = read_file(&fixture.disk, &Path::new("/data").join(name), 1000);
-        String::from_utf8(bytes.expect("written")).expect("text")
-    })
+    .map(|name| fixture.text(&format!("/data/{name}")))
 }
 
 fn removed(topic_id: Uuid) -> MetadataRecord {

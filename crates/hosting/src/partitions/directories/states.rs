@@ -36,7 +36,7 @@ struct State {
 
 /// All log directories that were open at the start, in the order of `log.dirs`.
 #[derive(Debug)]
-pub struct DirectoryStates {
+pub(crate) struct DirectoryStates {
     disk: Arc<dyn Disk>,
     states: Vec<State>,
     news: Sender<DirectoryNews>,
@@ -45,14 +45,17 @@ pub struct DirectoryStates {
 
 /// A log's place in a directory, counted until it is given up.
 #[derive(Debug)]
-pub struct Seat {
+pub(crate) struct Seat {
     states: Arc<DirectoryStates>,
     directory: usize,
     is_taken: AtomicBool,
 }
 
 impl DirectoryStates {
-    pub(super) fn new(disk: Arc<dyn Disk>, paths: impl Iterator<Item = PathBuf>) -> Self {
+    pub(in crate::partitions) fn new(
+        disk: Arc<dyn Disk>,
+        paths: impl Iterator<Item = PathBuf>,
+    ) -> Self {
         let state = |path| State {
             path,
             is_offline: AtomicBool::new(false),
@@ -64,11 +67,11 @@ impl DirectoryStates {
     }
 
     /// The news, for the one thread that hears them; `None` once they were taken.
-    pub(super) fn take_news(&self) -> Option<Receiver<DirectoryNews>> {
+    pub(in crate::partitions) fn take_news(&self) -> Option<Receiver<DirectoryNews>> {
         self.waiting.lock().take()
     }
 
-    pub(super) fn tell(&self, news: DirectoryNews) {
+    pub(in crate::partitions) fn tell(&self, news: DirectoryNews) {
         if self.news.send(news).is_err() {
             // The node is about to stop: nobody needs to know any more.
             tracing::debug!(?news, "nobody hears of log directories");
@@ -120,7 +123,7 @@ impl DirectoryStates {
     }
 
     /// Cordons those directories for which `is_meant` holds, and no others; whether that is news.
-    pub(super) fn cordon(&self, is_meant: impl Fn(usize) -> bool) -> bool {
+    pub(in crate::partitions) fn cordon(&self, is_meant: impl Fn(usize) -> bool) -> bool {
         let mut has_changed = false;
         for (directory, state) in self.states.iter().enumerate() {
             let cordoned = is_meant(directory);
@@ -135,7 +138,7 @@ impl DirectoryStates {
     }
 
     /// How many logs lie in a directory, those included that are still copied there.
-    pub(super) fn logs(&self, directory: usize) -> usize {
+    pub(in crate::partitions) fn logs(&self, directory: usize) -> usize {
         self.states[directory].logs.load(Ordering::Relaxed)
     }
 
@@ -156,9 +159,7 @@ impl Seat {
     pub(crate) fn report(&self, error: &Error) {
         self.states.report(self.directory, error);
     }
-}
 
-impl Seat {
     /// Gives the place up: nothing counts here any more.
     pub(crate) fn give_up(&self) {
         if self.is_taken.swap(false, Ordering::Relaxed) {

@@ -13,23 +13,27 @@ use ottla_wire::messages::assign_replicas_to_dirs_request::{
 };
 use parking_lot::Mutex;
 
-use super::Partitions;
 use super::states::DirectoryNews;
 use crate::partition::Partition;
+use crate::partitions::Partitions;
 
 /// A partition by topic id and index.
-pub(crate) type Replica = (Uuid, i32);
+type Replica = (Uuid, i32);
 
 /// How many replicas one request tells of, as in Kafka.
 const REPLICAS_PER_REQUEST_MAX: usize = 2_250;
 
 /// What is to be told. Bounded by the number of hosted partitions.
 #[derive(Debug, Default)]
-pub(super) struct Assignments(Mutex<BTreeMap<Replica, Uuid>>);
+pub(in crate::partitions) struct Assignments(Mutex<BTreeMap<Replica, Uuid>>);
 
 impl Partitions {
     /// Has the controller told where a replica lies, if the metadata says otherwise.
-    pub(super) fn compare_assignment(&self, partition: &Partition, image: &PartitionImage) {
+    pub(in crate::partitions) fn compare_assignment(
+        &self,
+        partition: &Partition,
+        image: &PartitionImage,
+    ) {
         let known = image.directory_of(self.settings.broker_id);
         let actual = self.directories[partition.directory()].id;
         let replica = (partition.topic_id(), partition.index());
@@ -44,7 +48,7 @@ impl Partitions {
         self.tell_assignment(replica, actual);
     }
 
-    pub(super) fn tell_assignment(&self, replica: Replica, directory: Uuid) {
+    pub(in crate::partitions) fn tell_assignment(&self, replica: Replica, directory: Uuid) {
         let mut waiting = self.assignments.0.lock();
         let was_empty = waiting.is_empty();
         waiting.insert(replica, directory);

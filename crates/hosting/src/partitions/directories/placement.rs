@@ -13,7 +13,8 @@ use ottla_metadata::image::directory;
 use ottla_wire::Uuid;
 use parking_lot::Mutex;
 
-use super::{DirectoryNews, Partitions};
+use super::DirectoryNews;
+use crate::partitions::Partitions;
 
 /// How directories are compared for a new log (`ottla.log.dir.placement`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,10 +31,10 @@ const WISHES_MAX: usize = 100_000;
 
 /// Directories that logs were wished into before they were there.
 #[derive(Debug, Default)]
-pub(super) struct Wishes(Mutex<HashMap<TopicPartition, usize>>);
+pub(in crate::partitions) struct Wishes(Mutex<HashMap<TopicPartition, usize>>);
 
 impl Wishes {
-    pub(super) fn remember(&self, name: TopicPartition, directory: usize) {
+    pub(in crate::partitions) fn remember(&self, name: TopicPartition, directory: usize) {
         let mut wishes = self.0.lock();
         if wishes.len() < WISHES_MAX || wishes.contains_key(&name) {
             wishes.insert(name, directory);
@@ -42,11 +43,11 @@ impl Wishes {
         }
     }
 
-    pub(super) fn get(&self, name: &TopicPartition) -> Option<usize> {
+    pub(in crate::partitions) fn get(&self, name: &TopicPartition) -> Option<usize> {
         self.0.lock().get(name).copied()
     }
 
-    pub(super) fn forget(&self, name: &TopicPartition) {
+    pub(in crate::partitions) fn forget(&self, name: &TopicPartition) {
         self.0.lock().remove(name);
     }
 }
@@ -54,7 +55,11 @@ impl Wishes {
 impl Partitions {
     /// Directories that may take the log of a partition that has none, best first. There is none when the
     /// log may lie in a directory that is offline: an empty one in another place would hide its records.
-    pub(super) fn places(&self, name: &TopicPartition, assigned: Option<Uuid>) -> Vec<usize> {
+    pub(in crate::partitions) fn places(
+        &self,
+        name: &TopicPartition,
+        assigned: Option<Uuid>,
+    ) -> Vec<usize> {
         let is_online = |directory: &usize| !self.states.is_offline(*directory);
         if let Some(wished) = self.wishes.get(name).filter(is_online) {
             return vec![wished];
