@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use ottla_coordinator::{DeletedTopic, TopicChanges};
+use ottla_hosting::fetch_session::FetchSessions;
 use ottla_hosting::{Cleaner, Copiers, LoadError, Partition, Partitions};
 use ottla_metadata::config::BrokerValues;
 use ottla_metadata::version::TRANSACTION_VERSION;
@@ -19,7 +20,6 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use crate::api::ProducerIds;
-use crate::fetch_session::FetchSessions;
 use crate::forward::ControllerChannel;
 use crate::groups::GroupCoordinators;
 use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};

@@ -10,13 +10,11 @@
 //! - [`settings`]: the configuration in force, as typed values
 //! - [`forward`]: the way to the controller
 //! - [`log_levels`]: at which this process logs
-//! - [`fetch_session`]: incremental fetches
 //! - [`coordinators`]: machines over the partitions of an internal topic
 //! - [`groups`], [`transactions`]: the two kinds of them
 //! - [`metrics`]: what all of this counted
 pub mod broker;
 pub mod coordinators;
-pub mod fetch_session;
 pub mod forward;
 mod internal_topics;
 pub mod log_levels;

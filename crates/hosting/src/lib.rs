@@ -6,11 +6,13 @@
 //! # Layout
 //! - [`partition`]: one partition: its log, who leads it, how far its replicas are
 //! - [`partitions`]: all that this node hosts: creation, deletion, failed directories, moves between them
+//! - [`fetch_session`]: what fetchers asked of partitions, so that they need not ask it again
 //! - [`waiters`]: long polls and `acks=all`, woken by appends
 //! - [`cleaner`]: compacts logs
 //! - `fixture`: partitions on a disk in memory, for tests
 
 mod cleaner;
+pub mod fetch_session;
 mod partition;
 mod partitions;
 mod waiters;

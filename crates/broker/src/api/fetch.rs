@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ottla_hosting::fetch_session::context::Asked;
+use ottla_hosting::fetch_session::{PartitionKey, SessionRequest, Told, TopicKey};
 use ottla_hosting::{
     Counters, Fetch, Fetched, Partition, PartitionRequest, Registration, Until, Waiter,
 };
@@ -25,8 +27,6 @@ use tokio::time::Instant;
 
 use super::leaders::Leaders;
 use crate::broker::Broker;
-use crate::fetch_session::context::Asked;
-use crate::fetch_session::{PartitionKey, SessionRequest, Told, TopicKey};
 use crate::request::Caller;
 
 /// A response, and the slices that its records' slots stand for.

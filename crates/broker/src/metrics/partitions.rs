@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Error;
 use std::sync::Arc;
 
+use ottla_hosting::fetch_session::FetchSessions;
 use ottla_hosting::{Counts, Partitions, Usage};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-
-use crate::fetch_session::FetchSessions;
 
 /// Tells a registry what partitions and sessions counted.
 #[derive(Clone, Debug)]

@@ -10,11 +10,12 @@ pub struct Connection {
     pub id: u64,
     pub peer: IpAddr,
     pub peer_port: u16,
-    /// The listener it came in by, upper case, as in `listeners`.
+    /// The listener it came in by, upper case, as in `listeners`. Metadata and FindCoordinator answer
+    /// with the advertised endpoints of that listener.
     pub listener: String,
     /// `User:ANONYMOUS` without authentication.
     pub principal: String,
-    /// Metadata and FindCoordinator answer with this listener's advertised endpoints.
+    /// Whether the controller's APIs are served on it, and the broker's are not.
     pub is_controller_listener: bool,
 }
 

@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use ottla_hosting::PartitionRequest;
 use ottla_wire::Uuid;
 
 use super::{INITIAL_EPOCH, next_epoch};
+use crate::partition::PartitionRequest;
 
 /// A topic as the request names it: by id from version 13, by name before.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

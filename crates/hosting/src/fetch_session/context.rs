@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use ottla_hosting::PartitionRequest;
 use ottla_wire::ErrorCode;
 use parking_lot::Mutex;
 
 use super::cache::FetchSessions;
 use super::session::{PartitionKey, Session, Told, TopicKey};
 use super::{FINAL_EPOCH, INITIAL_EPOCH, NO_SESSION, next_epoch};
+use crate::partition::PartitionRequest;
 
 /// What a fetch request says about sessions and partitions.
 #[derive(Debug)]

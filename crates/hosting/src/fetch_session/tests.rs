@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ottla_hosting::PartitionRequest;
 use ottla_wire::{ErrorCode, Uuid};
 
 use super::cache::{EVICTION_MS, SessionCounts};
 use super::*;
+use crate::partition::PartitionRequest;
 
 const ID: Uuid = Uuid::from_bytes([7; 16]);
 
