@@ -1,9 +1,9 @@
-//! Where the replicas of a topic could lie: leaders in turn, followers spread, racks kept apart. Pure.
+//! Where the replicas of a topic could lie: Kafka's striped placement. Pure.
 //!
-//! As Kafka's tools propose it: a random start, so that topics do not all begin at the same broker, and another
-//! distance between leader and followers each time around.
+//! Racks take turns, and within a rack its brokers do; the next partition begins one rack and one broker further
+//! on. Without racks all brokers are in one. The start is drawn, so that topics do not all begin at the same broker.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::trouble::Trouble;
 
@@ -14,25 +14,20 @@ pub(super) struct Broker {
     pub(super) rack: Option<String>,
 }
 
-/// How a proposal begins; any numbers will do.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Start {
-    pub(super) index: usize,
-    pub(super) shift: usize,
-}
+/// Draws a number below its argument, which is not zero.
+pub(super) type Draw<'a> = dyn Fn(usize) -> usize + 'a;
 
 /// Replicas of each partition.
 pub(super) fn assign(
     brokers: &[Broker],
     partitions: usize,
     factor: usize,
-    start: Start,
+    draw: &Draw<'_>,
 ) -> Result<Vec<Vec<i32>>, Trouble> {
-    if partitions == 0 {
-        return Err(Trouble::failed("Number of partitions must be larger than 0."));
-    }
     if factor == 0 {
-        return Err(Trouble::failed("Replication factor must be larger than 0."));
+        return Err(Trouble::failed(
+            "Invalid replication factor 0: the replication factor must be positive.",
+        ));
     }
     if brokers.is_empty() {
         return Err(Trouble::failed(
@@ -46,54 +41,116 @@ pub(super) fn assign(
             brokers.len()
         )));
     }
-    let order = alternating(brokers);
-    let racks: BTreeSet<&Option<String>> = brokers.iter().map(|broker| &broker.rack).collect();
-    // Without racks every broker is a rack of its own.
-    let has_racks = brokers.iter().all(|broker| broker.rack.is_some());
-    let stride = if has_racks { racks.len() } else { 1 };
-    let mut shift = start.shift;
-    let mut assigned = Vec::with_capacity(partitions);
-    for partition in 0..partitions {
-        if partition > 0 && partition % order.len() == 0 {
-            shift += 1;
+    let mut stripes = Stripes::new(brokers, draw);
+    Ok((0..partitions).map(|_| stripes.next(factor, draw)).collect())
+}
+
+/// The brokers of one rack, walked in a ring.
+#[derive(Debug)]
+struct Rack {
+    brokers: Vec<i32>,
+    start: usize,
+    /// How many the present partition has taken.
+    taken: usize,
+    /// The partition that took last, counted since the last shuffle.
+    round: usize,
+}
+
+impl Rack {
+    /// The next broker for a partition; `None` once it has taken all.
+    fn next(&mut self, round: usize) -> Option<i32> {
+        let count = self.brokers.len();
+        if self.round != round {
+            self.round = round;
+            self.taken = 0;
+            self.start = (self.start + 1) % count;
         }
-        let first = (partition + start.index) % order.len();
-        let mut replicas = vec![order[first]];
-        let mut next = 0;
-        while replicas.len() < factor {
-            let candidate = order[follower(first, shift * stride, next, order.len())];
-            next += 1;
-            let of_rack = |broker: &&Broker| broker.rack == candidate.rack;
-            let used: BTreeSet<_> = replicas.iter().map(|broker| &broker.rack).collect();
-            let crowds = has_racks && used.len() < racks.len() && replicas.iter().any(of_rack);
-            if !crowds && !replicas.contains(&candidate) {
-                replicas.push(candidate);
+        if self.taken >= count {
+            return None;
+        }
+        self.taken += 1;
+        Some(self.brokers[(self.start + self.taken - 1) % count])
+    }
+}
+
+#[derive(Debug)]
+struct Stripes {
+    racks: Vec<Rack>,
+    brokers: usize,
+    /// Partitions since the last shuffle.
+    round: usize,
+    /// The rack that the next leader is in.
+    first: usize,
+}
+
+impl Stripes {
+    fn new(brokers: &[Broker], draw: &Draw<'_>) -> Self {
+        let mut by_rack: BTreeMap<&Option<String>, Vec<i32>> = BTreeMap::new();
+        for broker in brokers {
+            by_rack.entry(&broker.rack).or_default().push(broker.id);
+        }
+        let racks = by_rack.into_values().map(|mut brokers| {
+            brokers.sort_unstable();
+            let start = draw(brokers.len());
+            Rack { brokers, start, taken: 0, round: 0 }
+        });
+        let racks: Vec<Rack> = racks.collect();
+        let first = draw(racks.len());
+        Self { racks, brokers: brokers.len(), round: 0, first }
+    }
+
+    /// The replicas of the next partition; there are at least `factor` brokers.
+    fn next(&mut self, factor: usize, draw: &Draw<'_>) -> Vec<i32> {
+        if self.round == self.brokers && self.brokers > 1 {
+            self.shuffle(draw);
+        }
+        let count = self.racks.len();
+        let begin = self.first % count;
+        let mut replicas = Vec::with_capacity(factor);
+        let mut at = begin;
+        while replicas.is_empty() {
+            replicas.extend(self.racks[at].next(self.round));
+            if replicas.is_empty() {
+                at = (at + 1) % count;
             }
         }
-        assigned.push(replicas.iter().map(|broker| broker.id).collect());
+        // The leader's rack is passed over once: it had its turn of the first round.
+        let mut leaders = Some(at);
+        at = begin;
+        while replicas.len() < factor {
+            if leaders == Some(at) {
+                leaders = None;
+            } else {
+                replicas.extend(self.racks[at].next(self.round));
+            }
+            at = (at + 1) % count;
+        }
+        self.round += 1;
+        self.first = begin + 1;
+        replicas
     }
-    Ok(assigned)
+
+    /// Every broker had its turn at leading: other orders now, lest the same assignments come again.
+    fn shuffle(&mut self, draw: &Draw<'_>) {
+        shuffle(&mut self.racks, draw);
+        for rack in &mut self.racks {
+            shuffle(&mut rack.brokers, draw);
+        }
+        self.round = 0;
+    }
 }
 
-/// The place of a follower: never that of the leader.
-fn follower(first: usize, shift: usize, replica: usize, count: usize) -> usize {
-    (first + 1 + (shift + replica) % (count - 1)) % count
-}
-
-/// Brokers by id; with racks, one of each rack in turn.
-fn alternating(brokers: &[Broker]) -> Vec<&Broker> {
-    let mut sorted: Vec<&Broker> = brokers.iter().collect();
-    sorted.sort_by_key(|broker| broker.id);
-    let mut by_rack: BTreeMap<&Option<String>, Vec<&Broker>> = BTreeMap::new();
-    for broker in sorted {
-        by_rack.entry(&broker.rack).or_default().push(broker);
+fn shuffle<T>(items: &mut [T], draw: &Draw<'_>) {
+    for left in (2..=items.len()).rev() {
+        items.swap(left - 1, draw(left));
     }
-    let longest = by_rack.values().map(Vec::len).max().unwrap_or(0);
-    (0..longest).flat_map(|at| by_rack.values().filter_map(move |of| of.get(at).copied())).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn brokers(racks: &[Option<&str>]) -> Vec<Broker> {
@@ -103,53 +160,57 @@ mod tests {
     }
 
     #[test]
-    fn leaders_go_round_and_followers_spread() {
-        let start = Start { index: 0, shift: 0 };
-        let assigned = assign(&brokers(&[None; 5]), 10, 3, start).expect("possible");
-        // The example of Kafka's documentation of this rule.
-        let expected: [&[i32]; 10] = [
-            &[0, 1, 2],
-            &[1, 2, 3],
-            &[2, 3, 4],
-            &[3, 4, 0],
-            &[4, 0, 1],
-            &[0, 2, 3],
-            &[1, 3, 4],
-            &[2, 4, 0],
-            &[3, 0, 1],
-            &[4, 1, 2],
+    fn racks_and_their_brokers_take_turns() {
+        // As Kafka's placer does it with all offsets at 0; of three racks, the middle one is small.
+        let cases: [(&[Option<&str>], usize, &[&[i32]]); 3] = [
+            (&[None; 4], 3, &[&[0, 1, 2], &[1, 2, 3], &[2, 3, 0], &[3, 0, 1]]),
+            (
+                &[Some("a"), Some("a"), Some("b"), Some("b")],
+                2,
+                &[&[0, 2], &[3, 1], &[0, 2], &[3, 1]],
+            ),
+            (
+                &[Some("a"), Some("a"), Some("b"), Some("c"), Some("c")],
+                4,
+                &[&[0, 2, 3, 1], &[2, 4, 1, 3], &[3, 0, 2, 4], &[1, 2, 4, 0]],
+            ),
         ];
-        assert_eq!(assigned, expected);
+        for (racks, factor, expected) in cases {
+            let found = assign(&brokers(racks), expected.len(), factor, &|_| 0).expect("possible");
+            assert_eq!(found, expected, "{racks:?}");
+        }
     }
 
     #[test]
-    fn racks_are_kept_apart_whatever_the_start() {
-        let racks = ["a", "b", "c", "a", "b", "c", "a"].map(Some);
-        for index in 0..7 {
-            for shift in 0..7 {
-                let found =
-                    assign(&brokers(&racks), 21, 3, Start { index, shift }).expect("possible");
-                for replicas in found {
-                    let used: BTreeSet<_> = replicas
-                        .iter()
-                        .map(|id| racks[usize::try_from(*id).expect("small")])
-                        .collect();
-                    assert_eq!(used.len(), 3, "{replicas:?}");
-                }
+    fn racks_are_kept_apart_and_brokers_lead_as_often_whatever_is_drawn() {
+        let racks = ["a", "b", "c", "a", "b", "c"].map(Some);
+        for seed in 0..100_usize {
+            let state = Cell::new(seed);
+            let draw = |bound: usize| {
+                state.set(state.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11));
+                (state.get() >> 33) % bound
+            };
+            let found = assign(&brokers(&racks), 12, 3, &draw).expect("possible");
+            let mut leads = [0; 6];
+            for replicas in &found {
+                let index = |id: &i32| usize::try_from(*id).expect("small");
+                let used: BTreeSet<_> = replicas.iter().map(|id| racks[index(id)]).collect();
+                assert_eq!(used.len(), 3, "seed {seed}: {replicas:?}");
+                leads[index(&replicas[0])] += 1;
             }
+            assert_eq!(leads, [2; 6], "seed {seed}: {found:?}");
+            // More replicas than racks: still on brokers of their own.
+            let found = assign(&brokers(&racks), 12, 5, &draw).expect("possible");
+            assert!(found.iter().all(|of| of.iter().collect::<BTreeSet<_>>().len() == 5));
         }
-        // More replicas than racks: still on brokers of their own.
-        let found = assign(&brokers(&racks), 7, 5, Start { index: 3, shift: 2 }).expect("possible");
-        assert!(found.iter().all(|of| of.iter().collect::<BTreeSet<_>>().len() == 5));
     }
 
     #[test]
     fn more_replicas_than_brokers_are_refused() {
-        let start = Start { index: 0, shift: 0 };
-        let refused = assign(&brokers(&[None]), 1, 2, start).expect_err("one broker");
+        let refused = assign(&brokers(&[None]), 1, 2, &|_| 0).expect_err("one broker");
         let told = "The target replication factor of 2 cannot be reached because only 1 broker(s) are \
                     registered or some brokers have all their log directories cordoned.";
         assert!(matches!(refused, Trouble::Failed(message) if message == told));
-        assert_eq!(assign(&brokers(&[None]), 2, 1, start).expect("possible"), [[0], [0]]);
+        assert_eq!(assign(&brokers(&[None]), 2, 1, &|_| 0).expect("possible"), [[0], [0]]);
     }
 }

@@ -15,7 +15,8 @@ use super::trouble::Trouble;
 use super::verify::{Found, describe, directories_of, directory_states};
 use super::{throttle, verb::Limits};
 
-/// A replica may have to reach its broker before it can have a directory there.
+/// A replica may have to reach its broker before it can have a directory there. No event tells when it has: Kafka's
+/// tool asks again after `Time.sleep(100)` as well (`ReassignPartitionsCommand.executeMoves`).
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// How `--execute` goes about it.

@@ -6,7 +6,7 @@ use ottla_client::TopicPartition;
 use ottla_client::admin::{Admin, DescribeClusterOptions};
 use ottla_terminal::output;
 
-use super::assignment::{Broker, Start, assign};
+use super::assignment::{Broker, assign};
 use super::plan::{Assignments, as_json, joined, repeated, topics};
 use super::trouble::Trouble;
 use super::verify::{describe, directories_of};
@@ -89,18 +89,14 @@ fn propose(
     for (key, replicas) in present {
         by_topic.entry(&key.topic).or_default().push(replicas);
     }
+    let draw = |bound: usize| {
+        let drawn = admin.cluster().random().below(bound as u64);
+        usize::try_from(drawn).unwrap_or_default()
+    };
     let mut proposed = Assignments::new();
     for (topic, partitions) in by_topic {
-        let chance = || {
-            let number = admin.cluster().random().next_u64() >> 32;
-            usize::try_from(number).unwrap_or_default()
-        };
-        let start = Start {
-            index: chance() % brokers.len().max(1),
-            shift: chance() % brokers.len().max(1),
-        };
         let factor = partitions.first().map_or(0, |replicas| replicas.len());
-        let assigned = assign(brokers, partitions.len(), factor, start)?;
+        let assigned = assign(brokers, partitions.len(), factor, &draw)?;
         proposed.extend(
             (0..)
                 .zip(assigned)
