@@ -75,6 +75,7 @@ impl Worker {
     ) -> Result<Worker> {
         let log = ground.folder.join(format!("copier-{number}.log"));
         let child = spawn(copier.command(ground, bootstrap, number), &log)?;
+        ground.bell.watch(&child);
         Ok(Worker { copier, number, log, child, failures: 0, ends: 0 })
     }
 
@@ -102,6 +103,7 @@ impl Worker {
 
     fn restart(&mut self, ground: &Ground, bootstrap: &str) -> Result<()> {
         self.child = spawn(self.copier.command(ground, bootstrap, self.number), &self.log)?;
+        ground.bell.watch(&self.child);
         Ok(())
     }
 

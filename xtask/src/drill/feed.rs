@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
 use super::round::{Ground, INPUT};
 
 /// How long it may take to send what it still holds: as long as its delivery time-out.
@@ -42,17 +42,18 @@ impl Feed {
             .stderr(File::create(ground.folder.join("feed.err"))?)
             .spawn()
             .context("cannot start VerifiableProducer")?;
+        ground.bell.watch(&child);
         Ok(Feed { child, told })
     }
 
     /// Ends it with SIGTERM; what was acknowledged, and where it was said to lie.
-    pub fn end(mut self) -> Result<HashMap<Place, String>> {
+    pub fn end(mut self, bell: &Bell) -> Result<HashMap<Place, String>> {
         let pid = self.child.id().to_string();
         ensure!(Command::new("kill").arg(pid).status()?.success(), "cannot end the producer");
         let deadline = Instant::now() + END_PATIENCE;
         while self.child.try_wait()?.is_none() {
             ensure!(Instant::now() < deadline, "the producer did not end");
-            thread::sleep(Duration::from_millis(50));
+            bell.wait(deadline);
         }
         let text = fs::read_to_string(&self.told)?;
         let acked: HashMap<Place, String> = text.lines().filter_map(acknowledged).collect();

@@ -4,6 +4,7 @@
 //! node every few seconds and it is started again at once. Afterwards input and `read_committed`
 //! output are equal, record for record, and nothing that was acknowledged is missing from the input.
 
+mod bell;
 mod copier;
 mod draw;
 mod feed;

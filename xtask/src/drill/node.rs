@@ -5,10 +5,14 @@ use std::fs::{self, File};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
+use super::round::Ground;
+
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing tells when another process listens: it is asked again and again, unless it ends.
+const CONNECT_AGAIN: Duration = Duration::from_millis(10);
 const CLUSTER_ID: &str = "Zm9ydHktdHdvLWNsdXN0ZQ";
 
 /// A directory with a server on it. Dropping it kills the server.
@@ -21,7 +25,8 @@ pub struct Node {
 
 impl Node {
     /// Formats a directory in `folder` with this level of transaction.version, and starts a node on it.
-    pub fn start(binary: &Path, folder: &Path, transaction_version: u8) -> Result<Node> {
+    pub fn start(ground: &Ground, transaction_version: u8) -> Result<Node> {
+        let (binary, folder) = (&ground.binary, &ground.folder);
         let address = address();
         let settings = format!(
             "process.roles=broker,controller\nnode.id=1\ncontroller.listener.names=CONTROLLER\n\
@@ -45,9 +50,10 @@ impl Node {
         let said = String::from_utf8_lossy(&formatted.stderr);
         ensure!(formatted.status.success(), "cannot format: {said}");
         let child = spawn(binary, folder)?;
+        ground.bell.watch(&child);
         let mut node =
             Node { binary: binary.to_owned(), folder: folder.to_owned(), address, child };
-        node.wait()?;
+        node.wait(&ground.bell)?;
         Ok(node)
     }
 
@@ -57,13 +63,14 @@ impl Node {
     }
 
     /// `kill -9`, and started again at once.
-    pub fn kill_and_start(&mut self) -> Result<()> {
+    pub fn kill_and_start(&mut self, bell: &Bell) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("the node had ended by itself, {status}:\n{}", self.log());
         }
         self.child.kill()?;
         self.child.wait()?;
         self.child = spawn(&self.binary, &self.folder)?;
+        bell.watch(&self.child);
         Ok(())
     }
 
@@ -76,12 +83,12 @@ impl Node {
     }
 
     /// Waits until it listens.
-    pub fn wait(&mut self) -> Result<()> {
+    pub fn wait(&mut self, bell: &Bell) -> Result<()> {
         let deadline = Instant::now() + START_PATIENCE;
         while TcpStream::connect(&self.address).is_err() {
             self.check()?;
             ensure!(Instant::now() < deadline, "the node did not start:\n{}", self.log());
-            thread::sleep(Duration::from_millis(10));
+            bell.wait(Instant::now() + CONNECT_AGAIN);
         }
         Ok(())
     }

@@ -5,9 +5,9 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
 use super::copier::{Copier, Worker};
 use super::draw::Draw;
 use super::feed::Feed;
@@ -34,6 +34,8 @@ pub struct Ground {
     pub python: PathBuf,
     /// The copiers in Python.
     pub programs: PathBuf,
+    /// Rings when one of the drill's processes ends.
+    pub bell: Bell,
     jars: String,
     keep: bool,
 }
@@ -67,7 +69,7 @@ impl Ground {
         fs::copy(from, &binary)
             .with_context(|| format!("{}\nhint: run `cargo build --release`", from.display()))?;
         let programs = clients.sources("drills");
-        Ok(Ground { folder, binary, python, programs, jars, keep })
+        Ok(Ground { folder, binary, python, programs, bell: Bell::new(), jars, keep })
     }
 
     /// A small virtual machine with Apache Kafka's classes.
@@ -108,7 +110,7 @@ pub fn run(ground: &Ground, plan: &Plan) -> Result<Verdict> {
             fs::remove_file(path)?;
         }
     }
-    let mut node = Node::start(&ground.binary, &ground.folder, plan.transaction_version)?;
+    let mut node = Node::start(ground, plan.transaction_version)?;
     let address = node.address().to_owned();
     for topic in [INPUT, OUTPUT] {
         let partitions = COPIERS.to_string();
@@ -121,11 +123,11 @@ pub fn run(ground: &Ground, plan: &Plan) -> Result<Verdict> {
         workers.push(Worker::start(plan.copier, ground, &address, number)?);
     }
     let kills = harass(ground, plan, &mut node, &mut workers)?;
-    let acked = feed.end().context("VerifiableProducer")?;
+    let acked = feed.end(&ground.bell).context("VerifiableProducer")?;
     finish(ground, &mut node, &mut workers)?;
     let failures = workers.iter().map(|worker| worker.failures).sum();
     drop(workers);
-    let mut verdict = verdict::reach(&address, plan.copier, &acked)?;
+    let mut verdict = verdict::reach(ground, &address, plan.copier, &acked)?;
     verdict.kills = kills;
     verdict.failures = failures;
     Ok(verdict)
@@ -143,7 +145,7 @@ fn harass(ground: &Ground, plan: &Plan, node: &mut Node, workers: &mut [Worker])
             worker.tend(ground, node.address())?;
         }
         if Instant::now() >= next {
-            node.kill_and_start()?;
+            node.kill_and_start(&ground.bell)?;
             kills += 1;
             if draw.once_in(COPIER_ONCE_IN) {
                 let unlucky = usize::try_from(draw.between(0, workers.len() as u64 - 1))?;
@@ -151,9 +153,9 @@ fn harass(ground: &Ground, plan: &Plan, node: &mut Node, workers: &mut [Worker])
             }
             next = Instant::now() + Duration::from_millis(draw.between(KILL_MS.0, KILL_MS.1));
         }
-        thread::sleep(Duration::from_millis(20));
+        ground.bell.wait(next.min(end));
     }
-    node.wait()?;
+    node.wait(&ground.bell)?;
     Ok(kills)
 }
 
@@ -170,7 +172,7 @@ fn finish(ground: &Ground, node: &mut Node, workers: &mut [Worker]) -> Result<()
         }
         let told = || workers.iter().map(Worker::tail).collect::<Vec<_>>().join("\n--\n");
         ensure!(Instant::now() < deadline, "the rest is not copied in time:\n{}", told());
-        thread::sleep(Duration::from_millis(20));
+        ground.bell.wait(deadline);
     }
     Ok(())
 }

@@ -3,13 +3,12 @@
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
-use std::process::Command;
-use std::thread;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::copier::Copier;
 use super::feed::Place;
-use super::round::{INPUT, OUTPUT};
+use super::round::{Ground, INPUT, OUTPUT};
 
 /// Markers are written after a commit is answered, so the last of the output may be a moment late.
 const LATE: Duration = Duration::from_secs(10);
@@ -48,18 +47,17 @@ struct Read {
 type Topic = BTreeMap<i32, Vec<Read>>;
 
 /// Fails where a record is missing, double, moved or changed.
-pub fn reach(address: &str, copier: Copier, acked: &HashMap<Place, String>) -> Result<Verdict> {
+pub fn reach(
+    ground: &Ground,
+    address: &str,
+    copier: Copier,
+    acked: &HashMap<Place, String>,
+) -> Result<Verdict> {
     let input = read(address, INPUT, "read_uncommitted")?;
     kept(&input, acked)?;
     let records = count(&input);
-    let deadline = Instant::now() + LATE;
-    let output = loop {
-        let output = read(address, OUTPUT, "read_committed")?;
-        if count(&output) >= records || Instant::now() > deadline {
-            break output;
-        }
-        thread::sleep(Duration::from_millis(200));
-    };
+    await_records(ground, address, records)?;
+    let output = read(address, OUTPUT, "read_committed")?;
     for (partition, wanted) in &input {
         let found = output.get(partition).map_or(&[][..], Vec::as_slice);
         same(copier, *partition, wanted, found)?;
@@ -68,6 +66,26 @@ pub fn reach(address: &str, copier: Copier, acked: &HashMap<Place, String>) -> R
     let everything = read(address, OUTPUT, "read_uncommitted")?;
     let aborted = count(&everything) - records;
     Ok(Verdict { records, acked: acked.len(), aborted, ..Verdict::default() })
+}
+
+/// Waits until so many records can be read from the output; what is still missing then shows afterwards.
+fn await_records(ground: &Ground, address: &str, records: usize) -> Result<()> {
+    let deadline = Instant::now() + LATE;
+    let mut reader = Command::new("kcat")
+        .args(["-C", "-b", address, "-t", OUTPUT, "-o", "beginning", "-q"])
+        .args(["-c", &records.to_string(), "-X", "isolation.level=read_committed"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .context("cannot run kcat")?;
+    ground.bell.watch(&reader);
+    while reader.try_wait()?.is_none() && Instant::now() < deadline {
+        ground.bell.wait(deadline);
+    }
+    // It fails only when the process has ended already, which is what is wanted.
+    let _ = reader.kill();
+    reader.wait()?;
+    Ok(())
 }
 
 fn count(topic: &Topic) -> usize {
