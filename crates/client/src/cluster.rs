@@ -36,7 +36,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::time::Instant;
 
 use crate::config::ClientConfig;
-use crate::connection::Connection;
+use crate::connection::{Connection, Network, Tcp};
 use crate::error::Error;
 use coordinators::Coordinators;
 use pool::{Pool, Purpose};
@@ -70,20 +70,21 @@ impl fmt::Debug for Cluster {
 impl Cluster {
     /// Prepares for a cluster; connects when first asked something. Must be used inside a tokio runtime.
     pub fn new(config: ClientConfig) -> Result<Cluster, Error> {
-        Self::in_world(config, Arc::new(SystemClock::new()), Arc::new(OsRandom))
+        Self::in_world(config, Arc::new(SystemClock::new()), Arc::new(OsRandom), Arc::new(Tcp))
     }
 
-    /// As [`new`](Self::new), with clock and randomness of the caller's choice.
+    /// As [`new`](Self::new), with clock, randomness and network of the caller's choice.
     pub fn in_world(
         config: ClientConfig,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
+        network: Arc<dyn Network>,
     ) -> Result<Cluster, Error> {
         target::check_bootstrap(&config.bootstrap_servers)?;
         let config = Arc::new(config);
         Ok(Self {
             inner: Arc::new(Inner {
-                pool: Pool::new(Arc::clone(&config), Arc::clone(&random)),
+                pool: Pool::new(Arc::clone(&config), Arc::clone(&random), network),
                 config,
                 clock,
                 random,

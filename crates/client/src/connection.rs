@@ -6,7 +6,7 @@
 //! come in order: nothing behind it would arrive either.
 //!
 //! # Layout
-//! - `dial`: resolving and connecting
+//! - `dial`: resolving and connecting, by TCP or inside a simulation
 //! - `exchange`: the task that owns the socket
 //! - `frame`: lengths and bytes
 //! - `versions`: what the broker speaks
@@ -16,6 +16,7 @@ mod exchange;
 mod frame;
 mod versions;
 
+pub use dial::{Connecting, Network, Stream, Tcp};
 pub use versions::{BrokerVersions, Finalized, Supported};
 
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
@@ -71,8 +72,12 @@ impl Shared {
 
 impl Connection {
     /// Connects to `address` (`host:port`) and asks what the broker speaks.
-    pub async fn open(address: &str, config: &ClientConfig) -> Result<Connection, Error> {
-        let stream = dial::connect(address, config).await?;
+    pub async fn open(
+        network: &dyn Network,
+        address: &str,
+        config: &ClientConfig,
+    ) -> Result<Connection, Error> {
+        let stream = dial::connect(network, address, config).await?;
         let shared = Arc::new(Shared {
             address: address.to_owned(),
             client_id: config.client_id.clone(),

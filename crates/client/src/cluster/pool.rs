@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::retry::Backoff;
 use crate::config::ClientConfig;
-use crate::connection::Connection;
+use crate::connection::{Connection, Network};
 use crate::error::Error;
 
 /// What a connection is used for.
@@ -25,6 +25,7 @@ pub(super) enum Purpose {
 pub(super) struct Pool {
     config: Arc<ClientConfig>,
     random: Arc<dyn Random>,
+    network: Arc<dyn Network>,
     places: Mutex<HashMap<(String, Purpose), Arc<Place>>>,
     closed: AtomicBool,
 }
@@ -44,8 +45,13 @@ struct Failures {
 }
 
 impl Pool {
-    pub(super) fn new(config: Arc<ClientConfig>, random: Arc<dyn Random>) -> Self {
-        Self { config, random, places: Mutex::default(), closed: AtomicBool::new(false) }
+    pub(super) fn new(
+        config: Arc<ClientConfig>,
+        random: Arc<dyn Random>,
+        network: Arc<dyn Network>,
+    ) -> Self {
+        let (places, closed) = (Mutex::default(), AtomicBool::new(false));
+        Self { config, random, network, places, closed }
     }
 
     /// The connection to `address`, opened if need be, not sooner than `reconnect.backoff.ms` allows.
@@ -64,7 +70,7 @@ impl Pool {
         if self.closed.load(Ordering::Acquire) {
             return Err(Error::Closed);
         }
-        match Connection::open(address, &self.config).await {
+        match Connection::open(&*self.network, address, &self.config).await {
             Ok(connection) => {
                 *failures = Failures::default();
                 *place.open.lock() = Some(connection.clone());

@@ -11,13 +11,12 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use parking_lot::Mutex;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::Shared;
+use super::dial::Stream;
 use super::frame::next_frame;
 use crate::error::Error;
 
@@ -46,7 +45,7 @@ type Awaited = Mutex<VecDeque<(i32, oneshot::Sender<Bytes>)>>;
 
 /// The owner of a socket.
 pub(super) struct Exchange {
-    stream: TcpStream,
+    stream: Stream,
     queued: mpsc::Receiver<Outgoing>,
     shared: Arc<Shared>,
     idle_timeout: Option<Duration>,
@@ -54,7 +53,7 @@ pub(super) struct Exchange {
 
 impl Exchange {
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Stream,
         queued: mpsc::Receiver<Outgoing>,
         shared: Arc<Shared>,
         idle_timeout: Option<Duration>,
@@ -66,8 +65,10 @@ impl Exchange {
     pub(super) async fn run(mut self) {
         let awaited = Awaited::default();
         let last_used = Mutex::new(Instant::now());
-        let (read_half, write_half) = self.stream.split();
+        let Stream { incoming, outgoing } = &mut self.stream;
+        let (read_half, write_half) = (incoming.as_mut(), outgoing.as_mut());
         let reason = tokio::select! {
+            biased;
             reason = read(read_half, &awaited, &self.shared, &last_used) => reason,
             reason = write(write_half, &mut self.queued, &awaited, &self.shared, &last_used) => reason,
             () = idle(self.idle_timeout, &last_used, &self.shared) => "it was idle".to_owned(),
@@ -81,7 +82,7 @@ impl Exchange {
 }
 
 async fn read(
-    mut half: ReadHalf<'_>,
+    half: &mut (dyn AsyncRead + Send + Unpin),
     awaited: &Awaited,
     shared: &Shared,
     last_used: &Mutex<Instant>,
@@ -122,7 +123,7 @@ fn deliver(frame: Bytes, awaited: &Awaited, shared: &Shared) -> Result<(), Strin
 }
 
 async fn write(
-    mut half: WriteHalf<'_>,
+    half: &mut (dyn AsyncWrite + Send + Unpin),
     queued: &mut mpsc::Receiver<Outgoing>,
     awaited: &Awaited,
     shared: &Shared,
@@ -142,7 +143,7 @@ async fn write(
             }
             next = if pieces.len() < WRITE_SLICES_MAX { queued.try_recv().ok() } else { None };
         }
-        if let Err(error) = write_all(&mut half, &mut pieces).await {
+        if let Err(error) = write_all(half, &mut pieces).await {
             return error.to_string();
         }
         *last_used.lock() = Instant::now();
@@ -154,7 +155,10 @@ async fn write(
     "nobody uses it any more".to_owned()
 }
 
-async fn write_all(half: &mut WriteHalf<'_>, pieces: &mut VecDeque<Bytes>) -> io::Result<()> {
+async fn write_all(
+    half: &mut (dyn AsyncWrite + Send + Unpin),
+    pieces: &mut VecDeque<Bytes>,
+) -> io::Result<()> {
     while !pieces.is_empty() {
         let slices: Vec<IoSlice<'_>> =
             pieces.iter().take(WRITE_SLICES_MAX).map(|piece| IoSlice::new(piece)).collect();

@@ -10,7 +10,6 @@ use ottla_wire::records::{BuildError, Compression};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::batch::{Content, Millis, OpenBatch, Order, SealedBatch};
-use super::config::IDEMPOTENT_IN_FLIGHT_MAX;
 use super::delivery::{Outcome, Place, Ticket};
 use super::sequences::{Identity, Sequences};
 use crate::error::Error;
@@ -36,7 +35,7 @@ pub(super) struct Accumulator {
     ratios: HashMap<Arc<str>, f32>,
     sealed_so_far: u64,
     /// Where the last drain stopped for want of room, so that every partition gets its turn.
-    resume_after: Option<TopicPartition>,
+    resume_at: Option<TopicPartition>,
     /// Send what there is, without lingering.
     pub(super) hurry: bool,
 }
@@ -49,8 +48,17 @@ struct Queue {
     open: VecDeque<OpenBatch>,
     under_way: Vec<UnderWay>,
     sequences: Sequences,
-    /// Whether a gap must be closed by starting again under a later epoch.
-    needs_new_epoch: bool,
+    doubt: Option<Doubt>,
+}
+
+/// Why a partition's numbers may not go on as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// A batch was given up that may be written, or that others before it may be: whatever else is numbered is
+    /// settled under its numbers first, because what a broker has must not come again under others.
+    Unresolved,
+    /// There is a gap, and nothing after it is written: that starts again at 0 under a later epoch.
+    Gap,
 }
 
 /// What is remembered of a batch while it is with the broker.
@@ -100,7 +108,7 @@ impl Accumulator {
             queues: BTreeMap::new(),
             ratios: HashMap::new(),
             sealed_so_far: 0,
-            resume_after: None,
+            resume_at: None,
             hurry: false,
         }
     }
@@ -187,15 +195,13 @@ impl Accumulator {
             .filter(|(_, queue)| queue.waits())
             .map(|(key, _)| key.clone())
             .collect();
-        if let Some(last) = self.resume_after.take() {
-            let start = keys.partition_point(|key| *key <= last);
+        if let Some(last) = self.resume_at.take() {
+            let start = keys.partition_point(|key| *key < last);
             keys.rotate_left(start);
         }
         for key in keys {
             let Some(queue) = self.queues.get_mut(&key) else { continue };
-            if queue.needs_new_epoch {
-                drained.needs_new_epoch = true;
-            }
+            drained.needs_new_epoch |= queue.needs_new_epoch(routes.identity);
             let ratio = self.ratios.get(&key.topic).copied().unwrap_or(1.0);
             match queue.ready_at(&self.rules, ratio, self.hurry) {
                 None => continue,
@@ -209,14 +215,14 @@ impl Accumulator {
                 drained.leaderless.push(key);
                 continue;
             };
-            if !(routes.may_send)(leader) || !queue.renumbered(routes.identity) {
+            if !(routes.may_send)(leader) || !queue.may_go(routes.identity) {
                 continue;
             }
             let left = room.entry(leader).or_insert(self.rules.request_size_max);
             let share = drained.by_leader.entry(leader).or_default();
             let size = queue.front_size();
             if size > *left && !share.is_empty() {
-                self.resume_after.get_or_insert(key);
+                self.resume_at.get_or_insert(key);
                 continue;
             }
             *left = left.saturating_sub(size);
@@ -228,6 +234,8 @@ impl Accumulator {
                     share.push(batch);
                 }
                 Err((outcome, error)) => {
+                    // The numbers it was given are missing now.
+                    queue.misses(&Order::new(self.sealed_so_far));
                     outcome.fail(Error::Misuse { detail: error.to_string() });
                 }
             }
@@ -245,18 +253,18 @@ impl Accumulator {
         }
     }
 
-    /// The batch is given up: what was numbered after it can no longer be accepted.
+    /// The batch is given up: if it is not written, what was numbered after it can no longer be accepted.
     pub(super) fn abandoned(&mut self, batch: &SealedBatch) {
         let Some(queue) = self.queues.get_mut(&batch.partition) else { return };
         queue.arrive(&batch.order);
-        queue.needs_new_epoch |= batch.base_sequence.is_some();
+        queue.gave_up(batch);
     }
 
-    /// The batch is gone without a trace.
+    /// The batch is gone without a trace; it was not written.
     pub(super) fn forget(&mut self, partition: &TopicPartition, order: &Order) {
         if let Some(queue) = self.queues.get_mut(partition) {
             queue.arrive(order);
-            queue.needs_new_epoch = true;
+            queue.misses(order);
         }
     }
 
@@ -271,23 +279,20 @@ impl Accumulator {
         }
     }
 
-    /// Whether all that the partition numbered before `first` is known to be written.
-    pub(super) fn is_next(&self, partition: &TopicPartition, first: i32) -> bool {
-        let queue = self.queues.get(partition);
-        queue.is_some_and(|queue| !queue.needs_new_epoch && queue.sequences.is_next(first))
+    /// Whether a broker that misses something before this batch will miss it for ever, because nothing of it is
+    /// open any more. What is known to be written proves nothing: a broker that forgot a producer takes any number.
+    pub(super) fn is_next(&self, batch: &SealedBatch) -> bool {
+        let queue = self.queues.get(&batch.partition);
+        // After a gap it gets another number as it is.
+        queue.is_some_and(|queue| {
+            queue.doubt != Some(Doubt::Gap) && !queue.is_open_before(&batch.order)
+        })
     }
 
     /// The partition's numbers no longer agree with the broker's.
     pub(super) fn doubt(&mut self, partition: &TopicPartition) {
         if let Some(queue) = self.queues.get_mut(partition) {
-            queue.needs_new_epoch = true;
-        }
-    }
-
-    /// The epoch went up: whoever waited for it starts anew once nothing of it is under way.
-    pub(super) fn new_epoch(&mut self) {
-        for queue in self.queues.values_mut() {
-            queue.needs_new_epoch = false;
+            queue.doubt(Doubt::Gap);
         }
     }
 
@@ -305,9 +310,9 @@ impl Accumulator {
                 }
                 let age = now - oldest.created_at;
                 oldest.outcome.fail(expired(key, oldest.count, age));
-                // It was sent once: whether it was written will never be known.
-                queue.needs_new_epoch |= oldest.base_sequence.is_some();
-                queue.again.pop_front();
+                if let Some(oldest) = queue.again.pop_front() {
+                    queue.gave_up(&oldest);
+                }
             }
             while let Some(oldest) = queue.open.front() {
                 let expires_at = oldest.created_at.saturating_add(timeout);
@@ -370,7 +375,7 @@ impl Queue {
         }
         // After a connection has ended its batches come back one by one. Until all have, some are sent
         // again while others count as under way; nothing new may go that makes the broker forget them.
-        if self.sequences.is_counting() && self.under_way.len() >= IDEMPOTENT_IN_FLIGHT_MAX {
+        if self.under_way.len() >= self.sequences.in_flight_max() {
             return None;
         }
         let front = self.open.front()?;
@@ -380,18 +385,57 @@ impl Queue {
         Some(front.created_at.saturating_add(rules.linger))
     }
 
-    /// Whether the numbers are of `identity`, made so if nothing is under way.
-    fn renumbered(&mut self, identity: Option<Identity>) -> bool {
+    fn doubt(&mut self, doubt: Doubt) {
+        // A gap is certain; it stays.
+        if self.doubt != Some(Doubt::Gap) {
+            self.doubt = Some(doubt);
+        }
+    }
+
+    fn gave_up(&mut self, batch: &SealedBatch) {
+        match batch.base_sequence {
+            Some(_) if batch.may_be_written => self.doubt(Doubt::Unresolved),
+            Some(_) => self.misses(&batch.order),
+            None => {}
+        }
+    }
+
+    /// A batch was given up that is not written. What stands before it may be.
+    fn misses(&mut self, order: &Order) {
+        let is_last = !self.is_open_before(order);
+        self.doubt(if is_last { Doubt::Gap } else { Doubt::Unresolved });
+    }
+
+    fn is_open_before(&self, order: &Order) -> bool {
+        let under_way = self.under_way.iter().map(|batch| &batch.order);
+        let mut open = under_way.chain(self.again.iter().map(|batch| &batch.order));
+        open.any(|other| other < order)
+    }
+
+    /// Whether it can't go on under `identity`. What was given up is resolved once the rest is settled.
+    fn needs_new_epoch(&mut self, identity: Option<Identity>) -> bool {
+        let Some(identity) = identity else { return false };
+        let is_settled = self.again.is_empty() && self.under_way.is_empty();
+        if self.doubt == Some(Doubt::Unresolved) && is_settled {
+            // Whoever wrote what came after it has it as well.
+            self.doubt = Some(Doubt::Gap).filter(|_| !self.sequences.is_complete());
+        }
+        self.doubt == Some(Doubt::Gap) && !self.sequences.is_stale(identity)
+    }
+
+    /// Whether the front may go: under the numbers it has, or under new ones of `identity`.
+    fn may_go(&mut self, identity: Option<Identity>) -> bool {
         let Some(identity) = identity else { return true };
-        if self.needs_new_epoch {
-            return false;
+        let is_stale = self.sequences.is_stale(identity);
+        match self.doubt {
+            Some(Doubt::Unresolved) => return !self.again.is_empty(),
+            Some(Doubt::Gap) if !is_stale || !self.under_way.is_empty() => return false,
+            // What has a number keeps it until it is settled.
+            None if !is_stale || !self.again.is_empty() => return true,
+            None if !self.under_way.is_empty() => return false,
+            Some(Doubt::Gap) | None => {}
         }
-        if !self.sequences.is_stale(identity) {
-            return true;
-        }
-        if !self.under_way.is_empty() {
-            return false;
-        }
+        self.doubt = None;
         self.sequences.restart(identity);
         for batch in &mut self.again {
             let first = self.sequences.take(batch.count);

@@ -61,6 +61,8 @@ pub(super) struct SealedBatch {
     pub(super) created_at: Millis,
     pub(super) attempts: u32,
     pub(super) not_before: Millis,
+    /// Whether an attempt ended without word of whether the batch was written.
+    pub(super) may_be_written: bool,
     pub(super) outcome: Arc<Outcome>,
     pub(super) uncompressed: usize,
     /// Given back when the batch is done with.
@@ -137,6 +139,7 @@ impl OpenBatch {
             created_at: self.created_at,
             attempts: 0,
             not_before: 0,
+            may_be_written: false,
             outcome: self.outcome,
             uncompressed,
             memory: self.memory,

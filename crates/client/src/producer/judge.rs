@@ -19,13 +19,27 @@ pub(super) enum Verdict {
     Refused,
 }
 
+/// Whether `code` leaves no doubt that the attempt wrote nothing.
+pub(super) fn is_unwritten(code: ErrorCode) -> bool {
+    use ErrorCode::*;
+    match code {
+        NotLeaderOrFollower
+        | UnknownTopicOrPartition
+        | UnknownTopicId
+        | NotEnoughReplicas
+        | OutOfOrderSequenceNumber
+        | UnknownProducerId => true,
+        code => !code.is_retriable() && code != UnknownServerError,
+    }
+}
+
 /// The facts that a verdict needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub(super) code: ErrorCode,
     pub(super) record_count: i32,
     pub(super) retries_left: bool,
-    /// Idempotent batches: whether all before it is known to be written. `None` without idempotence.
+    /// Idempotent batches: whether nothing before it is open any more. `None` without idempotence.
     pub(super) is_next: Option<bool>,
 }
 

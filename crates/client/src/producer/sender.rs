@@ -18,7 +18,7 @@ use super::accumulator::{Accumulator, Drained, Routes};
 use super::batch::{Millis, SealedBatch};
 use super::config::ProducerConfig;
 use super::delivery::Fate;
-use super::judge::{Facts, Verdict, judge};
+use super::judge::{Facts, Verdict, is_unwritten, judge};
 use super::link::{self, Report, Shipment};
 use super::sequences::Identity;
 use crate::cluster::{Backoff, Cluster, Target, Topics};
@@ -104,6 +104,7 @@ impl Sender {
             let shared = Arc::clone(&self.shared);
             let deadline = next.map(|at| shared.started + Duration::from_millis(at));
             tokio::select! {
+                biased;
                 event = self.events.recv() => {
                     let mut event = event;
                     while let Some(happened) = event {
@@ -200,7 +201,6 @@ impl Sender {
             Event::Identified(Ok(identity)) => {
                 self.identifying = false;
                 self.identity = Some(identity);
-                self.shared.accumulator.lock().new_epoch();
             }
             Event::Identified(Err(error)) => {
                 self.identifying = false;
@@ -242,11 +242,10 @@ impl Sender {
         }
     }
 
-    fn judged(&mut self, batch: SealedBatch, answer: PartitionProduceResponse) {
+    fn judged(&mut self, mut batch: SealedBatch, answer: PartitionProduceResponse) {
         let code = ErrorCode::from_code(answer.error_code);
-        let is_next = batch
-            .base_sequence
-            .map(|first| self.shared.accumulator.lock().is_next(&batch.partition, first));
+        batch.may_be_written |= code.is_error() && !is_unwritten(code);
+        let is_next = batch.base_sequence.map(|_| self.shared.accumulator.lock().is_next(&batch));
         let facts = Facts {
             code,
             record_count: batch.count,
@@ -286,7 +285,9 @@ impl Sender {
         batch.outcome.settle(Fate::Appended { base_offset, append_time });
     }
 
-    fn attempt_failed(&mut self, batch: SealedBatch, error: Error) {
+    fn attempt_failed(&mut self, mut batch: SealedBatch, error: Error) {
+        let never_left = matches!(error, Error::Connect { .. } | Error::ConnectTimeout { .. });
+        batch.may_be_written |= !never_left;
         if error.is_retriable() && self.retries_left(&batch) {
             self.send_again(batch);
             return;
@@ -315,6 +316,10 @@ impl Sender {
     }
 
     fn split(&mut self, batch: SealedBatch) {
+        if batch.outcome.is_settled() {
+            self.shared.accumulator.lock().abandoned(&batch);
+            return;
+        }
         let config = &self.shared.config;
         let (order, outcome) = (batch.order.clone(), Arc::clone(&batch.outcome));
         let mut accumulator = self.shared.accumulator.lock();
@@ -332,10 +337,7 @@ impl Sender {
     fn next_epoch(&mut self) {
         self.identity = self.identity.and_then(Identity::next);
         match self.identity {
-            Some(_) => {
-                self.shared.accumulator.lock().new_epoch();
-                self.shared.wake.notify_one();
-            }
+            Some(_) => self.shared.wake.notify_one(),
             None => self.identify(),
         }
     }

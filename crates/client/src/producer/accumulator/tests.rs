@@ -39,6 +39,14 @@ fn only(drained: Drained) -> SealedBatch {
     batches.remove(0)
 }
 
+/// A first batch that the broker has, so that others may follow before they are answered.
+fn begin(accumulator: &mut Accumulator, identity: Option<Identity>) {
+    accumulator.hurry = true;
+    add(accumulator, 0, 0);
+    let first = only(drain(accumulator, 0, identity));
+    accumulator.settled(&first);
+}
+
 #[test]
 fn batches_go_when_full_or_when_they_lingered() {
     let mut accumulator = Accumulator::new(rules());
@@ -60,6 +68,7 @@ fn batches_go_when_full_or_when_they_lingered() {
 #[test]
 fn a_batch_that_comes_back_is_not_overtaken() {
     let mut accumulator = Accumulator::new(rules());
+    begin(&mut accumulator, Some(IDENTITY));
     for now in [0, 10, 20] {
         add(&mut accumulator, 0, now);
         accumulator.hurry = true;
@@ -69,8 +78,9 @@ fn a_batch_that_comes_back_is_not_overtaken() {
     add(&mut accumulator, 0, 21);
     let second = only(drain(&mut accumulator, 21, Some(IDENTITY)));
     add(&mut accumulator, 0, 22);
-    assert_eq!(first.base_sequence, Some(0));
-    assert_eq!(second.base_sequence, Some(first.count));
+    assert_eq!(first.base_sequence, Some(1));
+    assert_eq!(second.base_sequence, Some(1 + first.count));
+    assert!(accumulator.is_next(&first) && !accumulator.is_next(&second));
     // The second is refused for the gap before it, while the first is still under way.
     let (order, sequence) = (second.order.clone(), second.base_sequence);
     accumulator.returned(&order, vec![second]);
@@ -78,11 +88,11 @@ fn a_batch_that_comes_back_is_not_overtaken() {
     let order = first.order.clone();
     accumulator.returned(&order, vec![first]);
     let first = only(drain(&mut accumulator, 24, Some(IDENTITY)));
-    assert_eq!(first.base_sequence, Some(0));
+    assert_eq!(first.base_sequence, Some(1));
     assert!(drain(&mut accumulator, 24, Some(IDENTITY)).by_leader.is_empty());
     accumulator.settled(&first);
-    assert!(accumulator.is_next(&first.partition, sequence.expect("numbered")));
     let second = only(drain(&mut accumulator, 25, Some(IDENTITY)));
+    assert!(accumulator.is_next(&second));
     assert_eq!(second.base_sequence, sequence);
     accumulator.settled(&second);
     let third = only(drain(&mut accumulator, 26, Some(IDENTITY)));
@@ -94,7 +104,7 @@ fn a_batch_that_comes_back_is_not_overtaken() {
 fn no_more_is_unanswered_than_a_broker_remembers() {
     for identity in [Some(IDENTITY), None] {
         let mut accumulator = Accumulator::new(rules());
-        accumulator.hurry = true;
+        begin(&mut accumulator, identity);
         let mut send = |now| {
             add(&mut accumulator, 0, now);
             let drained = drain(&mut accumulator, now, identity);
@@ -119,7 +129,7 @@ fn no_more_is_unanswered_than_a_broker_remembers() {
 #[test]
 fn after_a_gap_numbers_start_again_under_the_next_epoch() {
     let mut accumulator = Accumulator::new(rules());
-    accumulator.hurry = true;
+    begin(&mut accumulator, Some(IDENTITY));
     add(&mut accumulator, 0, 0);
     let lost = only(drain(&mut accumulator, 0, Some(IDENTITY)));
     add(&mut accumulator, 0, 1);
@@ -128,15 +138,109 @@ fn after_a_gap_numbers_start_again_under_the_next_epoch() {
     accumulator.abandoned(&lost);
     let drained = drain(&mut accumulator, 2, Some(IDENTITY));
     assert!(drained.needs_new_epoch && drained.by_leader.is_empty());
-    accumulator.new_epoch();
     let next = IDENTITY.next().expect("epochs left");
     assert!(drain(&mut accumulator, 3, Some(next)).by_leader.is_empty(), "one is under way");
     let order = behind.order.clone();
     accumulator.returned(&order, vec![behind]);
     let behind = only(drain(&mut accumulator, 4, Some(next)));
     assert_eq!(behind.base_sequence, Some(0));
+    assert!(drain(&mut accumulator, 4, Some(next)).by_leader.is_empty(), "the first is alone");
+    accumulator.settled(&behind);
     let newest = only(drain(&mut accumulator, 4, Some(next)));
     assert_eq!(newest.base_sequence, Some(1));
+}
+
+#[test]
+fn what_may_be_written_keeps_its_number_until_it_is_settled() {
+    for behind_is_written in [false, true] {
+        let mut accumulator = Accumulator::new(rules());
+        begin(&mut accumulator, Some(IDENTITY));
+        let mut send = |now| {
+            add(&mut accumulator, 0, now);
+            only(drain(&mut accumulator, now, Some(IDENTITY)))
+        };
+        let (mut lost, mut behind) = (send(0), send(1));
+        let number = behind.base_sequence;
+        // A connection ended: nobody knows which of the two are written. One of them has no time left.
+        (lost.may_be_written, behind.may_be_written) = (true, true);
+        let order = behind.order.clone();
+        accumulator.returned(&order, vec![behind]);
+        accumulator.abandoned(&lost);
+        add(&mut accumulator, 0, 2);
+        let drained = drain(&mut accumulator, 2, Some(IDENTITY));
+        assert!(!drained.needs_new_epoch);
+        let behind = only(drained);
+        assert_eq!(behind.base_sequence, number, "it may be there under its number");
+        let drained = drain(&mut accumulator, 3, Some(IDENTITY));
+        assert!(drained.by_leader.is_empty() && !drained.needs_new_epoch);
+        assert!(accumulator.is_next(&behind));
+        let mut identity = IDENTITY;
+        if behind_is_written {
+            accumulator.settled(&behind);
+        } else {
+            accumulator.abandoned(&behind);
+            assert!(drain(&mut accumulator, 4, Some(identity)).needs_new_epoch);
+            identity = identity.next().expect("epochs left");
+        }
+        let newest = only(drain(&mut accumulator, 5, Some(identity)));
+        let expected = if behind_is_written { number.map(|first| first + 1) } else { Some(0) };
+        assert_eq!(newest.base_sequence, expected);
+    }
+}
+
+#[test]
+fn what_stands_before_a_gap_keeps_its_number() {
+    let mut accumulator = Accumulator::new(rules());
+    begin(&mut accumulator, Some(IDENTITY));
+    let mut send = |now| {
+        add(&mut accumulator, 0, now);
+        only(drain(&mut accumulator, now, Some(IDENTITY)))
+    };
+    let (mut before, refused) = (send(0), send(1));
+    before.may_be_written = true;
+    let (order, bytes) = (before.order.clone(), before.bytes.clone());
+    accumulator.returned(&order, vec![before]);
+    accumulator.abandoned(&refused);
+    let drained = drain(&mut accumulator, 2, Some(IDENTITY));
+    assert!(!drained.needs_new_epoch);
+    let before = only(drained);
+    assert_eq!(before.bytes, bytes);
+    accumulator.settled(&before);
+    add(&mut accumulator, 0, 3);
+    assert!(drain(&mut accumulator, 3, Some(IDENTITY)).needs_new_epoch);
+}
+
+#[test]
+fn a_partition_whose_numbers_are_right_goes_on_under_them_when_the_epoch_goes_up() {
+    let mut accumulator = Accumulator::new(rules());
+    accumulator.hurry = true;
+    add(&mut accumulator, 0, 0);
+    let mut first = only(drain(&mut accumulator, 0, Some(IDENTITY)));
+    let next = IDENTITY.next().expect("epochs left");
+    first.may_be_written = true;
+    let (order, bytes) = (first.order.clone(), first.bytes.clone());
+    accumulator.returned(&order, vec![first]);
+    add(&mut accumulator, 0, 1);
+    let first = only(drain(&mut accumulator, 1, Some(next)));
+    assert_eq!(first.bytes, bytes, "under another number the broker would write it again");
+    assert!(drain(&mut accumulator, 1, Some(next)).by_leader.is_empty());
+    accumulator.settled(&first);
+    let second = only(drain(&mut accumulator, 2, Some(next)));
+    assert_eq!(second.base_sequence, Some(0));
+}
+
+#[test]
+fn who_found_no_room_is_first_the_next_time() {
+    let mut accumulator = Accumulator::new(Rules { request_size_max: 200, ..rules() });
+    accumulator.hurry = true;
+    let mut turns = Vec::new();
+    for now in 0..6 {
+        for partition in [0, 2] {
+            add(&mut accumulator, partition, now);
+        }
+        turns.push(only(drain(&mut accumulator, now, None)).partition.partition);
+    }
+    assert_eq!(turns, [0, 2, 0, 2, 0, 2]);
 }
 
 #[test]
