@@ -25,7 +25,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// Seeds of an ordinary run.
-const SEEDS: Range<u64> = 1..401;
+const SEEDS: Range<u64> = 1..201;
 /// A seed that takes longer than this in real time goes round in circles.
 const STUCK: Duration = Duration::from_secs(20);
 const SHOWN: usize = 5;
