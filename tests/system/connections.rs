@@ -61,6 +61,19 @@ fn two_thousand_connections_are_all_served() {
 }
 
 #[test]
+fn an_answer_does_not_wait_for_a_request_that_has_only_begun() {
+    let setup = Setup::new();
+    let node = setup.start();
+    let mut client = Client::to(node.address);
+    let first = framed(&ApiVersionsRequest::default(), 0, 0);
+    client.stream.write_all(&[&first, &first[..5]].concat()).expect("sent");
+    client.receive_frame().expect("answered before the rest of the second is there");
+    client.stream.write_all(&first[5..]).expect("sent");
+    client.receive_frame().expect("answered");
+    node.stop();
+}
+
+#[test]
 fn over_max_connections_new_ones_wait_for_room() {
     let setup = Setup::new().set("max.connections", 5);
     let node = setup.start();

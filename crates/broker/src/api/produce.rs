@@ -164,6 +164,7 @@ fn sort_out(
     let image = broker.image();
     let mut response = ProduceResponse::default();
     let mut entries: Vec<Entry> = Vec::new();
+    let is_alone = matches!(&topics[..], [topic] if topic.partition_data.len() == 1);
     let mut seen: HashMap<(Uuid, i32), usize, foldhash::fast::RandomState> = HashMap::default();
     for topic in merged(topics) {
         let known = if caller.version > 12 {
@@ -189,16 +190,22 @@ fn sort_out(
             };
             match checked {
                 Err(code) => answers.push(failed(index, code)),
-                Ok(records) => match seen.entry((known.id, index)) {
-                    Occupied(earlier) => entries[*earlier.get()].records = records,
-                    Vacant(place) => {
-                        place.insert(entries.len());
-                        let place = (response.responses.len(), answers.len());
-                        let topic = Arc::clone(&known.name);
-                        entries.push(Entry { place, topic, index, records });
-                        answers.push(failed(index, ErrorCode::None));
+                Ok(records) => {
+                    let next = entries.len();
+                    let at = if is_alone {
+                        next
+                    } else {
+                        *seen.entry((known.id, index)).or_insert(next)
+                    };
+                    if let Some(earlier) = entries.get_mut(at) {
+                        earlier.records = records;
+                        continue;
                     }
-                },
+                    let place = (response.responses.len(), answers.len());
+                    let topic = Arc::clone(&known.name);
+                    entries.push(Entry { place, topic, index, records });
+                    answers.push(failed(index, ErrorCode::None));
+                }
             }
         }
         response.responses.push(TopicProduceResponse {

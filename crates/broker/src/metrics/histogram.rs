@@ -25,6 +25,24 @@ impl Histogram {
         }
     }
 
+    /// Adds times of no length.
+    pub(super) fn add_nothing(&self, count: u64) {
+        self.count.fetch_add(count, Ordering::Relaxed);
+        self.buckets[0].fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Adds what another one holds.
+    pub(super) fn add_all(&self, other: &Histogram) {
+        let add = |to: &AtomicU64, from: &AtomicU64| {
+            to.fetch_add(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        add(&self.count, &other.count);
+        add(&self.total_us, &other.total_us);
+        for (to, from) in self.buckets.iter().zip(&other.buckets) {
+            add(to, from);
+        }
+    }
+
     /// Writes the series of `name`; `labels` are those of the series, without braces, and may be empty.
     pub(super) fn write(&self, text: &mut String, name: &str, labels: &str) {
         let comma = if labels.is_empty() { "" } else { "," };

@@ -7,12 +7,13 @@
 //! - [`partitions`]: what partitions and fetch sessions counted
 //! - [`requests`]: requests of each API, and where their time went
 //! - `loops`, `coordinators`: coordinators at work, and the groups and transactions they know
-//! - `text`: what is gathered when somebody looks
+//! - `text`: what is gathered when somebody looks; `shards`: copies of what every request counts
 pub(crate) mod coordinators;
 mod histogram;
 pub(crate) mod loops;
 pub mod partitions;
 pub mod requests;
+pub(crate) mod shards;
 pub(crate) mod text;
 
 #[cfg(test)]

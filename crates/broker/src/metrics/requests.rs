@@ -2,7 +2,7 @@
 //!
 //! Kafka's phases: *queue* until a request's turn came, *local* while the broker worked on it, *remote*
 //! while it waited for others (a long poll, a commit), *throttle* while it was held back, *response queue*
-//! and *send* on its way out. Plain counters in one array: a phase costs a few relaxed additions.
+//! and *send* on its way out. Plain counters, each thread's its own: a phase costs a few relaxed additions.
 
 use std::fmt::Write as _;
 use std::future::Future;
@@ -16,6 +16,7 @@ use ottla_wire::ApiKey;
 use ottla_world::Clock;
 
 use super::histogram::Histogram;
+use super::shards::{Gauge, Shards};
 use crate::request::{Answer, Outcome};
 
 /// A phase of a request.
@@ -67,6 +68,7 @@ impl Phase {
     }
 }
 
+/// The counters of one API.
 #[derive(Debug, Default)]
 struct Meter {
     count: AtomicU64,
@@ -75,37 +77,60 @@ struct Meter {
     phases: [Histogram; Phase::ALL.len()],
 }
 
+impl Meter {
+    fn note(&self, phase: Phase, took: Duration) {
+        self.phases[phase as usize].add(took);
+    }
+
+    /// Adds what others counted.
+    fn sum<'a>(shards: impl Iterator<Item = &'a Meter>) -> Meter {
+        let sum = Meter::default();
+        let add = |to: &AtomicU64, from: &AtomicU64| {
+            to.fetch_add(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        };
+        for shard in shards {
+            add(&sum.count, &shard.count);
+            add(&sum.closed, &shard.closed);
+            add(&sum.response_bytes, &shard.response_bytes);
+            for (to, from) in sum.phases.iter().zip(&shard.phases) {
+                to.add_all(from);
+            }
+        }
+        sum
+    }
+}
+
 /// The counters of every API.
 #[derive(Debug)]
 pub struct RequestMetrics {
-    meters: Vec<Meter>,
+    meters: Vec<Shards<Meter>>,
     /// Requests that are being answered.
-    at_work: Arc<AtomicU64>,
+    at_work: Arc<Gauge>,
 }
 
 impl Default for RequestMetrics {
     fn default() -> Self {
         let most = ApiKey::ALL.iter().map(|api| api.number()).max().unwrap_or(0);
         let count = usize::try_from(most).unwrap_or(0) + 1;
-        let meters = std::iter::repeat_with(Meter::default).take(count).collect();
+        let meters = std::iter::repeat_with(Shards::default).take(count).collect();
         Self { meters, at_work: Arc::default() }
     }
 }
 
 /// Counts a request as being answered, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct AtWork<Counter: Deref<Target = AtomicU64> = Arc<AtomicU64>>(Counter);
+pub(crate) struct AtWork<Counter: Deref<Target = Gauge> = Arc<Gauge>>(Counter);
 
-impl<Counter: Deref<Target = AtomicU64>> AtWork<Counter> {
+impl<Counter: Deref<Target = Gauge>> AtWork<Counter> {
     fn among(counter: Counter) -> AtWork<Counter> {
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.up();
         AtWork(counter)
     }
 }
 
-impl<Counter: Deref<Target = AtomicU64>> Drop for AtWork<Counter> {
+impl<Counter: Deref<Target = Gauge>> Drop for AtWork<Counter> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.down();
     }
 }
 
@@ -150,27 +175,11 @@ impl RequestMetrics {
 
     /// Notes a request whose answer is known, at `now`.
     pub(crate) fn answered(&self, api: ApiKey, spent: Spent, now: Duration, outcome: &Outcome) {
+        let Some(meter) = self.meter(api.number()) else { return };
         let total = now.saturating_sub(spent.begun);
-        self.add(api.number(), Phase::Total, total);
-        self.add(api.number(), Phase::Local, spent.local.min(total));
-        self.add(api.number(), Phase::Remote, total.saturating_sub(spent.local));
-        // There are no quotas: nobody is held back.
-        self.add(api.number(), Phase::Throttle, Duration::ZERO);
-        self.count(api, outcome);
-    }
-
-    /// Notes a phase of a request, by its API's number. Unknown numbers are nobody's.
-    pub fn add(&self, api: i16, phase: Phase, took: Duration) {
-        if let Some(meter) = usize::try_from(api).ok().and_then(|at| self.meters.get(at)) {
-            meter.phases[phase as usize].add(took);
-        }
-    }
-
-    fn count(&self, api: ApiKey, outcome: &Outcome) {
-        let Some(meter) = usize::try_from(api.number()).ok().and_then(|at| self.meters.get(at))
-        else {
-            return;
-        };
+        meter.note(Phase::Total, total);
+        meter.note(Phase::Local, spent.local.min(total));
+        meter.note(Phase::Remote, total.saturating_sub(spent.local));
         meter.count.fetch_add(1, Ordering::Relaxed);
         match outcome {
             Outcome::Reply { size, .. } => {
@@ -183,13 +192,32 @@ impl RequestMetrics {
         }
     }
 
+    /// Notes a phase of a request, by its API's number. Unknown numbers are nobody's.
+    pub fn add(&self, api: i16, phase: Phase, took: Duration) {
+        if let Some(meter) = self.meter(api) {
+            meter.note(phase, took);
+        }
+    }
+
+    fn meter(&self, api: i16) -> Option<&Meter> {
+        let meters = usize::try_from(api).ok().and_then(|at| self.meters.get(at))?;
+        Some(meters.own())
+    }
+
     /// Writes the counters in the OpenMetrics text format, APIs without requests left out.
     pub fn write(&self, text: &mut String) {
-        let seen: Vec<(ApiKey, &Meter)> = ApiKey::ALL
-            .iter()
-            .filter_map(|api| Some((*api, self.meters.get(usize::try_from(api.number()).ok()?)?)))
-            .filter(|(_, meter)| meter.count.load(Ordering::Relaxed) > 0)
-            .collect();
+        let sum = |api: &ApiKey| {
+            let shards = self.meters.get(usize::try_from(api.number()).ok()?)?;
+            Some((*api, Meter::sum(shards.each())))
+        };
+        let sums = ApiKey::ALL.iter().filter_map(sum);
+        let seen: Vec<(ApiKey, Meter)> =
+            sums.filter(|(_, meter)| meter.count.load(Ordering::Relaxed) > 0).collect();
+        for (_, meter) in &seen {
+            // There are no quotas: nobody was held back.
+            let count = meter.count.load(Ordering::Relaxed);
+            meter.phases[Phase::Throttle as usize].add_nothing(count);
+        }
         let mut counter = |name: &str, help: &str, value: fn(&Meter) -> u64| {
             let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} counter");
             for (api, meter) in &seen {
@@ -211,7 +239,7 @@ impl RequestMetrics {
         let _ = writeln!(
             text,
             "# HELP {name} Requests that are being answered.\n# TYPE {name} gauge\n{name} {}",
-            self.at_work.load(Ordering::Relaxed)
+            self.at_work.value()
         );
         for phase in Phase::ALL {
             let name = phase.name();

@@ -198,13 +198,17 @@ impl Serving<'_> {
         Ok(Some(share))
     }
 
-    /// Waits until the first bytes of a request are there; answers leave meanwhile.
+    /// Waits until the first bytes of a request are there; answers leave before and meanwhile.
     async fn arrived(
         &mut self,
         needed: usize,
         length: usize,
         holds_room: bool,
     ) -> Result<(), Stop> {
+        if self.inbox.has(needed) {
+            return Ok(());
+        }
+        self.pipeline.write().await?;
         let budget = holds_room.then_some(&self.terms.budget);
         let filling = pin!(self.inbox.fill(&mut self.reading, needed, budget));
         let filled = self.pipeline.beside(filling).await??;

@@ -1,8 +1,10 @@
 //! What arrives on a connection: one read for as many requests as it holds.
 //!
-//! The read buffer is allocated once bytes wait; an idle connection holds none. The timer and the stop signal are set up once for a connection and
-//! looked at only when something woke it, so that waiting for the next request costs nothing.
+//! A connection has a read buffer once bytes wait; an idle one holds none: buffers are handed on from
+//! one to the next. The timer and the stop signal are set up once for a connection and looked at only
+//! when something woke it, so that waiting for the next request costs nothing.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -27,6 +29,12 @@ const RESERVE_BYTES_MAX: usize = 1 << 20;
 const PACE_BYTES: usize = 16 * 1024;
 const PACE: Duration = Duration::from_secs(3);
 
+thread_local! {
+    /// A read buffer that nobody has, most often the last one: its memory is warm, and asking the
+    /// allocator for so much at a time is dear.
+    static SPARE: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
+
 /// What waiting for bytes led to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -41,6 +49,8 @@ pub(super) enum Next {
 /// Bytes that arrived and are not handled yet.
 pub(super) struct Inbox {
     buffer: BytesMut,
+    /// The buffer is larger than what is asked of the socket at a time.
+    has_grown: bool,
     idle: Duration,
     /// Since when nothing came; `None` until somebody waits.
     quiet_since: Option<Instant>,
@@ -57,6 +67,7 @@ impl Inbox {
         let mut signal = stopping.clone();
         Self {
             buffer: BytesMut::new(),
+            has_grown: false,
             idle,
             quiet_since: None,
             timer: Box::pin(tokio::time::sleep(idle)),
@@ -66,6 +77,11 @@ impl Inbox {
             }),
             is_armed: false,
         }
+    }
+
+    /// True when the first `needed` bytes are there.
+    pub(super) fn has(&self, needed: usize) -> bool {
+        self.buffer.len() >= needed
     }
 
     /// The length of the frame at the front, once it is known.
@@ -84,13 +100,14 @@ impl Inbox {
         needed: usize,
         budget: Option<&Budget>,
     ) -> io::Result<Result<(), Next>> {
-        if self.buffer.len() >= needed {
+        if self.has(needed) {
             return Ok(Ok(()));
         }
         let mut paced = (Instant::now(), self.buffer.len());
-        while self.buffer.len() < needed {
+        while !self.has(needed) {
             // The rest of a large request is read in place; its room was taken from the budget.
             self.buffer.reserve((needed - self.buffer.len()).min(RESERVE_BYTES_MAX));
+            self.has_grown = true;
             if let Ok(read) = timeout(PACE, self.read(stream)).await {
                 match read? {
                     Next::Bytes => {}
@@ -127,13 +144,29 @@ impl Inbox {
                 return Ok(next);
             }
             if self.buffer.capacity() == self.buffer.len() {
-                self.buffer.reserve(READ_BYTES);
+                self.make_room();
             }
             // Pending: readiness was a false alarm.
             if let Poll::Ready(count) = poll_once(pin!(stream.read_buf(&mut self.buffer))).await {
                 self.quiet_since = None;
                 return Ok(if count? == 0 { Next::End } else { Next::Bytes });
             }
+        }
+    }
+
+    fn make_room(&mut self) {
+        if self.buffer.is_empty() {
+            self.buffer = SPARE.take().unwrap_or_default();
+        }
+        self.has_grown |= !self.buffer.is_empty();
+        self.buffer.reserve(READ_BYTES);
+    }
+
+    /// Gives the buffer away, which holds nothing, unless a request that lay in it is still there.
+    fn give_room(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if !std::mem::take(&mut self.has_grown) && buffer.try_reclaim(READ_BYTES) {
+            SPARE.set(Some(buffer));
         }
     }
 
@@ -155,7 +188,7 @@ impl Inbox {
     /// connection once, and that may have been while it waited for something else.
     fn begin_waiting(&mut self) -> bool {
         if self.buffer.is_empty() {
-            self.buffer = BytesMut::new();
+            self.give_room();
         }
         self.quiet_since.get_or_insert_with(Instant::now);
         !self.is_armed || self.timer.is_elapsed() || self.stopping.has_changed().unwrap_or(true)
@@ -234,6 +267,32 @@ mod tests {
         assert_eq!(frames, sent);
         drop(peer);
         assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::End);
+    }
+
+    #[tokio::test]
+    async fn a_read_buffer_goes_from_one_connection_to_the_next() {
+        let (_stop, stopping) = watch::channel(false);
+        let mut connections = Vec::new();
+        for _ in 0..2 {
+            connections.push((pair().await, Inbox::new(Duration::from_secs(60), stopping.clone())));
+        }
+        let mut places = Vec::new();
+        for ((stream, peer), inbox) in &mut connections {
+            let (mut stream, _) = stream.split();
+            for round in 0..2 {
+                peer.write_all(b"\0\0\0\x01a").await.expect("written");
+                assert_eq!(inbox.read(&mut stream).await.expect("readable"), Next::Bytes);
+                let frame = inbox.take(1);
+                places.push(frame.as_ptr());
+                let held = (round == 1).then_some(frame);
+                assert!(poll_once(pin!(inbox.read(&mut stream))).await.is_pending());
+                let spare = SPARE.take();
+                assert_eq!(spare.is_none(), held.is_some(), "a request lies in its buffer");
+                SPARE.set(spare);
+                assert_eq!(inbox.buffer.capacity(), 0, "whoever is idle has none");
+            }
+        }
+        assert_eq!(places[0], places[1]);
     }
 
     #[tokio::test]

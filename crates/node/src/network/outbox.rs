@@ -19,6 +19,9 @@ const SENDFILE_BYTES_MIN: usize = 16 * 1024;
 /// Chunks up to this size are copied together rather than kept apart.
 const COPY_BYTES_MAX: usize = 4 * 1024;
 
+/// An idle connection keeps so much room for its next answer at most.
+const ROOM_BYTES_MAX: usize = 512;
+
 /// How many buffers one vectored write takes.
 const SLICES_MAX: usize = 32;
 
@@ -77,8 +80,9 @@ impl Outbox {
     /// # Errors
     /// The connection has ended, or the peer takes nothing (`TimedOut`).
     pub(super) async fn write(&mut self, stream: &TcpStream) -> io::Result<()> {
-        self.end_tail();
         let begun = self.departures.begin();
+        self.write_tail(stream)?;
+        self.end_tail();
         while let Some(waiting) = self.queue.front() {
             match waiting {
                 Waiting::Bytes(_) => self.write_bytes(stream).await?,
@@ -91,6 +95,23 @@ impl Outbox {
         }
         self.len = 0;
         self.departures.done(begun);
+        Ok(())
+    }
+
+    /// Writes small answers without a detour, where nothing is before them. They keep their room for
+    /// the next ones.
+    fn write_tail(&mut self, stream: &TcpStream) -> io::Result<()> {
+        if self.tail.is_empty() || !self.queue.is_empty() {
+            return Ok(());
+        }
+        match stream.try_write(&self.tail) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) if written < self.tail.len() => self.tail.advance(written),
+            Ok(_) if self.tail.capacity() <= ROOM_BYTES_MAX => self.tail.clear(),
+            Ok(_) => self.tail = BytesMut::new(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 
@@ -109,7 +130,7 @@ impl Outbox {
             count += 1;
         }
         let mut written = loop {
-            // Most often there is one answer in one piece, and the plain call is the cheaper one.
+            // The plain call is the cheaper one.
             let tried = match &slices[..count] {
                 [slice] => stream.try_write(slice),
                 slices => stream.try_write_vectored(slices),
