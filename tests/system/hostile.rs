@@ -6,9 +6,12 @@ use std::net::{Shutdown, SocketAddr};
 
 use bytes::{Bytes, BytesMut};
 use ottla_wire::ApiKey;
+use ottla_wire::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
 use ottla_wire::messages::{
-    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, ListOffsetsRequest, MetadataRequest,
-    OffsetCommitRequest, ProduceRequest,
+    ApiVersionsRequest, CreateTopicsRequest, FetchRequest, FindCoordinatorRequest,
+    ListOffsetsRequest, MetadataRequest, OffsetCommitRequest, ProduceRequest,
 };
 use ottla_wire::records::{BatchBuilder, BatchOptions, Compression, CompressionType};
 
@@ -45,6 +48,31 @@ impl Victim {
         let answer = self.neighbour.produce("kept", &[b"value"]).expect("the neighbour is served");
         assert_eq!(answer, Ok(self.written));
         self.written += 1;
+    }
+
+    /// A group's coordinator is there, and keeps a commit with much metadata.
+    #[track_caller]
+    fn commits(&mut self, group: &str) {
+        let commit = OffsetCommitRequest {
+            group_id: group.to_owned(),
+            generation_id_or_member_epoch: -1,
+            topics: vec![OffsetCommitRequestTopic {
+                name: "kept".to_owned(),
+                partitions: vec![OffsetCommitRequestPartition {
+                    committed_offset: 1,
+                    committed_metadata: Some("x".repeat(4000)),
+                    ..OffsetCommitRequestPartition::default()
+                }],
+                ..OffsetCommitRequestTopic::default()
+            }],
+            ..OffsetCommitRequest::default()
+        };
+        let find = FindCoordinatorRequest { key: group.to_owned(), ..Default::default() };
+        until_true("the coordinator takes a commit", || {
+            self.neighbour.call(&find, 2).expect("an answer");
+            let answer = self.neighbour.call(&commit, 7).expect("an answer");
+            answer.topics[0].partitions[0].error_code == 0
+        });
     }
 
     /// Nothing was lost, and the node stops in order.
@@ -300,6 +328,84 @@ fn batches_that_grow_without_end() {
     }
     let peak = victim.node.memory_peak();
     assert!(peak < 400 * MEGABYTE, "{peak} bytes at most");
+    victim.ends_well();
+}
+
+/// Four bytes ask for the kilobytes of a commit's metadata, or for all that is known of a topic.
+#[test]
+fn one_thing_named_without_end() {
+    let mut victim = Victim::new(Setup::new());
+    victim.commits("g");
+    let before = victim.node.memory();
+    const TIMES: usize = 500_000;
+    let topic = |partitions: usize| {
+        let mut bytes = [&[0, 0, 0, 1, 0, 4][..], b"kept"].concat();
+        bytes.extend((partitions as u32).to_be_bytes());
+        bytes.resize(bytes.len() + 4 * partitions, 0);
+        bytes
+    };
+    let name = [0, 4, b'k', b'e', b'p', b't'];
+    let names = [&(TIMES as u32).to_be_bytes()[..], &name.repeat(TIMES)].concat();
+    let configs = [&[2][..], &name, &[0xff; 4]].concat().repeat(TIMES / 10);
+    let offsets = [&[0, 1, b'g'][..], &topic(TIMES)].concat();
+    let listed =
+        [&(-1i32).to_be_bytes()[..], &[0, 0, 0, 1][..], &name, &(TIMES as u32).to_be_bytes()]
+            .concat();
+    for (api, version, body) in [
+        (ApiKey::OffsetFetch, 1, offsets),
+        (ApiKey::Metadata, 4, [&names[..], &[0]].concat()),
+        (
+            ApiKey::DescribeConfigs,
+            1,
+            [&((TIMES / 10) as u32).to_be_bytes()[..], &configs, &[1]].concat(),
+        ),
+        (ApiKey::DescribeGroups, 0, names.clone()),
+        (ApiKey::ListOffsets, 1, [listed, [0; 12].repeat(TIMES)].concat()),
+    ] {
+        let mut client = Client::to(victim.address());
+        let _ = client.stream.write_all(&frame(api, version, &body));
+        // Refused or answered once for all, both will do.
+        let _ = client.receive_frame();
+        victim.still_serves();
+        let grown = victim.node.memory_peak().saturating_sub(before);
+        assert!(grown < 250 * MEGABYTE, "{api}: {grown} bytes for a request of {}", body.len());
+    }
+    victim.ends_well();
+}
+
+/// However many names a request has, it keeps nobody else waiting.
+#[test]
+fn as_many_names_as_fit() {
+    let mut victim = Victim::new(Setup::new());
+    victim.commits("g");
+    const COUNT: u32 = 300_000;
+    let names = |item: &dyn Fn(&[u8], u32) -> Vec<u8>| {
+        let items = (0..COUNT).flat_map(|number| item(format!("{number:06}").as_bytes(), number));
+        COUNT.to_be_bytes().into_iter().chain(items).collect::<Vec<u8>>()
+    };
+    let named = |name: &[u8]| [&(name.len() as u16).to_be_bytes()[..], name].concat();
+    let bare = names(&|name, _| named(name));
+    let timeout = 10_000u32.to_be_bytes();
+    let grown = names(&|name, _| [named(name), vec![0, 0, 0, 5, 0xff, 0xff, 0xff, 0xff]].concat());
+    let altered = names(&|name, number| {
+        [vec![if number % 2 == 0 { 2 } else { 7 }], named(name), vec![0; 4]].concat()
+    });
+    let joined = names(&|name, _| [named(name), vec![0; 4]].concat());
+    let join = [&[0, 1, b'g'][..], &timeout, &[0, 0], &named(b"consumer"), &joined].concat();
+    for (api, version, body) in [
+        (ApiKey::DeleteTopics, 1, [&bare[..], &timeout].concat()),
+        (ApiKey::CreatePartitions, 0, [&grown[..], &timeout, &[0]].concat()),
+        (ApiKey::AlterConfigs, 0, [&altered[..], &[0]].concat()),
+        (ApiKey::IncrementalAlterConfigs, 0, [&altered[..], &[0]].concat()),
+        (ApiKey::DeleteGroups, 0, bare.clone()),
+        (ApiKey::JoinGroup, 0, join),
+    ] {
+        let mut client = Client::to(victim.address());
+        client.stream.write_all(&frame(api, version, &body)).expect("sent");
+        let answer = client.receive_frame().expect("an answer in time");
+        assert_eq!(&answer[..4], [0, 0, 0, 7], "{api}");
+        victim.still_serves();
+    }
     victim.ends_well();
 }
 

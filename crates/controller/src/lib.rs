@@ -19,6 +19,7 @@ mod index;
 mod partitions;
 mod quorum;
 mod refusal;
+mod repeated;
 pub mod request;
 mod topics;
 

@@ -85,24 +85,24 @@ fn description(transactional_id: String, transaction: &Transaction) -> Transacti
 }
 
 /// What ListTransactions asks for.
-struct Filter<'a> {
-    producer_ids: &'a [i64],
+struct Filter {
+    producer_ids: BTreeSet<i64>,
     /// `None`: all. Some state was asked for, even if no such state exists.
-    states: Option<Vec<State>>,
+    states: Option<BTreeSet<State>>,
     unknown_states: Vec<String>,
     /// Only transactions that began before.
     began_before: Option<Millis>,
     pattern: Option<Regex>,
 }
 
-impl<'a> Filter<'a> {
-    fn new(request: &'a ListTransactionsRequest, now: Millis) -> Result<Self, ErrorCode> {
+impl Filter {
+    fn new(request: &ListTransactionsRequest, now: Millis) -> Result<Self, ErrorCode> {
         let (known, unknown): (Vec<&String>, Vec<&String>) =
             request.state_filters.iter().partition(|name| State::from_name(name).is_some());
         let states = known.into_iter().filter_map(|name| State::from_name(name)).collect();
         let pattern = request.transactional_id_pattern.as_deref().filter(|text| !text.is_empty());
         Ok(Self {
-            producer_ids: &request.producer_id_filters,
+            producer_ids: request.producer_id_filters.iter().copied().collect(),
             states: (!request.state_filters.is_empty()).then_some(states),
             unknown_states: BTreeSet::from_iter(unknown).into_iter().cloned().collect(),
             began_before: (request.duration_filter >= 0)

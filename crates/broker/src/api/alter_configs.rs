@@ -1,9 +1,11 @@
 //! What a broker refuses of AlterConfigs and IncrementalAlterConfigs before the controller sees it:
-//! resources and keys that are named twice, nulls, unknown types, other brokers.
+//! resources and keys that are named twice, nulls, unknown types, other brokers, lists that are none.
 
 use std::collections::HashMap;
 
 use ottla_metadata::ResourceType;
+use ottla_metadata::config::broker as broker_keys;
+use ottla_metadata::config::key::Kind;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
 use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
@@ -12,11 +14,20 @@ use ottla_wire::messages::{AlterConfigsRequest, IncrementalAlterConfigsRequest};
 /// `AlterConfigOp.OpType` of a deletion, which needs no value.
 const DELETE: i8 = 1;
 
+/// `AlterConfigOp.OpType` of an addition to a list.
+const APPEND: i8 = 2;
+
+/// `AlterConfigOp.OpType` of a removal from a list.
+const SUBTRACT: i8 = 3;
+
 /// A change of a key.
 struct Change<'a> {
     name: &'a str,
+    operation: i8,
     lacks_value: bool,
 }
+
+type Refusal = (ErrorCode, String);
 
 /// Takes the resources that are refused out of a request. The answers come with their places.
 pub(super) fn take_refused(
@@ -32,18 +43,19 @@ pub(super) fn take_refused(
     let mut refused = Vec::new();
     for (at, resource) in resources.into_iter().enumerate() {
         let (kind, name) = (resource.resource_type, &resource.resource_name);
-        let changes = resource
-            .configs
-            .iter()
-            .map(|config| Change { name: &config.name, lacks_value: config.value.is_none() });
+        let changes = resource.configs.iter().map(|config| Change {
+            name: &config.name,
+            operation: 0,
+            lacks_value: config.value.is_none(),
+        });
         let is_repeated = times.get(&(kind, name.clone())).is_some_and(|times| *times > 1);
         let loggers_too = false;
         match refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect()) {
             None => request.resources.push(resource),
-            Some(message) => refused.push((
+            Some((code, message)) => refused.push((
                 at,
                 AlterConfigsResourceResponse {
-                    error_code: ErrorCode::InvalidRequest.code(),
+                    error_code: code.code(),
                     error_message: Some(message),
                     resource_type: kind,
                     resource_name: resource.resource_name,
@@ -71,16 +83,17 @@ pub(super) fn take_refused_incremental(
         let (kind, name) = (resource.resource_type, &resource.resource_name);
         let changes = resource.configs.iter().map(|config| Change {
             name: &config.name,
+            operation: config.config_operation,
             lacks_value: config.value.is_none() && config.config_operation != DELETE,
         });
         let is_repeated = times.get(&(kind, name.clone())).is_some_and(|times| *times > 1);
         let loggers_too = true;
         match refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect()) {
             None => request.resources.push(resource),
-            Some(message) => refused.push((
+            Some((code, message)) => refused.push((
                 at,
                 IncrementalResponse {
-                    error_code: ErrorCode::InvalidRequest.code(),
+                    error_code: code.code(),
                     error_message: Some(message),
                     resource_type: kind,
                     resource_name: resource.resource_name,
@@ -98,32 +111,54 @@ fn refusal(
     (kind, name, loggers_too): (i8, &str, bool),
     is_repeated: bool,
     changes: Vec<Change<'_>>,
-) -> Option<String> {
+) -> Option<Refusal> {
+    let invalid = |message: String| Some((ErrorCode::InvalidRequest, message));
     if is_repeated {
-        return Some("Each resource must appear at most once.".to_owned());
+        return invalid("Each resource must appear at most once.".to_owned());
     }
     let nulls: Vec<&str> =
         changes.iter().filter(|change| change.lacks_value).map(|change| change.name).collect();
     if !nulls.is_empty() {
-        return Some(format!("Null value not supported for : {}", nulls.join(", ")));
+        return invalid(format!("Null value not supported for : {}", nulls.join(", ")));
     }
     let mut names: Vec<&str> = changes.iter().map(|change| change.name).collect();
     names.sort_unstable();
     names.dedup();
     if names.len() < changes.len() {
-        return Some("Error due to duplicate config keys".to_owned());
+        return invalid("Error due to duplicate config keys".to_owned());
     }
     match ResourceType::from_code(kind) {
-        Some(ResourceType::Broker) if !name.is_empty() => not_this_broker(node_id, name),
+        Some(ResourceType::Broker) => not_this_broker(node_id, name)
+            .map_or_else(|| changes.iter().find_map(not_a_list), invalid),
         Some(ResourceType::BrokerLogger) if !loggers_too => {
-            Some(format!("Unknown resource type {kind}"))
+            invalid(format!("Unknown resource type {kind}"))
         }
-        None => Some(format!("Unknown resource type {kind}")),
+        None => invalid(format!("Unknown resource type {kind}")),
         Some(_) => None,
     }
 }
 
+/// Of a broker's keys, lists alone are added to and taken from.
+fn not_a_list(change: &Change<'_>) -> Option<Refusal> {
+    let name = change.name;
+    let operation = match change.operation {
+        APPEND => "append",
+        SUBTRACT => "subtract",
+        _ => return None,
+    };
+    let message = match broker_keys::find(name) {
+        Some(entry) if entry.key.kind == Kind::List => return None,
+        Some(_) => format!("Config value {operation} is not allowed for config key: {name}"),
+        None => format!("Unknown config name: {name}"),
+    };
+    Some((ErrorCode::InvalidConfig, message))
+}
+
+/// Without a name a resource stands for every broker.
 fn not_this_broker(node_id: i32, name: &str) -> Option<String> {
+    if name.is_empty() {
+        return None;
+    }
     match name.parse::<i32>() {
         Err(_) => Some(format!("Node id must be an integer, but it is: {name}")),
         Ok(id) if id != node_id => {
@@ -176,6 +211,13 @@ mod tests {
             (resource(4, "9", &[]), Some("Unexpected broker id, expected 1, but received 9")),
             (resource(4, "one", &[]), Some("Node id must be an integer, but it is: one")),
             (resource(8, "9", &[]), None),
+            (
+                resource(4, "", &[("log.retention.ms", APPEND, Some("1"))]),
+                Some("Config value append is not allowed for config key: log.retention.ms"),
+            ),
+            (resource(4, "1", &[("nope", SUBTRACT, Some("1"))]), Some("Unknown config name: nope")),
+            (resource(4, "1", &[("log.cleanup.policy", APPEND, Some("compact"))]), None),
+            (resource(2, "t", &[("retention.ms", APPEND, Some("1"))]), None),
             (resource(64, "x", &[]), Some("Unknown resource type 64")),
         ];
         for (resource, expected) in cases {

@@ -27,6 +27,9 @@ pub(crate) fn describe_configs(
     broker: &Broker,
     request: &DescribeConfigsRequest,
 ) -> Result<DescribeConfigsResponse, String> {
+    if request.resources.iter().any(|one| ResourceType::from_code(one.resource_type).is_none()) {
+        return Ok(misunderstood(request));
+    }
     let form =
         Form { synonyms: request.include_synonyms, documentation: request.include_documentation };
     let result = |resource: &DescribeConfigsResource| {
@@ -64,6 +67,18 @@ pub(crate) fn describe_configs(
         results.push(result);
     }
     Ok(DescribeConfigsResponse { results, ..DescribeConfigsResponse::default() })
+}
+
+/// One resource of no type spoils the request.
+fn misunderstood(request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let results = request.resources.iter().map(|resource| DescribeConfigsResult {
+        error_code: ErrorCode::InvalidRequest.code(),
+        error_message: Some(ErrorCode::InvalidRequest.message().to_owned()),
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..DescribeConfigsResult::default()
+    });
+    DescribeConfigsResponse { results: results.collect(), ..DescribeConfigsResponse::default() }
 }
 
 /// Whether there are no more of its kind than the cluster holds.

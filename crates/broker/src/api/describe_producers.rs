@@ -19,22 +19,29 @@ pub(crate) async fn describe_producers(
 ) -> DescribeProducersResponse {
     let image = broker.image();
     let topics = request.topics.into_iter().map(|topic| {
-        let is_known = image.topics.by_name(&topic.name).is_some();
-        let partitions = topic.partition_indexes.iter().map(|index| {
-            if is_known {
-                producers(broker, &topic.name, *index)
-            } else {
-                let code = ErrorCode::UnknownTopicOrPartition;
-                PartitionResponse {
-                    error_message: Some(code.message().to_owned()),
-                    ..failed(*index, code)
-                }
+        let refusal = match image.topics.by_name(&topic.name) {
+            Some(_) => None,
+            None => Some(unknown(&topic.name)),
+        };
+        let partitions = topic.partition_indexes.iter().map(|index| match &refusal {
+            None => producers(broker, &topic.name, *index),
+            Some((code, message)) => {
+                PartitionResponse { error_message: Some(message.clone()), ..failed(*index, *code) }
             }
         });
         let partitions = partitions.collect();
         TopicResponse { name: topic.name, partitions, ..TopicResponse::default() }
     });
     DescribeProducersResponse { topics: topics.collect(), ..Default::default() }
+}
+
+/// Why a topic that does not exist can't be described.
+fn unknown(topic: &str) -> (ErrorCode, String) {
+    let code = ErrorCode::UnknownTopicOrPartition;
+    match ottla_metadata::topic_name::check(topic) {
+        Ok(()) => (code, code.message().to_owned()),
+        Err(reason) => (ErrorCode::InvalidTopicException, reason),
+    }
 }
 
 fn producers(broker: &Broker, topic: &str, index: i32) -> PartitionResponse {

@@ -44,10 +44,7 @@ async fn alter_all(
             other => return Some(other),
         }
     }
-    for (at, answer) in refused {
-        let at = at.min(response.responses.len());
-        response.responses.insert(at, answer);
-    }
+    response.responses = in_place(response.responses, refused);
     Some(ResponseBody::AlterConfigs(response))
 }
 
@@ -68,11 +65,21 @@ async fn alter_incrementally(
         }
     }
     // Places are those in the request as it was when each was taken out.
-    for (at, answer) in own.into_iter().chain(refused) {
-        let at = at.min(response.responses.len());
-        response.responses.insert(at, answer);
-    }
+    response.responses = in_place(in_place(response.responses, own), refused);
     Some(ResponseBody::IncrementalAlterConfigs(response))
+}
+
+/// Puts answers among the others, each in its place; the places rise.
+fn in_place<Answer>(others: Vec<Answer>, placed: Vec<(usize, Answer)>) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(others.len() + placed.len());
+    let mut others = others.into_iter();
+    for (at, answer) in placed {
+        let before = at.saturating_sub(answers.len());
+        answers.extend(others.by_ref().take(before));
+        answers.push(answer);
+    }
+    answers.extend(others);
+    answers
 }
 
 async fn ask(broker: &Broker, caller: &Caller, request: RequestBody) -> Option<ResponseBody> {
@@ -83,5 +90,20 @@ async fn ask(broker: &Broker, caller: &Caller, request: RequestBody) -> Option<R
     match broker.controller.ask(request, caller.version, &caller.connection.principal).await {
         Ok(response) => Some(response),
         Err(code) => refuse(&unreachable, code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_place;
+
+    #[test]
+    fn answers_stand_where_they_were_asked_for() {
+        assert_eq!(
+            in_place(vec!['b', 'd'], vec![(0, 'a'), (2, 'c'), (4, 'e')]),
+            ['a', 'b', 'c', 'd', 'e']
+        );
+        assert_eq!(in_place(vec!['a'], vec![(7, 'b')]), ['a', 'b']);
+        assert_eq!(in_place(vec!['a', 'b'], Vec::new()), ['a', 'b']);
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Deletes committed offsets of topics that the group does not subscribe to (KIP-496).
 
+use std::collections::HashMap;
+
 use ottla_coordinator::{Body, Response};
 use ottla_metadata::MetadataImage;
 use ottla_wire::ErrorCode;
@@ -65,12 +67,14 @@ pub(super) fn take_unknown(
 
 /// What is unknown comes first, and takes in what is known of the same topic.
 fn merge(response: &mut OffsetDeleteResponse, unknown: Vec<OffsetDeleteResponseTopic>) {
-    let strangers = unknown.len();
     let known = std::mem::replace(&mut response.topics, unknown);
+    let mut strangers: HashMap<String, usize> = HashMap::new();
+    for (at, topic) in response.topics.iter().enumerate() {
+        strangers.entry(topic.name.clone()).or_insert(at);
+    }
     for topic in known {
-        let mut others = response.topics[..strangers].iter_mut();
-        match others.find(|other| other.name == topic.name) {
-            Some(other) => other.partitions.extend(topic.partitions),
+        match strangers.get(&topic.name) {
+            Some(at) => response.topics[*at].partitions.extend(topic.partitions),
             None => response.topics.push(topic),
         }
     }

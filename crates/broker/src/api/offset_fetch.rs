@@ -16,8 +16,29 @@ use ottla_wire::messages::offset_fetch_response::{
 use ottla_wire::messages::{OffsetFetchRequest, OffsetFetchResponse};
 
 use super::group_call::ask;
+use super::repeats;
 use crate::broker::Broker;
 use crate::request::Caller;
+
+/// Whatever is named brings the metadata of a commit along, kilobytes for the four bytes of a partition.
+///
+/// # Errors
+/// Why the connection ends.
+pub(crate) fn check_repeats(request: &OffsetFetchRequest) -> Result<(), String> {
+    repeats::check(request.groups.iter().map(|group| &group.group_id))?;
+    let topics = request.topics.iter().flatten();
+    repeats::check(topics.flat_map(|topic| {
+        topic.partition_indexes.iter().map(|index| (topic.name.as_str(), *index))
+    }))?;
+    for group in &request.groups {
+        let topics = group.topics.iter().flatten();
+        repeats::check(topics.flat_map(|topic| {
+            let name = (topic.name.as_str(), topic.topic_id);
+            topic.partition_indexes.iter().map(move |index| (name, *index))
+        }))?;
+    }
+    Ok(())
+}
 
 pub(crate) async fn offset_fetch(
     broker: &Broker,

@@ -6,6 +6,8 @@
 //!
 //! Partitions that don't exist are refused here; the coordinators of the transaction and of the group decide the rest.
 
+use std::collections::HashMap;
+
 use ottla_coordinator::transaction::Producer;
 use ottla_coordinator::{Body, Response};
 use ottla_wire::ErrorCode;
@@ -31,7 +33,7 @@ pub(crate) async fn txn_offset_commit(
     caller: &Caller,
     mut request: TxnOffsetCommitRequest,
 ) -> TxnOffsetCommitResponse {
-    let mut answered = Vec::new();
+    let mut answered = Answered::default();
     let mut accepted = Vec::new();
     for topic in std::mem::take(&mut request.topics) {
         sort(broker, caller, topic, &mut accepted, &mut answered);
@@ -39,14 +41,14 @@ pub(crate) async fn txn_offset_commit(
     if !accepted.is_empty() {
         request.topics.clone_from(&accepted);
         match commit(broker, caller, request).await {
-            Ok(topics) => topics.into_iter().for_each(|topic| merge(&mut answered, topic)),
+            Ok(topics) => topics.into_iter().for_each(|topic| answered.add(topic)),
             Err(code) => {
                 let code = spoken(code, caller.version);
-                accepted.iter().for_each(|topic| merge(&mut answered, refused(topic, code)));
+                accepted.iter().for_each(|topic| answered.add(refused(topic, code)));
             }
         }
     }
-    TxnOffsetCommitResponse { topics: answered, ..TxnOffsetCommitResponse::default() }
+    TxnOffsetCommitResponse { topics: answered.topics, ..TxnOffsetCommitResponse::default() }
 }
 
 /// Tells partitions that exist from others, and gives topics their names.
@@ -55,7 +57,7 @@ fn sort(
     caller: &Caller,
     mut topic: TxnOffsetCommitRequestTopic,
     accepted: &mut Vec<TxnOffsetCommitRequestTopic>,
-    answered: &mut Vec<TxnOffsetCommitResponseTopic>,
+    answered: &mut Answered,
 ) {
     let by_id = caller.version >= FIRST_VERSION_WITH_IDS;
     let image = broker.image();
@@ -66,7 +68,7 @@ fn sort(
     let Some(found) = found else {
         let code =
             if by_id { ErrorCode::UnknownTopicId } else { ErrorCode::UnknownTopicOrPartition };
-        return merge(answered, refused(&topic, code));
+        return answered.add(refused(&topic, code));
     };
     topic.name = found.name.to_string();
     let (known, unknown) = std::mem::take(&mut topic.partitions)
@@ -74,7 +76,7 @@ fn sort(
         .partition(|partition| found.partition(partition.partition_index).is_some());
     let unknown = TxnOffsetCommitRequestTopic { partitions: unknown, ..topic.clone() };
     if !unknown.partitions.is_empty() {
-        merge(answered, refused(&unknown, ErrorCode::UnknownTopicOrPartition));
+        answered.add(refused(&unknown, ErrorCode::UnknownTopicOrPartition));
     }
     topic.partitions = known;
     if !topic.partitions.is_empty() {
@@ -139,10 +141,23 @@ fn refused(topic: &TxnOffsetCommitRequestTopic, code: ErrorCode) -> TxnOffsetCom
     }
 }
 
-/// Adds a topic's partitions to the answer that already has some of them.
-fn merge(answered: &mut Vec<TxnOffsetCommitResponseTopic>, topic: TxnOffsetCommitResponseTopic) {
-    match answered.iter_mut().find(|known| !known.name.is_empty() && known.name == topic.name) {
-        Some(known) => known.partitions.extend(topic.partitions),
-        None => answered.push(topic),
+/// The topics that are answered, and where each name among them stands.
+#[derive(Default)]
+struct Answered {
+    topics: Vec<TxnOffsetCommitResponseTopic>,
+    places: HashMap<String, usize>,
+}
+
+impl Answered {
+    /// Adds a topic's partitions to the answer that may have some of them already.
+    fn add(&mut self, topic: TxnOffsetCommitResponseTopic) {
+        if !topic.name.is_empty() {
+            if let Some(at) = self.places.get(&topic.name) {
+                self.topics[*at].partitions.extend(topic.partitions);
+                return;
+            }
+            self.places.insert(topic.name.clone(), self.topics.len());
+        }
+        self.topics.push(topic);
     }
 }

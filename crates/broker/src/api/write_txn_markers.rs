@@ -57,7 +57,10 @@ async fn write(broker: &Broker, marker: WritableTxnMarker, codes: &mut Codes) {
         for index in topic.partition_indexes {
             let written = match is_possible {
                 true => broker.transactions.markers().write(&topic.name, index, ended).await,
-                false => Err(ErrorCode::UnknownServerError),
+                false => {
+                    let found = broker.partitions.find(&topic.name, index, &broker.image());
+                    Err(found.err().unwrap_or(ErrorCode::UnknownServerError))
+                }
             };
             let code = written.err().unwrap_or(ErrorCode::None);
             let topics = codes.entry(producer_id).or_default();

@@ -105,7 +105,7 @@ impl Call<'_> {
             ),
             ApiKey::OffsetFetch => {
                 let request: OffsetFetchRequest = self.read(reader)?;
-                api::repeats::check(request.groups.iter().map(|group| &group.group_id))?;
+                api::offset_fetch::check_repeats(&request)?;
                 self.reply(&api::offset_fetch::offset_fetch(broker, caller, request).await)
             }
             ApiKey::FindCoordinator => {

@@ -2,7 +2,7 @@
 //!
 //! Each resource by itself: one that is refused does not hold back the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_metadata::{ConfigResource, ResourceType};
 use ottla_wire::ErrorCode;
@@ -17,6 +17,7 @@ use ottla_wire::messages::{
 use super::rules;
 use crate::controller::{Controller, Outcome};
 use crate::refusal::{Refusal, code_and_message};
+use crate::repeated::repeated;
 
 impl Controller {
     pub(crate) fn incremental_alter_configs(
@@ -25,15 +26,16 @@ impl Controller {
     ) -> Outcome {
         let mut records = Vec::new();
         let mut responses = Vec::new();
-        for (at, resource) in request.resources.iter().enumerate() {
-            let same = |other: &AlterConfigsResource| {
-                other.resource_type == resource.resource_type
-                    && other.resource_name == resource.resource_name
-            };
-            if request.resources[..at].iter().any(same) {
+        let name = |of: &AlterConfigsResource| (of.resource_type, of.resource_name.clone());
+        let repeated = repeated(request.resources.iter().map(name));
+        let mut refused = BTreeSet::new();
+        for resource in &request.resources {
+            let name = name(resource);
+            let is_repeated = repeated.set.contains(&name);
+            if is_repeated && !refused.insert(name) {
                 continue;
             }
-            let outcome = if request.resources[at + 1..].iter().any(same) {
+            let outcome = if is_repeated {
                 Err(Refusal::invalid_request("Duplicate resource."))
             } else {
                 self.alter_resource(resource)
@@ -114,15 +116,21 @@ fn changed_value(
     }
     let start = before.or_else(|| rules::default_of(resource.kind, name)).unwrap_or_default();
     let mut items: Vec<&str> = start.split(',').filter(|item| !item.is_empty()).collect();
-    for item in config.value.as_deref().unwrap_or_default().split(',') {
-        let at = items.iter().position(|known| *known == item);
-        match (operation, at) {
-            ("APPEND", None) => items.push(item),
-            ("SUBTRACT", Some(at)) => {
-                items.remove(at);
+    let given = config.value.as_deref().unwrap_or_default().split(',');
+    if operation == "APPEND" {
+        let mut known: BTreeSet<&str> = items.iter().copied().collect();
+        items.extend(given.filter(|item| known.insert(item)));
+    } else {
+        // Each mention takes away one.
+        let mut taken: BTreeMap<&str, usize> = BTreeMap::new();
+        given.for_each(|item| *taken.entry(item).or_default() += 1);
+        items.retain(|item| match taken.get_mut(item) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
             }
-            _ => {}
-        }
+            _ => true,
+        });
     }
     Ok(Some(items.join(",")))
 }

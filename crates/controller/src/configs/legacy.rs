@@ -1,6 +1,6 @@
 //! AlterConfigs: all values of a resource at once; what is not named is deleted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_metadata::ResourceType;
 use ottla_wire::messages::alter_configs_request::AlterConfigsResource;
@@ -10,20 +10,22 @@ use ottla_wire::messages::{AlterConfigsRequest, AlterConfigsResponse, MetadataRe
 use super::alter::resource_of;
 use crate::controller::{Controller, Outcome};
 use crate::refusal::{Refusal, code_and_message};
+use crate::repeated::repeated;
 
 impl Controller {
     pub(crate) fn alter_configs(&self, request: AlterConfigsRequest) -> Outcome {
         let mut records = Vec::new();
         let mut responses = Vec::new();
-        for (at, resource) in request.resources.iter().enumerate() {
-            let same = |other: &AlterConfigsResource| {
-                other.resource_type == resource.resource_type
-                    && other.resource_name == resource.resource_name
-            };
-            if request.resources[..at].iter().any(same) {
+        let name = |of: &AlterConfigsResource| (of.resource_type, of.resource_name.clone());
+        let repeated = repeated(request.resources.iter().map(name));
+        let mut refused = BTreeSet::new();
+        for resource in &request.resources {
+            let name = name(resource);
+            let is_repeated = repeated.set.contains(&name);
+            if is_repeated && !refused.insert(name) {
                 continue;
             }
-            let outcome = if request.resources[at + 1..].iter().any(same) {
+            let outcome = if is_repeated {
                 Err(Refusal::invalid_request("Duplicate resource."))
             } else {
                 self.replace_values(resource)

@@ -3,6 +3,8 @@
 //! v1: upgrade types (1 upgrade, 2 safe and 3 unsafe downgrade) and validate-only.
 //! v2: no results by feature.
 
+use std::cmp::Ordering;
+
 use ottla_metadata::config::Values;
 use ottla_metadata::version::{ELR_VERSION, KRAFT_VERSION, METADATA_VERSION, SUPPORTED_FEATURES};
 use ottla_metadata::{ConfigResource, MetadataVersion, ResourceType};
@@ -76,6 +78,9 @@ impl Controller {
             return Err(invalid("A feature version cannot be less than 0."));
         }
         self.check_supported(name, level).map_err(|reason| invalid(&reason))?;
+        if upgrade != Direction::Up && !SUPPORTED_FEATURES.iter().any(|(known, _)| *known == name) {
+            return Err(invalid(&format!("Feature {name} not found.")));
+        }
         let current = self.image.feature_level(name);
         if level < current && upgrade == Direction::Up {
             return Err(invalid(
@@ -91,10 +96,12 @@ impl Controller {
         }
         if name == KRAFT_VERSION {
             // The quorum keeps this one in its own control records.
-            return if level == current {
-                Ok(())
-            } else {
-                Err(invalid("Can't downgrade the version of this feature."))
+            return match level.cmp(&current) {
+                Ordering::Equal => Ok(()),
+                Ordering::Less => Err(invalid("Can't downgrade the version of this feature.")),
+                Ordering::Greater => {
+                    Err(invalid("A quorum of several controllers is not built yet."))
+                }
             };
         }
         records.push(MetadataRecord::FeatureLevel(FeatureLevelRecord {

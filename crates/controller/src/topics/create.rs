@@ -4,8 +4,6 @@
 //! is wrong with a topic is its answer, and the other topics are created all the same.
 //! v5: the topic's configuration in the response. v7: its id.
 
-use std::collections::BTreeSet;
-
 use ottla_metadata::config::topic::TOPIC_KEYS;
 use ottla_metadata::config::{Values, resolve};
 use ottla_metadata::{ConfigResource, LeaderRecovery, PartitionImage};
@@ -21,6 +19,7 @@ use crate::configs::rules;
 use crate::controller::{Controller, Outcome, RECORDS_PER_REQUEST_MAX};
 use crate::draw::Draw;
 use crate::refusal::Refusal;
+use crate::repeated::repeated;
 
 /// The log of the cluster's metadata looks like a topic, and nobody creates it.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
@@ -34,16 +33,12 @@ impl Controller {
                 ..Default::default()
             });
         }
-        let (mut seen, mut duplicates) = (BTreeSet::new(), Vec::new());
-        for topic in &request.topics {
-            if !seen.insert(topic.name.as_str()) && !duplicates.contains(&topic.name.as_str()) {
-                duplicates.push(topic.name.as_str());
-            }
-        }
+        let repeated = repeated(request.topics.iter().map(|topic| topic.name.as_str()));
+        let is_forbidden = |topic: &CreatableTopic| topic.name == CLUSTER_METADATA;
         let mut records = Vec::new();
         let mut topics = Vec::new();
         for topic in &request.topics {
-            if duplicates.contains(&topic.name.as_str()) || topic.name == CLUSTER_METADATA {
+            if repeated.set.contains(topic.name.as_str()) || is_forbidden(topic) {
                 continue;
             }
             topics.push(match self.create_topic(topic, draw, &mut records) {
@@ -51,10 +46,10 @@ impl Controller {
                 Err(refusal) => refused(&topic.name, refusal),
             });
         }
-        for name in duplicates {
+        for name in repeated.order {
             topics.push(refused(name, Refusal::invalid_request("Duplicate topic name.")));
         }
-        if seen.contains(CLUSTER_METADATA) {
+        if request.topics.iter().any(is_forbidden) {
             let message = format!("Creation of internal topic {CLUSTER_METADATA} is prohibited.");
             topics.push(refused(CLUSTER_METADATA, Refusal::invalid_request(message)));
         }

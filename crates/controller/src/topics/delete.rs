@@ -17,19 +17,20 @@ use crate::refusal::Refusal;
 /// Names or ids, each with whether it came more than once; in the order in which they came.
 struct Given<T> {
     order: Vec<T>,
+    seen: BTreeSet<T>,
     repeated: BTreeSet<T>,
 }
 
 impl<T: Clone + Ord> Given<T> {
     fn new() -> Self {
-        Self { order: Vec::new(), repeated: BTreeSet::new() }
+        Self { order: Vec::new(), seen: BTreeSet::new(), repeated: BTreeSet::new() }
     }
 
     fn add(&mut self, item: T) {
-        if self.order.contains(&item) {
-            self.repeated.insert(item);
-        } else {
+        if self.seen.insert(item.clone()) {
             self.order.push(item);
+        } else {
+            self.repeated.insert(item);
         }
     }
 

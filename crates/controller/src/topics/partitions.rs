@@ -10,6 +10,7 @@ use super::placement::{Placement, validate_manual};
 use crate::controller::{Controller, Outcome, RECORDS_PER_REQUEST_MAX};
 use crate::draw::Draw;
 use crate::refusal::{Refusal, code_and_message};
+use crate::repeated::repeated;
 
 impl Controller {
     pub(crate) fn create_partitions(
@@ -19,25 +20,17 @@ impl Controller {
     ) -> Outcome {
         let mut records = Vec::new();
         let mut results = Vec::new();
-        let mut duplicates: Vec<&str> = Vec::new();
-        for (at, topic) in request.topics.iter().enumerate() {
+        let repeated = repeated(request.topics.iter().map(|topic| topic.name.as_str()));
+        for topic in &request.topics {
             let name = topic.name.as_str();
-            let occurs =
-                |others: &[CreatePartitionsTopic]| others.iter().any(|other| other.name == name);
-            if occurs(&request.topics[..at]) {
-                if !duplicates.contains(&name) {
-                    duplicates.push(name);
-                }
-                continue;
-            }
-            if occurs(&request.topics[at + 1..]) {
+            if repeated.set.contains(name) {
                 continue;
             }
             let outcome = self.added_partitions(topic, records.len(), draw);
             let outcome = outcome.map(|added| records.extend(added));
             results.push(result(name, outcome));
         }
-        for name in duplicates {
+        for name in repeated.order {
             results.push(result(name, Err(Refusal::invalid_request("Duplicate topic name."))));
         }
         if request.validate_only {

@@ -1,5 +1,7 @@
 //! A member of a classic group.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use ottla_machine::{Millis, Token};
 use ottla_wire::messages::JoinGroupRequest;
@@ -123,8 +125,9 @@ fn rebalance_timeout_ms(caller: &Caller, request: &JoinGroupRequest) -> i32 {
 
 fn protocols_of(request: &JoinGroupRequest) -> Vec<Protocol> {
     let mut protocols: Vec<Protocol> = Vec::with_capacity(request.protocols.len());
+    let mut names = HashSet::new();
     for protocol in &request.protocols {
-        if protocols.iter().all(|known| known.name != protocol.name) {
+        if names.insert(protocol.name.as_str()) {
             protocols.push(Protocol {
                 name: protocol.name.clone(),
                 metadata: detached(&protocol.metadata),

@@ -1,5 +1,7 @@
 //! DeleteGroups: a group goes with all its offsets, if nobody is a member.
 
+use std::collections::BTreeSet;
+
 use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::delete_groups_response::DeletableGroupResult;
@@ -19,8 +21,9 @@ impl GroupCoordinator {
     ) -> Decision<Self> {
         let mut decision = Decision::nothing();
         let mut results: Vec<DeletableGroupResult> = Vec::new();
+        let mut answered = BTreeSet::new();
         for group_id in &request.groups_names {
-            if results.iter().any(|result| result.group_id == *group_id) {
+            if !answered.insert(group_id) {
                 continue;
             }
             let error = match self.group(group_id) {

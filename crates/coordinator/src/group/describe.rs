@@ -3,6 +3,8 @@
 //! ListGroups v4: filter by state (KIP-518).  v5: group types (KIP-848).
 //! DescribeGroups v6: a group that does not exist is an error (KIP-1043); before, it is a group in state "Dead".
 
+use std::collections::BTreeSet;
+
 use ottla_machine::{Decision, Token};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::describe_groups_response::DescribedGroup;
@@ -21,16 +23,16 @@ const DEAD: &str = "Dead";
 
 impl GroupCoordinator {
     pub(crate) fn list_groups(&self, token: Token, request: &ListGroupsRequest) -> Decision<Self> {
-        let states: Vec<String> = request
+        let states: BTreeSet<String> = request
             .states_filter
             .iter()
             .map(|state| state.to_lowercase().trim().to_owned())
             .collect();
-        let types: Vec<String> =
+        let types: BTreeSet<String> =
             request.types_filter.iter().map(|name| name.to_lowercase()).collect();
         let is_wanted = |group: &&Group| {
             let state = group.state().name().to_lowercase();
-            let is_type_wanted = types.is_empty() || types.iter().any(|name| name == group.kind());
+            let is_type_wanted = types.is_empty() || types.contains(group.kind());
             is_type_wanted && (states.is_empty() || states.contains(&state))
         };
         let groups = self.groups().filter(is_wanted).map(Group::listed).collect();

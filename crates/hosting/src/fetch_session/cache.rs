@@ -2,7 +2,8 @@
 //!
 //! When the cache is full a new session takes the place of one that nobody used for two minutes, or
 //! of one that is two minutes old and smaller, or (for a follower) of a consumer's; otherwise the
-//! request goes without a session.
+//! request goes without a session. The partitions of all sessions together are bounded as well: a
+//! session that does not fit any more is not begun, one that grows beyond is forgotten.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,6 +15,9 @@ use super::{NO_SESSION, TopicKey};
 
 /// How long a session must be unused, or old, before another may take its place.
 pub const EVICTION_MS: i64 = 120_000;
+
+/// The partitions that all sessions together may remember: a thousand each of a thousand fetchers.
+pub(super) const PARTITIONS_MAX: usize = 1_000_000;
 
 /// How useful a session is: followers before consumers, larger before smaller.
 type Worth = (bool, usize, i32);
@@ -86,8 +90,10 @@ impl FetchSessions {
     ) -> i32 {
         let mut slots = self.slots.lock();
         let size = session.len();
-        if slots.sessions.len() >= self.slots_max && !slots.evict(privileged, size, now_ms) {
-            return NO_SESSION;
+        while slots.sessions.len() >= self.slots_max || slots.partitions + size > PARTITIONS_MAX {
+            if size > PARTITIONS_MAX || !slots.evict(privileged, size, now_ms) {
+                return NO_SESSION;
+            }
         }
         let id = loop {
             // Thirty-one random bits: ids are positive.
@@ -122,13 +128,15 @@ impl Slots {
         true
     }
 
-    /// Notes that a session was used and how large it is now.
+    /// Notes that a session was used and how large it is now. One that has grown too large is forgotten:
+    /// its fetcher begins a new one.
     pub(super) fn touch(&mut self, id: i32, size: usize, now_ms: i64) {
         let Some(slot) = self.sessions.get_mut(&id) else { return };
         self.by_use.remove(&(slot.used_ms, id));
         self.evictable_by_all.remove(&slot.worth(id));
         self.evictable_by_followers.remove(&slot.worth(id));
         self.partitions = self.partitions - slot.size + size;
+        let has_grown_too_large = size > slot.size && self.partitions > PARTITIONS_MAX;
         slot.used_ms = now_ms;
         slot.size = size;
         self.by_use.insert((now_ms, id));
@@ -138,6 +146,10 @@ impl Slots {
         }
         if is_old || !slot.privileged {
             self.evictable_by_followers.insert(slot.worth(id));
+        }
+        if has_grown_too_large {
+            self.remove(id);
+            self.evictions += 1;
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ottla_wire::{ErrorCode, Uuid};
 
-use super::cache::{EVICTION_MS, SessionCounts};
+use super::cache::{EVICTION_MS, PARTITIONS_MAX, SessionCounts};
 use super::*;
 use crate::partition::PartitionRequest;
 
@@ -283,4 +283,24 @@ fn a_full_cache_evicts_what_is_stale_or_worth_less() {
 fn without_slots_there_are_no_sessions() {
     let sessions = FetchSessions::new(0);
     assert_eq!(open(&sessions, 1, 0, false), NO_SESSION);
+}
+
+#[test]
+fn all_sessions_together_remember_so_many_partitions_and_no_more() {
+    let sessions = FetchSessions::new(10);
+    let half = i32::try_from(PARTITIONS_MAX / 2).expect("small");
+    let first = open(&sessions, half, 0, false);
+    assert_ne!(first, NO_SESSION);
+    assert_eq!(open(&sessions, half + 1, 0, false), NO_SESSION);
+    let second = open(&sessions, half, 0, false);
+    assert_ne!(second, NO_SESSION);
+    // The second one grows: it is answered and forgotten.
+    let more = request(second, 1, &[(name("more", 0), 0)]);
+    round(&sessions, more, 1, |_| QUIET).expect("an open session");
+    assert_eq!(counts(&sessions), (1, PARTITIONS_MAX / 2, 1));
+    let again = request(second, 2, &[]);
+    assert_eq!(round(&sessions, again, 2, |_| QUIET), Err(ErrorCode::FetchSessionIdNotFound));
+    // The first one is used on, and an idle one makes room.
+    round(&sessions, request(first, 1, &[]), 3, |_| QUIET).expect("an open session");
+    assert_ne!(open(&sessions, half + 1, EVICTION_MS + 4, false), NO_SESSION);
 }
