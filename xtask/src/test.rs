@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long)]
     no_conformance: bool,
     /// Fail when a client cannot be set up, instead of skipping its suite
-    #[arg(long, env = "CI")]
+    #[arg(long, env = "CI", value_parser = clap::builder::FalseyValueParser::new())]
     strict: bool,
 }
 

@@ -36,6 +36,15 @@ impl Kind {
         }
     }
 
+    /// Whether a whole number fits the type.
+    const fn holds(self, number: i64) -> bool {
+        match self {
+            Self::Int => number >= i32::MIN as i64 && number <= i32::MAX as i64,
+            Self::Short => number >= i16::MIN as i64 && number <= i16::MAX as i64,
+            _ => true,
+        }
+    }
+
     /// The type's name in messages and documentation.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -128,21 +137,32 @@ impl Key {
     /// # Errors
     /// [`Invalid`] with Kafka's words for what is wrong.
     pub fn validate(&self, value: &str) -> Result<(), Invalid> {
-        let refuse = |reason: String| {
-            Err(Invalid {
-                key: self.name.to_owned(),
-                value: Some(self.blamed(value.trim())),
-                reason,
-            })
-        };
         match self.reason_against(value.trim()) {
             None => Ok(()),
-            Some(reason) => refuse(reason),
+            Some(reason) => {
+                let value = Some(self.blamed(value));
+                Err(Invalid { key: self.name.to_owned(), value, reason })
+            }
         }
     }
 
-    /// What a refusal shows of a value: of a list the item that is wrong, or the list as Java prints it.
-    fn blamed(&self, value: &str) -> String {
+    /// What a refusal shows of a value: a number as Java prints it, if it is one; of a list the item that is
+    /// wrong, or the list as Java prints it; anything else as it was given.
+    fn blamed(&self, given: &str) -> String {
+        let value = given.trim();
+        match self.kind {
+            Kind::Int | Kind::Short | Kind::Long => {
+                let number = value.parse::<i64>().ok();
+                let number = number.filter(|number| self.kind.holds(*number));
+                return number.map_or_else(|| given.to_owned(), |number| number.to_string());
+            }
+            Kind::Double => {
+                let number = value.parse::<f64>().ok();
+                return number.map_or_else(|| given.to_owned(), |number| format!("{number:?}"));
+            }
+            Kind::Boolean => return given.to_owned(),
+            _ => {}
+        }
         let items: Vec<&str> = list_items(value).collect();
         match self.rule {
             Rule::ListOf { items: choices, .. } => {
@@ -161,18 +181,16 @@ impl Key {
                     value.eq_ignore_ascii_case("true") || value.eq_ignore_ascii_case("false");
                 (!known).then(|| "Expected value to be either true or false".to_owned())
             }
-            Kind::Int => self.integer(value, i64::from(i32::MIN), i64::from(i32::MAX)),
-            Kind::Short => self.integer(value, i64::from(i16::MIN), i64::from(i16::MAX)),
-            Kind::Long => self.integer(value, i64::MIN, i64::MAX),
+            Kind::Int | Kind::Short | Kind::Long => self.integer(value),
             Kind::Double => self.double(value),
             Kind::List => self.list(value),
             Kind::String | Kind::Class | Kind::Password => self.text(value),
         }
     }
 
-    fn integer(&self, value: &str, least: i64, most: i64) -> Option<String> {
+    fn integer(&self, value: &str) -> Option<String> {
         let number = match value.parse::<i64>() {
-            Ok(number) if (least..=most).contains(&number) => number,
+            Ok(number) if self.kind.holds(number) => number,
             _ => return Some(format!("Not a number of type {}", self.kind.name())),
         };
         match self.rule {
@@ -319,6 +337,19 @@ mod tests {
             assert_eq!(invalid.to_string(), message);
         }
         assert_eq!(key(Kind::List, policy).validate("delete,delete"), Ok(()));
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_shown_as_java_prints_them() {
+        for (kind, rule, given, shown) in [
+            (Kind::Double, Rule::Fraction, "2", "2.0"),
+            (Kind::Long, Rule::AtLeast(-1), " -02 ", "-2"),
+            (Kind::Int, Rule::Any, " x ", " x "),
+            (Kind::Int, Rule::Any, "3000000000", "3000000000"),
+        ] {
+            let invalid = key(kind, rule).validate(given).expect_err(given);
+            assert_eq!(invalid.value.as_deref(), Some(shown));
+        }
     }
 
     #[test]

@@ -196,6 +196,8 @@ fn features() -> Case {
     let mut case = Case::new("features");
     let updates: &[(&str, i16, i8)] = &[
         ("no.such.feature", 1, 1),
+        ("no.such.feature", 0, 1),
+        ("no.such.feature", 0, 2),
         ("", 1, 1),
         ("metadata.version", 1, 1),
         ("metadata.version", 1, 2),
