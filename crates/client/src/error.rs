@@ -174,7 +174,7 @@ pub enum Error {
         detail: String,
     },
     /// A partition has no position, and `auto.offset.reset` names none.
-    #[error("Undefined offset with no reset policy for partitions: {partitions:?}")]
+    #[error("Undefined offset with no reset policy for partitions: [{}]", listed(.partitions))]
     NoOffset {
         /// The partitions.
         partitions: Vec<TopicPartition>,
@@ -248,4 +248,9 @@ fn after(detail: &str) -> String {
 
 fn because(last: &Option<Box<Error>>) -> String {
     last.as_ref().map(|last| format!(": {last}")).unwrap_or_default()
+}
+
+fn listed(partitions: &[TopicPartition]) -> String {
+    let names: Vec<String> = partitions.iter().map(ToString::to_string).collect();
+    names.join(", ")
 }

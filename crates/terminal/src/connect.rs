@@ -72,6 +72,7 @@ pub fn exception(error: &Error) -> String {
         Error::Disconnected { .. } | Error::Connect { .. } => {
             "org.apache.kafka.common.errors.DisconnectException"
         }
+        Error::NoOffset { .. } => "org.apache.kafka.clients.consumer.NoOffsetForPartitionException",
         Error::Config(_) => "org.apache.kafka.common.config.ConfigException",
         other => match other.code() {
             Some(code) => return format!("{}: {}", code.exception_name(), message(error)),

@@ -44,6 +44,11 @@ pub(super) async fn create(admin: &Admin, options: &Options<'_>) -> Result<(), F
     if topic.partitions.is_some_and(|partitions| partitions < 1) {
         return Err(Failure::illegal("The partitions must be greater than 0"));
     }
+    if name.is_empty() {
+        let class = "org.apache.kafka.common.errors.InvalidTopicException";
+        let message = "The given topic name '' cannot be represented in a request.";
+        return Err(Failure::new(class, message));
+    }
     let topic = NewTopic { replication_factor, ..topic };
     let results = admin.create_topics(&[topic], CreateTopicsOptions::default()).await?;
     for (name, outcome) in results {

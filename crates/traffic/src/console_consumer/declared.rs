@@ -225,7 +225,8 @@ impl Declared {
             source,
             consumer,
             formatter: formatter(options)?,
-            messages_max: u64::try_from(messages_max).ok(),
+            // -1 alone is no limit; of fewer than none nobody reads any.
+            messages_max: (messages_max != -1).then_some(u64::try_from(messages_max).unwrap_or(0)),
             timeout: u64::try_from(timeout).ok().map(Duration::from_millis),
             skip_on_error: options.has("skip-message-on-error"),
             tells_events: options.has("enable-systest-events"),
