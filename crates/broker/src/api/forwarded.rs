@@ -1,13 +1,13 @@
 //! Requests that only the controller decides: passed on as they came, answered as it answers. Log levels
 //! are the broker's own and never get that far, nor does what a broker can refuse by itself.
 
+use ottla_metadata::config::alterations::{take_refused, take_refused_incremental};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{
     AlterConfigsRequest, AlterConfigsResponse, IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResponse, RequestBody, ResponseBody,
 };
 
-use super::alter_configs::{take_refused, take_refused_incremental};
 use super::log_levels;
 use super::refusal::{has_no_time, refuse};
 use crate::broker::Broker;

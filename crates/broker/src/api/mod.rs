@@ -5,7 +5,6 @@ use ottla_wire::ApiKey;
 mod access;
 pub(crate) mod add_offsets_to_txn;
 pub(crate) mod add_partitions_to_txn;
-mod alter_configs;
 pub(crate) mod alter_replica_log_dirs;
 pub(crate) mod api_versions;
 pub(crate) mod consumer_group_describe;

@@ -1,6 +1,7 @@
 //! The table of configuration keys and what follows from it: validation, defaults, sources, files.
 //!
 //! # Layout
+//! - [`alterations`]: what is refused of a change before anybody decides
 //! - [`broker`]: the keys of a broker; [`BrokerValues`]: the values of one broker at one moment
 //! - [`cordoned`]: directories that take no new logs
 //! - [`group`]: the keys of groups and of subscriptions to client metrics
@@ -9,6 +10,7 @@
 //! - [`resolve`]: which value is in force and where it comes from
 //! - [`server`]: a server's configuration as given, with old spellings translated
 //! - [`properties`]: the `.properties` file format
+pub mod alterations;
 pub mod broker;
 mod broker_values;
 pub mod cordoned;

@@ -3,13 +3,14 @@
 
 use std::collections::HashMap;
 
-use ottla_metadata::ResourceType;
-use ottla_metadata::config::broker as broker_keys;
-use ottla_metadata::config::key::Kind;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
 use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
 use ottla_wire::messages::{AlterConfigsRequest, IncrementalAlterConfigsRequest};
+
+use super::broker as broker_keys;
+use super::key::Kind;
+use crate::ResourceType;
 
 /// `AlterConfigOp.OpType` of a deletion, which needs no value.
 const DELETE: i8 = 1;
@@ -29,8 +30,9 @@ struct Change<'a> {
 
 type Refusal = (ErrorCode, String);
 
-/// Takes the resources that are refused out of a request. The answers come with their places.
-pub(super) fn take_refused(
+/// Takes the resources that are refused out of a request to this node. The answers come with their places.
+#[must_use]
+pub fn take_refused(
     node_id: i32,
     request: &mut AlterConfigsRequest,
 ) -> Vec<(usize, AlterConfigsResourceResponse)> {
@@ -68,7 +70,8 @@ pub(super) fn take_refused(
 }
 
 /// As [`take_refused`].
-pub(super) fn take_refused_incremental(
+#[must_use]
+pub fn take_refused_incremental(
     node_id: i32,
     request: &mut IncrementalAlterConfigsRequest,
 ) -> Vec<(usize, IncrementalResponse)> {
