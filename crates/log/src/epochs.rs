@@ -99,6 +99,11 @@ impl LeaderEpochs {
         if self.unwritten { self.write() } else { Ok(()) }
     }
 
+    /// Writes the file again as it is.
+    pub(crate) fn write_again(&mut self) -> Result<()> {
+        if self.entries.is_empty() { Ok(()) } else { self.write() }
+    }
+
     /// Where `leader_epoch` ends in a log that ends at `log_end`.
     pub(crate) fn end_of(&self, leader_epoch: i32, log_end: i64) -> Option<EpochEnd> {
         // −1 asks for nothing; what is below it comes before every epoch, as for Kafka.

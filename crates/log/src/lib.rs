@@ -24,6 +24,8 @@ pub mod descriptors;
 pub mod directory;
 pub mod epochs;
 pub mod error;
+#[cfg(test)]
+mod fixture;
 pub mod journal;
 pub mod log;
 mod names;
@@ -44,8 +46,9 @@ pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};
 pub use journal::{Commit, Committed, Journal, JournalSize, JournalStats, LogKey, Replay};
 pub use log::{
-    AbortedTransaction, Appended, FileSlice, FlushedTo, Isolation, LeaderAppend, Log, LogRead,
-    Offsets, OpenLog, PendingFlush, ReadOptions, RecoveryWatch, TimestampOffset, UnopenedLog,
+    AbortedTransaction, Appended, DOUBT_FILE, FileSlice, FlushedTo, Isolation, LeaderAppend, Log,
+    LogRead, Offsets, OpenLog, PendingFlush, ReadOptions, RecoveryWatch, TimestampOffset,
+    UnopenedLog,
 };
 pub use names::TopicPartition;
 pub use ottla_wire::records::TimestampType;

@@ -69,7 +69,11 @@ impl Upkeep {
             Chore {
                 every: REMOVAL,
                 due: begun + first,
-                work: Work::Partitions(Partitions::remove_deleted),
+                work: Work::Partitions(|partitions, now_ms| {
+                    partitions.remove_deleted(now_ms);
+                    // What is gone has left room.
+                    partitions.look_for_journal_room();
+                }),
             },
             Chore {
                 every: CREATION,

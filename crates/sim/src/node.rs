@@ -10,7 +10,7 @@ use ottla_world::Disk;
 use crate::check::{self, Promise};
 use crate::simulation::{Ending, Partition, Simulation, Stop};
 
-const DIRECTORY: &str = "/data";
+pub(crate) const DIRECTORY: &str = "/data";
 const DIRECTORY_ID: Uuid = Uuid::from_halves(7, 7);
 /// Names the logs in the journal.
 const TOPIC_ID: Uuid = Uuid::from_halves(1, 1);

@@ -3,13 +3,18 @@
 //! The node is a log directory and its logs, driven as the broker drives them. It is killed or loses
 //! its power in the middle of anything, recovery included.
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
-use ottla_log::{Durability, Log, LogConfig, LogDirectory, OffsetsByPartition, TopicPartition};
+use ottla_log::{
+    DOUBT_FILE, Durability, Log, LogConfig, LogDirectory, OffsetsByPartition, TopicPartition,
+};
+use ottla_world::Disk;
 use ottla_world::memory::{Faults, MemoryDisk};
 
 use crate::dice::Dice;
 use crate::history::History;
+use crate::node::DIRECTORY;
 use crate::scenario::{EPOCH_MS, Scenario};
 
 const TOPIC: &str = "topic";
@@ -70,9 +75,6 @@ pub struct Simulation {
     disk_faults: Faults,
     /// The last loss of power is not looked into yet.
     pub(crate) is_unchecked: bool,
-    /// The page cache is not to be trusted until the power is lost: a sync has failed, or a cut was not
-    /// finished, which may come undone later, under what was written in its place.
-    pub(crate) is_cache_doubtful: bool,
 }
 
 /// What happened at the end of a life.
@@ -112,7 +114,6 @@ impl Simulation {
             is_unchecked: false,
             faults: false,
             disk_faults: Faults::default(),
-            is_cache_doubtful: false,
         }
     }
 
@@ -156,6 +157,9 @@ impl Simulation {
             // Reading fails while a start wants to know what is there: nothing may be taken for torn.
             let read_error_one_in = 1 + self.dice.below(40);
             self.set_faults(Faults { read_error_one_in, ..Faults::default() });
+        } else if self.dice.one_in(12) {
+            let sync_error_one_in = 1 + self.dice.below(20);
+            self.set_faults(Faults { sync_error_one_in, ..Faults::default() });
         }
         let lived = self.start(before).and_then(|()| {
             if !self.disk.is_stopped() && self.dice.one_in(2) {
@@ -194,7 +198,6 @@ impl Simulation {
             capacity_bytes: if dice.one_in(4) { 1 + dice.below(60_000) } else { 0 },
             sync_says_full: dice.one_in(2),
         };
-        self.is_cache_doubtful |= faults.sync_error_one_in > 0;
         self.set_faults(faults);
     }
 
@@ -254,9 +257,12 @@ impl Simulation {
             partition.log = None;
         }
         self.directory = None;
-        let ending = if !self.is_cache_doubtful && self.dice.one_in(2) {
-            self.disk.kill();
+        let failed_syncs = self.disk.failed_syncs();
+        self.disk.kill();
+        let ending = if self.dice.one_in(2) && failed_syncs.iter().all(|path| self.is_noted(path)) {
             self.report.kills += u64::from(!closed);
+            // What a failed sync has forgotten is gone already, where the page cache shows it.
+            self.is_unchecked |= !failed_syncs.is_empty();
             match self.is_unchecked {
                 true => Ending::PowerLost,
                 false if closed => Ending::Closed,
@@ -271,8 +277,19 @@ impl Simulation {
         self.tell(|| format!("{ending:?}"));
         self.set_faults(Faults::default());
         self.faults = false;
-        self.is_cache_doubtful = false;
         self.now_ms += 1 + self.dice.below(100_000) as i64;
         ending
+    }
+
+    /// Whether the next process will know that this file may show what is not on disk. Only those of a log
+    /// have to be told of: others are written anew before anybody relies on them. Whoever is killed between
+    /// the failure and the note can't tell.
+    fn is_noted(&self, file: &Path) -> bool {
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let directory = file.parent().unwrap_or(file);
+        let is_unfinished = [".tmp", ".cleaned"].iter().any(|suffix| name.ends_with(suffix));
+        directory == Path::new(DIRECTORY)
+            || is_unfinished
+            || self.disk.exists(&directory.join(DOUBT_FILE)).unwrap_or(false)
     }
 }

@@ -61,6 +61,16 @@ impl Partitions {
         }
     }
 
+    /// Where a disk had no room for a journal: takes one up once it has.
+    pub fn look_for_journal_room(&self) {
+        let journals = self.directories.iter().filter_map(|each| each.log_directory.journal());
+        for journal in journals {
+            if let Err(error) = journal.look_for_room() {
+                tracing::warn!(%error, "still without a journal");
+            }
+        }
+    }
+
     /// Has every log synced whose `flush.ms` or `flush.messages` asks for it.
     pub fn flush_due(&self, now_ms: i64) {
         for partition in self.all() {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::{
-    DELETE_SUFFIX, FutureLog, LOG_STARTS, LogDirectory, OffsetsByPartition, RECOVERY_POINTS,
-    STRAY_SUFFIX, lenient_offsets,
-};
+use super::checkpoints::{LOG_STARTS, OffsetsByPartition, RECOVERY_POINTS, lenient_offsets};
+use super::folder::{DELETE_SUFFIX, LogDirectory, STRAY_SUFFIX};
+use super::moving::FutureLog;
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
 use crate::log::{Log, OpenLog, RecoveryWatch, UnopenedLog};

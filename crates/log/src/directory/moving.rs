@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ottla_wire::Uuid;
 
-use super::{LogDirectory, NAME_BYTES_MAX, STRAY_SUFFIX, aside_name};
+use super::folder::{LogDirectory, NAME_BYTES_MAX, STRAY_SUFFIX, aside_name};
 use crate::config::LogConfig;
 use crate::error::{Error, Result};
 use crate::log::{Log, OpenLog};

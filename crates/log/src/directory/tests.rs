@@ -1,13 +1,22 @@
 //! A folder of logs, on a disk in memory.
+use std::path::Path;
+use std::sync::Arc;
+
 use bytes::Bytes;
+use ottla_wire::Uuid;
 use ottla_wire::records::{BatchBuilder, BatchOptions};
+use ottla_world::Disk;
 use ottla_world::disk::{read_file, replace_file};
 use ottla_world::memory::MemoryDisk;
 
+use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 use super::*;
-use crate::{AppendOrigin, LeaderAppend, Verification};
-
-const NOW: i64 = 1_700_000_000_000;
+use crate::AppendOrigin;
+use crate::config::LogConfig;
+use crate::error::Error;
+use crate::fixture::{NOW, leader};
+use crate::log::Log;
+use crate::names::TopicPartition;
 
 fn config() -> Arc<LogConfig> {
     Arc::new(LogConfig { segment_index_bytes: 240, ..LogConfig::default() })
@@ -26,13 +35,7 @@ fn append(log: &mut Log) {
     let mut builder = BatchBuilder::new(BatchOptions::default());
     builder.append(NOW, None, Some(b"value"), &[]).unwrap();
     let records: Bytes = builder.build().unwrap().freeze();
-    let options = LeaderAppend {
-        leader_epoch: 0,
-        now_ms: NOW,
-        transaction_version: 0,
-        verification: Verification::NotRequired,
-    };
-    log.append(records, AppendOrigin::Client, options).unwrap();
+    log.append(records, AppendOrigin::Client, leader(0)).unwrap();
 }
 
 fn partition(number: i32) -> TopicPartition {

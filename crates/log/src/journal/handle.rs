@@ -391,12 +391,14 @@ impl Journal {
                 return Err(error);
             }
             if !writer.has_begun {
-                tracing::warn!(
-                    directory = %path,
-                    error = &error as &dyn std::error::Error,
-                    "no room for a journal: with ottla.durability=fsync segments are flushed one by one, \
-                     which is slower; make room or set ottla.journal.file.bytes lower, and start the node again"
-                );
+                if !self.shared.lock().is_without_room {
+                    tracing::warn!(
+                        directory = %path,
+                        error = &error as &dyn std::error::Error,
+                        "no room for a journal: with ottla.durability=fsync segments are flushed one by one, \
+                         which is slower, until there is room for two files of ottla.journal.file.bytes"
+                    );
+                }
                 return Ok(false);
             }
             tracing::warn!(
@@ -407,6 +409,32 @@ impl Journal {
             );
             self.ring.lock().shrink(slot);
         }
+        Ok(true)
+    }
+
+    /// Where the disk had no room for a journal: looks whether it has by now, so that the next appends are
+    /// handed in again. True when it has just found some.
+    ///
+    /// # Errors
+    /// When the disk refuses otherwise. Nothing relies on the journal then, and nothing is lost.
+    pub fn look_for_room(&self) -> Result<bool> {
+        if !self.shared.lock().is_without_room || self.has_failed() {
+            return Ok(false);
+        }
+        let needed = self.size.file_bytes.saturating_mul(self.size.files.min(2) as u64);
+        let space = self.disk.space(&self.directory);
+        if space.map_err(Error::io("look at", &self.directory))?.free_bytes < needed {
+            return Ok(false);
+        }
+        let mut writer = self.writer.lock();
+        let has_room = self.has_room(&mut writer);
+        if !matches!(has_room, Ok(true)) {
+            self.give_up(&mut writer, Vec::new())?;
+            return has_room;
+        }
+        self.ring.lock().forget_zeros();
+        self.shared.lock().is_without_room = false;
+        tracing::info!(directory = %self.directory.display(), "there is room for a journal now");
         Ok(true)
     }
 

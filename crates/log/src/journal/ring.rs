@@ -85,6 +85,11 @@ impl Ring {
         self.slots.truncate(count);
     }
 
+    /// The files are new ones, in which nothing was written.
+    pub(super) fn forget_zeros(&mut self) {
+        self.slots.iter_mut().for_each(|slot| slot.zeroed = 0);
+    }
+
     pub(super) fn position(&self) -> u64 {
         self.position
     }

@@ -30,14 +30,20 @@ impl Log {
             return Err(Error::corrupt(&self.directory.join(FILE_NAME), detail));
         }
         self.change(|log| {
-            let path = log.directory.join(FILE_NAME);
-            let contents = format!("version: 0\ntopic_id: {topic_id}");
-            replace_file_unsynced(log.disk.as_ref(), &path, contents.as_bytes())
-                .map_err(Error::io("write", &path))?;
-            log.unsynced.paths.push(path);
             log.topic_id = Some(topic_id);
-            Ok(())
+            log.write_topic_id()
         })
+    }
+
+    /// Writes the file, if there is anything to say.
+    pub(super) fn write_topic_id(&mut self) -> Result<()> {
+        let Some(topic_id) = self.topic_id else { return Ok(()) };
+        let path = self.directory.join(FILE_NAME);
+        let contents = format!("version: 0\ntopic_id: {topic_id}");
+        replace_file_unsynced(self.disk.as_ref(), &path, contents.as_bytes())
+            .map_err(Error::io("write", &path))?;
+        self.unsynced.paths.push(path);
+        Ok(())
     }
 
     /// Reads the file. One that a crash tore is as good as none: the id is told again.

@@ -123,6 +123,7 @@ impl Log {
         now_ms: i64,
     ) -> Result<()> {
         let Some(segment) = self.segments.remove(&base_offset) else { return Ok(()) };
+        self.unsynced.names_given_up = true;
         let mut paths = Vec::new();
         for path in segment.paths() {
             let retired = with_suffix(&path, DELETED_SUFFIX);
@@ -166,6 +167,7 @@ impl Log {
         let (due, later) = std::mem::take(&mut self.retired).into_iter().partition(is_due);
         self.retired = later;
         let due: Vec<Retired> = due;
+        self.unsynced.names_given_up |= !due.is_empty();
         for path in due.iter().flat_map(|retired| &retired.paths) {
             self.remove_file(path)?;
         }

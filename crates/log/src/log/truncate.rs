@@ -37,6 +37,7 @@ impl Log {
         let later: Vec<i64> =
             self.segments.range(keeps + 1..).map(|(base_offset, _)| *base_offset).collect();
         let is_whole = later.is_empty();
+        self.doubt.raise_for_cut(self.recovery_point().min(offset))?;
         for base_offset in later.into_iter().rev() {
             self.remove_segment_now(base_offset)?;
         }
@@ -60,7 +61,8 @@ impl Log {
     /// Waits for the disk: else the next crash could bring back what was cut off, in place of what is
     /// written now, or among it.
     fn keep_cut(&mut self) -> Result<()> {
-        self.sync_everything().map(|flushed| self.flushed_to(flushed.offset))
+        let flushed = self.sync_everything()?;
+        self.flushed_to(flushed.offset)
     }
 
     /// The log ends earlier now.
@@ -92,6 +94,9 @@ impl Log {
     }
 
     fn replace_all(&mut self, offset: i64, now_ms: i64) -> Result<()> {
+        // Whoever asks from now on is told that offset, even if it comes to nothing.
+        self.doubt.told(offset);
+        self.doubt.raise_for_cut(self.recovery_point().min(offset))?;
         let all: Vec<i64> = self.segments.keys().copied().collect();
         for base_offset in all.into_iter().rev() {
             // Else the next start would put in place what a run of the cleaner has made of it.

@@ -1,5 +1,10 @@
 //! Snapshots: written, read, torn.
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
 use ottla_wire::records::{Attributes, BatchHeader};
+use ottla_world::Disk;
 use ottla_world::disk::{read_file, replace_file};
 use ottla_world::memory::MemoryDisk;
 

@@ -2,6 +2,7 @@
 //! many segments holds few descriptors.
 use std::io::{ErrorKind, IoSlice};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use ottla_world::disk::{Metadata, read_exact_at, read_up_to, write_all_at, write_needed_at};
@@ -47,17 +48,20 @@ impl FileName {
 pub(crate) struct LazyFile {
     name: FileName,
     open: Mutex<Weak<OpenFile>>,
+    /// Somebody has changed it through this.
+    is_written: AtomicBool,
 }
 
 impl LazyFile {
     pub(crate) fn new(home: &Arc<Home>, base_offset: i64, kind: FileKind) -> LazyFile {
         let name = FileName { home: Arc::clone(home), base_offset, kind };
-        LazyFile { name, open: Mutex::default() }
+        LazyFile { name, open: Mutex::default(), is_written: AtomicBool::new(false) }
     }
 
     /// The same file, for who reads it while its owner changes what is known of it.
     pub(crate) fn duplicate(&self) -> LazyFile {
-        LazyFile { name: self.name.clone(), open: Mutex::default() }
+        let (open, is_written) = (Mutex::default(), AtomicBool::new(false));
+        LazyFile { name: self.name.clone(), open, is_written }
     }
 
     pub(crate) fn name(&self) -> &FileName {
@@ -73,12 +77,30 @@ impl LazyFile {
         self.open_as(OpenMode::Write)
     }
 
+    /// Whether its bytes or its size were changed through this; a file that was made and is empty has
+    /// nothing but its name to be synced.
+    pub(crate) fn is_written(&self) -> bool {
+        self.is_written.load(Ordering::Relaxed)
+    }
+
+    fn open_to_write(&self) -> Result<Arc<dyn File>> {
+        self.is_written.store(true, Ordering::Relaxed);
+        self.open_as(OpenMode::Create)
+    }
+
     /// Empties the file, creating it when there is none.
     pub(crate) fn create(&self) -> Result<()> {
-        let is_open = self.open.lock().upgrade();
-        match is_open {
-            Some(open) => open.file().set_len(0).map_err(self.name.fault("empty")),
-            None => self.open_as(OpenMode::Truncate).map(drop),
+        let open = self.open.lock().upgrade();
+        if let Some(open) = open {
+            self.is_written.store(true, Ordering::Relaxed);
+            return open.file().set_len(0).map_err(self.name.fault("empty"));
+        }
+        match self.open_as(OpenMode::CreateNew) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
+                self.is_written.store(true, Ordering::Relaxed);
+                self.open_as(OpenMode::Truncate).map(drop)
+            }
+            created => created.map(drop),
         }
     }
 
@@ -124,7 +146,7 @@ impl LazyFile {
 
     /// Writes; creates the file when there is none.
     pub(crate) fn write(&self, slices: &mut [IoSlice<'_>], position: u64) -> Result<()> {
-        let file = self.open_as(OpenMode::Create)?;
+        let file = self.open_to_write()?;
         write_all_at(file.as_ref(), slices, position).map_err(self.name.fault("write"))
     }
 
@@ -136,21 +158,26 @@ impl LazyFile {
         needed: usize,
         position: u64,
     ) -> Result<usize> {
-        let file = self.open_as(OpenMode::Create)?;
+        let file = self.open_to_write()?;
         write_needed_at(file.as_ref(), slices, needed, position).map_err(self.name.fault("write"))
     }
 
     pub(crate) fn set_len(&self, len: u64) -> Result<()> {
-        self.open_as(OpenMode::Create)?.set_len(len).map_err(self.name.fault("resize"))
+        self.open_to_write()?.set_len(len).map_err(self.name.fault("resize"))
     }
 
     pub(crate) fn allocate(&self, len: u64) -> Result<()> {
-        self.open_as(OpenMode::Create)?.allocate(len).map_err(self.name.fault("preallocate"))
+        self.open_to_write()?.allocate(len).map_err(self.name.fault("preallocate"))
     }
 
     /// Size on disk; 0 when there is no file.
     pub(crate) fn len(&self) -> Result<u64> {
         Ok(self.metadata(&self.path())?.map_or(0, |metadata| metadata.len))
+    }
+
+    /// Whether there is one.
+    pub(crate) fn exists(&self) -> Result<bool> {
+        Ok(self.metadata(&self.path())?.is_some())
     }
 
     /// When it was changed last.

@@ -27,12 +27,14 @@ pub(super) struct TransactionIndex {
     file: LazyFile,
     /// The file's size, once somebody asked; 0 when there is none.
     bytes: OnceLock<u64>,
+    /// It was cut, and may be longer on disk.
+    is_cut: bool,
 }
 
 impl TransactionIndex {
     /// The file of that name, if there is one.
     pub(super) fn open(file: LazyFile) -> TransactionIndex {
-        TransactionIndex { file, bytes: OnceLock::new() }
+        TransactionIndex { file, bytes: OnceLock::new(), is_cut: false }
     }
 
     /// It is known that there is no file.
@@ -58,6 +60,16 @@ impl TransactionIndex {
 
     pub(super) fn is_empty(&self) -> Result<bool> {
         Ok(self.bytes()? == 0)
+    }
+
+    /// Whether the disk has anything to learn of the file.
+    pub(super) fn has_to_be_synced(&self) -> Result<bool> {
+        Ok(self.is_cut || !self.is_empty()?)
+    }
+
+    /// Has the next sync cut the file to what it holds.
+    pub(super) fn cut_again(&mut self) -> Result<()> {
+        if self.file.exists()? { self.cut_to(self.bytes()?) } else { Ok(()) }
     }
 
     pub(super) fn append(&mut self, aborted: AbortedRange) -> Result<()> {
@@ -89,10 +101,13 @@ impl TransactionIndex {
     }
 
     fn cut(&mut self, bytes: u64) -> Result<()> {
-        if self.bytes()? > bytes {
-            self.file.set_len(bytes)?;
-            self.bytes = OnceLock::from(bytes);
-        }
+        if self.bytes()? > bytes { self.cut_to(bytes) } else { Ok(()) }
+    }
+
+    fn cut_to(&mut self, bytes: u64) -> Result<()> {
+        self.file.set_len(bytes)?;
+        self.is_cut = true;
+        self.bytes = OnceLock::from(bytes);
         Ok(())
     }
 

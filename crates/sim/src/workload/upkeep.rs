@@ -106,10 +106,7 @@ impl Simulation {
     /// that was written in its place. Until then it may come undone.
     fn cut_is_kept(&mut self, index: usize, outcome: Result<(), Stop>) -> Result<(), Stop> {
         let kept = outcome.and_then(|()| self.commit());
-        // What is behind it is not on disk any more.
-        let kept = kept.and_then(|()| self.checkpoint_recovery_points());
         if kept.is_err() {
-            self.is_cache_doubtful = true;
             self.partitions[index].log = None;
         }
         kept
@@ -241,8 +238,9 @@ impl Simulation {
             let logs = self.partitions.iter().filter_map(|partition| partition.log.as_ref());
             logs.filter_map(|log| Some((log.partition().clone(), offset(log)?))).collect()
         };
-        let written = match self.dice.below(3) {
+        let written = match self.dice.below(4) {
             0 => return self.checkpoint_recovery_points(),
+            3 => directory.journal().map_or(Ok(()), |journal| journal.look_for_room().map(drop)),
             1 => directory.checkpoint_high_watermarks(&offsets(|log| Some(log.high_watermark()))),
             _ => {
                 let starts = offsets(|log| {

@@ -3,7 +3,7 @@
 //! Strict where real file systems are kind: bytes survive a crash once synced, names once their
 //! directory is synced. Of what was not synced a seed decides, page by page or sector by sector, and
 //! name by name; a size may be ahead of the bytes or behind.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, IoSlice};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ struct State {
     /// Starts so far: a handle from before one is dead.
     starts: u64,
     locks: BTreeMap<PathBuf, u64>,
+    /// Files that a sync has failed for since the last start.
+    failed_syncs: BTreeSet<PathBuf>,
     faults: FaultMap,
     countdown: Countdown,
     random: SeededRandom,
@@ -44,6 +46,7 @@ impl MemoryDisk {
             next_file: 0,
             starts: 0,
             locks: BTreeMap::new(),
+            failed_syncs: BTreeSet::new(),
             faults: FaultMap::default(),
             countdown: Countdown::default(),
             random: SeededRandom::new(seed),
@@ -79,6 +82,12 @@ impl MemoryDisk {
     /// [`MemoryDisk::kill`] starts it again.
     pub fn stop_after(&self, operations: u64) {
         self.state().countdown.stop_after(operations);
+    }
+
+    /// Files that a sync has failed for since the last start: they may show what is not on disk, and what
+    /// no later sync writes, until the power is lost.
+    pub fn failed_syncs(&self) -> BTreeSet<PathBuf> {
+        self.state().failed_syncs.clone()
     }
 
     /// Whether the machine has stopped.
@@ -140,6 +149,7 @@ impl State {
     fn restart(&mut self) {
         self.starts += 1;
         self.locks.clear();
+        self.failed_syncs.clear();
         self.faults.set(Faults::default());
         self.countdown.restart();
         self.files.values_mut().for_each(|contents| contents.handles = 0);
@@ -481,7 +491,10 @@ impl File for MemoryFile {
             let contents = state.files.get_mut(&self.id).expect("an open file has contents");
             match outcome {
                 Ok(()) => contents.sync(),
-                Err(_) => contents.fail_sync(&state.random),
+                Err(_) => {
+                    contents.fail_sync(&state.random);
+                    state.failed_syncs.insert(self.path.clone());
+                }
             }
             outcome
         })

@@ -13,11 +13,9 @@ use ottla_world::memory::{MemoryDisk, SeededRandom};
 use ottla_world::{Disk, Random};
 
 use super::*;
-use crate::{
-    AppendOrigin, CleanupPolicy, Isolation, LeaderAppend, Log, LogConfig, OpenLog, ReadOptions,
-};
+use crate::fixture::{NOW, disk, everything, leader};
+use crate::{AppendOrigin, CleanupPolicy, Isolation, Log, LogConfig, OpenLog, ReadOptions};
 
-const NOW: i64 = 1_700_000_000_000;
 const DIRECTORY: &str = "/data/compacted-0";
 
 type Pair = (String, Option<String>);
@@ -43,13 +41,6 @@ fn open(disk: &MemoryDisk, clean: bool, recovery_point: i64) -> Log {
     Log::open(Arc::new(disk.clone()), options).unwrap()
 }
 
-fn disk(seed: u64) -> MemoryDisk {
-    let disk = MemoryDisk::new(seed);
-    disk.create_dir_all(Path::new("/data")).unwrap();
-    disk.sync_dir(Path::new("/")).unwrap();
-    disk
-}
-
 fn pair(key: &str, value: Option<&str>) -> Pair {
     (key.to_owned(), value.map(str::to_owned))
 }
@@ -64,13 +55,7 @@ fn batch(options: BatchOptions, pairs: &[Pair]) -> Bytes {
 }
 
 fn append(log: &mut Log, origin: AppendOrigin, records: Bytes) -> i64 {
-    let options = LeaderAppend {
-        leader_epoch: 0,
-        now_ms: NOW,
-        transaction_version: 0,
-        verification: crate::Verification::NotRequired,
-    };
-    let appended = log.append(records, origin, options).unwrap();
+    let appended = log.append(records, origin, leader(0)).unwrap();
     log.update_high_watermark(log.log_end_offset()).unwrap();
     appended.base_offset
 }
@@ -84,13 +69,7 @@ fn records(log: &Log) -> Vec<Found> {
     let mut found = Vec::new();
     let mut next = log.log_start_offset();
     while next < log.log_end_offset() {
-        let options = ReadOptions {
-            start_offset: next,
-            max_bytes: 1 << 20,
-            min_one_batch: true,
-            isolation: Isolation::LogEnd,
-        };
-        let bytes = log.read(options).unwrap().slice.read().unwrap();
+        let bytes = log.read(everything(next)).unwrap().slice.read().unwrap();
         if bytes.is_empty() {
             break;
         }
@@ -110,17 +89,6 @@ fn records(log: &Log) -> Vec<Found> {
         }
     }
     found
-}
-
-/// What a reader gets from the start on, up to 1 MiB.
-fn everything(log: &Log) -> Bytes {
-    let options = ReadOptions {
-        start_offset: log.log_start_offset(),
-        max_bytes: 1 << 20,
-        min_one_batch: true,
-        isolation: Isolation::LogEnd,
-    };
-    log.read(options).unwrap().slice.read().unwrap()
 }
 
 fn compact(log: &mut Log, cleaned_to: Option<i64>, now_ms: i64) -> Option<i64> {
@@ -244,18 +212,14 @@ fn aborted_records_go_and_markers_follow() {
     // The producer's last batch stays, empty, and what it wrote last is known after a restart.
     let before = log.active_producers();
     assert_eq!((before[0].producer_id, before[0].last_sequence), (5, 3));
-    let bytes = everything(&log);
+    let bytes = log.read(everything(0)).unwrap().slice.read().unwrap();
     let emptied = BatchViews::new(&bytes).map(Result::unwrap).find(|batch| batch.count == 0);
     let emptied = emptied.expect("the producer's last batch");
     // Without the time of its last record the producer would be taken for one long gone.
     assert_eq!((emptied.base_sequence, emptied.max_timestamp), (2, NOW));
     assert_eq!(emptied.base_timestamp, -1);
-    let read = log.read(ReadOptions {
-        start_offset: 0,
-        max_bytes: 1 << 20,
-        min_one_batch: true,
-        isolation: Isolation::TransactionCommitted,
-    });
+    let isolation = Isolation::TransactionCommitted;
+    let read = log.read(ReadOptions { isolation, ..everything(0) });
     assert_eq!(read.unwrap().aborted_transactions.unwrap().len(), 1);
     assert!(cleaned_to.is_some());
 }

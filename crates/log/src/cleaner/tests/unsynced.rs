@@ -30,7 +30,7 @@ fn compact_flushed(log: &mut Log, now_ms: i64) -> Option<i64> {
 
 /// Number of records in every batch, by base offset.
 fn counts(log: &Log) -> Vec<(i64, i32)> {
-    let bytes = everything(log);
+    let bytes = log.read(everything(log.log_start_offset())).unwrap().slice.read().unwrap();
     BatchViews::new(&bytes)
         .map(|batch| batch.map(|batch| (batch.base_offset, batch.count)).unwrap())
         .collect()

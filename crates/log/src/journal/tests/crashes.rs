@@ -17,16 +17,9 @@ fn live(place: &mut Place, model: &mut Model, random: &SeededRandom) {
         for log in 0..place.logs.len() {
             for _ in 0..random.below(4) {
                 let value = format!("{}-{step}-{}", log, "x".repeat(random.below(600) as usize));
-                let verification = Verification::NotRequired;
-                let options = LeaderAppend {
-                    leader_epoch: 0,
-                    now_ms: NOW,
-                    transaction_version: 0,
-                    verification,
-                };
                 model.sent[log].push(value.clone());
                 let origin = AppendOrigin::Client;
-                if place.logs[log].append(batch(&value), origin, options).is_err() {
+                if place.logs[log].append(batch(&value), origin, leader(0)).is_err() {
                     return;
                 }
             }

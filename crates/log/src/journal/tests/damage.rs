@@ -126,13 +126,7 @@ fn a_disk_that_refuses_is_never_asked_again_and_nothing_is_lost() {
         assert!(place.journal.has_failed());
         place.journal.commit().expect_err("it is not tried again");
         assert_eq!(place.logs[log].durable_end(), 5);
-        let options = LeaderAppend {
-            leader_epoch: 0,
-            now_ms: NOW,
-            transaction_version: 0,
-            verification: Verification::NotRequired,
-        };
-        let refused = place.logs[log].append(batch("x"), AppendOrigin::Client, options);
+        let refused = place.logs[log].append(batch("x"), AppendOrigin::Client, leader(0));
         assert!(refused.is_err() && place.logs[log].is_offline());
         let place = place.crash();
         let found = values(&place.logs[0]);
@@ -177,13 +171,7 @@ fn a_full_disk_costs_one_log_and_nothing_it_acknowledged() {
     place.commit();
     let faults = Faults { capacity_bytes: 1, ..Faults::default() };
     disk.set_faults_under(Path::new("/data/topic-0"), faults);
-    let options = LeaderAppend {
-        leader_epoch: 0,
-        now_ms: NOW,
-        transaction_version: 0,
-        verification: Verification::NotRequired,
-    };
-    place.logs[log].append(batch("x"), AppendOrigin::Client, options).expect_err("a full disk");
+    place.logs[log].append(batch("x"), AppendOrigin::Client, leader(0)).expect_err("a full disk");
     assert!(place.logs[log].is_offline());
     assert!(
         !place.journal.has_failed(),
@@ -274,10 +262,7 @@ fn a_batch_that_is_restored_does_not_move_the_start_back() {
         builder.append(NOW, None, Some(value.as_bytes()), &[]).expect("a small record");
     }
     let records = builder.build().expect("a batch").freeze();
-    let verification = Verification::NotRequired;
-    let options =
-        LeaderAppend { leader_epoch: 0, now_ms: NOW, transaction_version: 0, verification };
-    place.logs[log].append(records, AppendOrigin::Client, options).expect("accepted");
+    place.logs[log].append(records, AppendOrigin::Client, leader(0)).expect("accepted");
     place.commit();
     let starts = [(TopicPartition::new("topic", 0), 2)].into();
     place.directory.checkpoint_log_start_offsets(&starts).expect("a disk that works");

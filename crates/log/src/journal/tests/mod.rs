@@ -14,12 +14,9 @@ use ottla_world::memory::MemoryDisk;
 
 use super::{Commit, Journal, JournalSize};
 use crate::directory::LoadOptions;
-use crate::{
-    AppendOrigin, Durability, Isolation, LeaderAppend, Log, LogConfig, LogDirectory, ReadOptions,
-    TopicPartition, Verification,
-};
+use crate::fixture::{NOW, disk as new_disk, everything, leader};
+use crate::{AppendOrigin, Durability, Log, LogConfig, LogDirectory, TopicPartition};
 
-const NOW: i64 = 1_700_000_000_000;
 const DIRECTORY_ID: Uuid = Uuid::from_halves(7, 7);
 const TOPIC: Uuid = Uuid::from_halves(1, 1);
 const SMALL: JournalSize = JournalSize { files: 3, file_bytes: 8 * 4096 };
@@ -39,13 +36,6 @@ fn config() -> Arc<LogConfig> {
         durability: Durability::Fsync,
         ..LogConfig::default()
     })
-}
-
-fn new_disk(seed: u64) -> MemoryDisk {
-    let disk = MemoryDisk::new(seed);
-    disk.create_dir_all(Path::new("/data")).expect("a free name");
-    disk.sync_dir(Path::new("/")).expect("a disk that works");
-    disk
 }
 
 impl Place {
@@ -132,9 +122,10 @@ fn batch(value: &str) -> Bytes {
 }
 
 fn append(log: &mut Log, leader_epoch: i32, value: &str) -> i64 {
-    let verification = Verification::NotRequired;
-    let options = LeaderAppend { leader_epoch, now_ms: NOW, transaction_version: 0, verification };
-    log.append(batch(value), AppendOrigin::Client, options).expect("accepted").last_offset + 1
+    log.append(batch(value), AppendOrigin::Client, leader(leader_epoch))
+        .expect("accepted")
+        .last_offset
+        + 1
 }
 
 /// Every value in the log, with its offset.
@@ -142,10 +133,12 @@ fn values(log: &Log) -> Vec<(i64, String)> {
     let mut found = Vec::new();
     let mut start_offset = log.log_start_offset();
     while start_offset < log.log_end_offset() {
-        let isolation = Isolation::LogEnd;
-        let options =
-            ReadOptions { start_offset, max_bytes: 1 << 20, min_one_batch: true, isolation };
-        let bytes = log.read(options).expect("in range").slice.read().expect("a disk that works");
+        let bytes = log
+            .read(everything(start_offset))
+            .expect("in range")
+            .slice
+            .read()
+            .expect("a disk that works");
         for batch in BatchViews::new(&bytes) {
             let batch = batch.expect("a batch");
             for record in batch.records(1 << 20).expect("records").views() {

@@ -101,3 +101,30 @@ fn a_journal_that_no_longer_fits_is_restored_from_and_removed() {
     place.put(0, 5..6);
     assert_eq!(place.commit().entries, 1, "the disk has room again");
 }
+
+#[test]
+fn a_journal_is_taken_up_once_there_is_room() {
+    let mut place = Place::open(&new_disk(1));
+    let log = place.create(0);
+    assert!(!place.journal.look_for_room().expect("a disk that works"), "it lacks nothing");
+    no_room(&place.disk, 1);
+    place.put(log, 0..5);
+    assert_eq!(place.commit().refused.len(), 1);
+    place.logs[log].not_journaled();
+    place.logs[log].flush(NOW).expect("a disk that works");
+    // Still none: nothing is left behind, and nothing is handed in.
+    assert!(!place.journal.look_for_room().expect("a disk that works"));
+    assert!(!has_file(&place, 0) && !has_file(&place, 1));
+    place.put(log, 5..6);
+    assert!(place.logs[log].waits_for_flush());
+    place.logs[log].flush(NOW).expect("a disk that works");
+    place.disk.set_faults(Faults::default());
+    assert!(place.journal.look_for_room().expect("a disk that works"));
+    assert!(!place.journal.look_for_room().expect("a disk that works"), "it has one now");
+    place.put(log, 6..9);
+    let commit = place.commit();
+    assert_eq!((commit.refused.len(), commit.entries), (0, 3));
+    assert_eq!(place.logs[log].durable_end(), 9);
+    let place = place.crash();
+    assert_eq!(values(&place.logs[0]), numbered(0..9), "the journal has what the segment lost");
+}

@@ -9,6 +9,7 @@ use ottla_world::Disk;
 use super::OpenLog;
 use crate::error::{Error, Result};
 use crate::log::Log;
+use crate::log::durability::{DOUBT_FILE, Doubt};
 use crate::names::{CLEANED_SUFFIX, DELETED_SUFFIX, FileKind, SWAP_SUFFIX, TopicPartition};
 use crate::segment::{Home, Segment};
 
@@ -24,6 +25,7 @@ pub struct UnopenedLog {
     /// Segments that lack an index, or whose index can't be one.
     pub(super) unindexed: BTreeSet<i64>,
     pub(super) snapshots: BTreeSet<i64>,
+    pub(super) doubt: Doubt,
 }
 
 impl UnopenedLog {
@@ -38,7 +40,7 @@ impl UnopenedLog {
     }
 
     /// Lists the directory, creating it when absent, and settles what deletions and compactions left.
-    pub fn find(disk: Arc<dyn Disk>, options: OpenLog) -> Result<UnopenedLog> {
+    pub fn find(disk: Arc<dyn Disk>, mut options: OpenLog) -> Result<UnopenedLog> {
         let partition = partition_of(&options.directory)?;
         let home = Arc::new(Home {
             disk,
@@ -47,6 +49,10 @@ impl UnopenedLog {
             suffix: "",
         });
         let (names, is_new) = settle_files(&home)?;
+        let is_in_doubt = names.iter().any(|name| name == DOUBT_FILE);
+        let told = options.recovery_point;
+        let doubt = Doubt::find(&home.disk, &home.directory, is_in_doubt, told)?;
+        options.recovery_point = doubt.believe(told);
         let mut found = UnopenedLog {
             options,
             partition,
@@ -55,6 +61,7 @@ impl UnopenedLog {
             segments: BTreeMap::new(),
             unindexed: BTreeSet::new(),
             snapshots: BTreeSet::new(),
+            doubt,
         };
         found.sort(&names)?;
         Ok(found)

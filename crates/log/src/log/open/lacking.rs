@@ -37,7 +37,7 @@ impl Log {
         }
         // The journal is about to be emptied.
         let flushed = self.change(Log::sync_everything)?;
-        self.flushed_to(flushed.offset);
+        self.flushed_to(flushed.offset)?;
         Ok(restored)
     }
 

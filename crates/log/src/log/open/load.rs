@@ -9,7 +9,7 @@ use super::recover::Recovery;
 use super::{OpenLog, RecoveryWatch, UnopenedLog};
 use crate::epochs::LeaderEpochs;
 use crate::error::{Error, Result};
-use crate::log::flush::Unsynced;
+use crate::log::durability::{Unsynced, raise_doubt};
 use crate::log::recent::RecentBatches;
 use crate::log::{Log, replay};
 use crate::producers::Producers;
@@ -23,6 +23,8 @@ struct Doubts<'a> {
     cleaned_to: i64,
     /// Segments that lack an index.
     unindexed: BTreeSet<i64>,
+    /// What the disk is said to have kept it may not have.
+    is_unkept: bool,
     watch: &'a RecoveryWatch,
 }
 
@@ -33,7 +35,8 @@ impl UnopenedLog {
     /// [`Error::Stopped`] when the watch was told to stop: the next start goes on.
     pub fn open(self, watch: &RecoveryWatch) -> Result<Log> {
         let (remaining, torn_from) = (self.segments_to_recover(), self.torn_from());
-        let UnopenedLog { options, partition, home, is_new, segments, unindexed, snapshots } = self;
+        let UnopenedLog { options, partition, home, is_new, segments, unindexed, snapshots, doubt } =
+            self;
         let (disk, directory) = (Arc::clone(&home.disk), options.directory.clone());
         let (epochs, epochs_are_lost) = open_epochs(&disk, &directory, &segments)?;
         let expiration_ms = options.config.producer_id_expiration_ms;
@@ -65,11 +68,13 @@ impl UnopenedLog {
             retired: Vec::new(),
             is_settled: options.clean,
             journaling: None,
+            doubt,
             offline: false,
         };
         watch.set_remaining(remaining);
         let cleaned_to = options.cleaned_to;
-        let doubts = Doubts { torn_from, cleaned_to, unindexed, watch };
+        let is_unkept = log.doubt.is_raised() && !options.clean;
+        let doubts = Doubts { torn_from, cleaned_to, unindexed, is_unkept, watch };
         let loaded = log.load(&options, epochs_are_lost, &doubts);
         watch.set_remaining(0);
         loaded.map(|()| log)
@@ -84,6 +89,14 @@ impl Log {
         doubts: &Doubts<'_>,
     ) -> Result<()> {
         self.read_topic_id(options.clean)?;
+        if doubts.is_unkept {
+            tracing::warn!(
+                partition = %self.name, recovery_point = self.recovery_point,
+                "the disk may not have kept what follows the recovery point: it is written again"
+            );
+            self.write_topic_id()?;
+            self.epochs.write_again()?;
+        }
         let base_offsets: BTreeSet<i64> = self.segments.keys().copied().collect();
         self.producers.remove_stray_snapshots(&base_offsets)?;
         if !options.clean {
@@ -112,10 +125,14 @@ impl Log {
         if !options.clean {
             self.producers.take_snapshot()?;
         }
-        if was_cut {
+        if was_cut || doubts.is_unkept {
             // Else the next crash could bring back what was cut off, in place of what is written now.
             let flushed = self.sync_everything()?;
             self.recovery_point = flushed.offset;
+        }
+        if was_cut || doubts.is_unkept || options.clean {
+            let recovery_point = self.recovery_point();
+            self.doubt.settle(recovery_point)?;
         }
         let config = Arc::clone(&self.config);
         self.active_mut().unseal(&config)
@@ -139,6 +156,9 @@ impl Log {
                 return Err(Error::Stopped { path: self.directory.clone() });
             }
             let cut = self.recover_segment(base_offset, now_ms)?;
+            if doubts.is_unkept {
+                self.write_again(base_offset)?;
+            }
             if !is_torn {
                 self.sync_segment(base_offset)?;
             }
@@ -172,6 +192,8 @@ impl Log {
             epochs: &mut self.epochs,
             producers: &mut self.producers,
             config: &self.config,
+            doubt: &mut self.doubt,
+            recovery_point: self.recovery_point,
         };
         let cut = recovery.run(segment)?;
         // From it those producers are known, too, whose batches all lie before the log's start.
@@ -184,10 +206,19 @@ impl Log {
     /// No flush looks at a segment any more that lies before the recovery point.
     fn sync_segment(&mut self, base_offset: i64) -> Result<()> {
         let segment = self.segments.get_mut(&base_offset).expect("listed from these segments");
+        let mut synced = Ok(());
         for file in segment.files_to_sync(true)? {
-            file.handle()?.sync_data().map_err(file.name().fault("sync"))?;
+            synced = synced.and(file.handle()?.sync_data().map_err(file.name().fault("sync")));
         }
-        Ok(())
+        if synced.is_err() {
+            raise_doubt(self.disk.as_ref(), &self.directory);
+        }
+        synced
+    }
+
+    fn write_again(&mut self, base_offset: i64) -> Result<()> {
+        let segment = self.segments.get_mut(&base_offset).expect("listed from these segments");
+        segment.write_again()
     }
 
     /// A crash may keep the next segment and lose the end of this one, batches and all. Compaction
@@ -204,6 +235,8 @@ impl Log {
 
     /// What follows a torn segment was written later, and goes.
     fn drop_segments_after(&mut self, base_offset: i64) -> Result<()> {
+        let end = self.segments[&base_offset].next_offset()?;
+        self.doubt.raise_for_cut(self.recovery_point.min(end))?;
         let later: Vec<i64> =
             self.segments.range(base_offset + 1..).map(|(base, _)| *base).collect();
         for base_offset in later.into_iter().rev() {

@@ -5,6 +5,7 @@ use crate::append::transaction_marker;
 use crate::config::LogConfig;
 use crate::epochs::LeaderEpochs;
 use crate::error::Result;
+use crate::log::durability::Doubt;
 use crate::producers::Producers;
 use crate::segment::{AppendedBatch, Found, LazyFile, Located, Scan, Segment};
 
@@ -14,6 +15,9 @@ pub(super) struct Recovery<'a> {
     /// State as of the segment's base offset.
     pub(super) producers: &'a mut Producers,
     pub(super) config: &'a LogConfig,
+    pub(super) doubt: &'a mut Doubt,
+    /// Everything before is said to be on disk.
+    pub(super) recovery_point: i64,
 }
 
 impl Recovery<'_> {
@@ -61,6 +65,7 @@ impl Recovery<'_> {
                 file = %records.path().display(), position = segment.bytes(), cut, %error,
                 "the end of a segment is not whole; cut off"
             );
+            self.doubt.raise_for_cut(self.recovery_point.min(expected))?;
         }
         segment.cut_to_noted()?;
         segment.seal()?;

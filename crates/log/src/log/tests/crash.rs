@@ -16,9 +16,7 @@ struct Model {
 /// Appends, rolls, flushes, restarts and crashes as the seed says.
 fn run(seed: u64) {
     let random = SeededRandom::new(seed);
-    let disk = MemoryDisk::new(seed).with_names_in_order();
-    disk.create_dir_all(Path::new("/data")).unwrap();
-    disk.sync_dir(Path::new("/")).unwrap();
+    let disk = crate::fixture::disk(seed).with_names_in_order();
     let mut model = Model { appended: Vec::new(), flushed: 0, checkpointed: 0 };
     let mut sequence = 0;
     for life in 0..4 {

@@ -2,6 +2,7 @@
 mod append;
 mod crash;
 mod descriptors;
+mod doubt;
 mod golden;
 mod read;
 mod recovery;
@@ -18,13 +19,13 @@ use ottla_wire::records::{BatchBuilder, BatchOptions, BatchView, BatchViews};
 use ottla_world::Disk;
 use ottla_world::memory::MemoryDisk;
 
+pub(super) use crate::fixture::{NOW, everything, leader};
 use crate::{
     AppendError, AppendOrigin, Appended, Isolation, LeaderAppend, Log, LogConfig, OpenLog,
     ReadOptions, Refusal, Verification,
 };
 
 pub(super) const DIRECTORY: &str = "/data/topic-0";
-pub(super) const NOW: i64 = 1_700_000_000_000;
 
 /// Small files, so that the disk in memory stays small.
 pub(super) fn small() -> LogConfig {
@@ -82,15 +83,6 @@ pub(super) fn produced(
     batch_with(options, &vec![NOW; count])
 }
 
-pub(super) fn leader(leader_epoch: i32) -> LeaderAppend {
-    LeaderAppend {
-        leader_epoch,
-        now_ms: NOW,
-        transaction_version: 0,
-        verification: Verification::NotRequired,
-    }
-}
-
 pub(super) fn append(log: &mut Log, records: Bytes) -> Appended {
     log.append(records, AppendOrigin::Client, leader(0)).unwrap()
 }
@@ -99,15 +91,6 @@ pub(super) fn refused(log: &mut Log, records: Bytes) -> Refusal {
     match log.append(records, AppendOrigin::Client, leader(0)) {
         Err(AppendError::Refused(refusal)) => refusal,
         other => panic!("expected a refusal, got {other:?}"),
-    }
-}
-
-pub(super) fn everything(start_offset: i64) -> ReadOptions {
-    ReadOptions {
-        start_offset,
-        max_bytes: 1 << 20,
-        min_one_batch: true,
-        isolation: Isolation::LogEnd,
     }
 }
 

@@ -6,11 +6,8 @@ use ottla_world::memory::{Faults, MemoryDisk};
 
 use super::*;
 
-fn disk(seed: u64) -> MemoryDisk {
-    let disk = MemoryDisk::new(seed).with_names_in_order();
-    disk.create_dir_all(Path::new("/data")).unwrap();
-    disk.sync_dir(Path::new("/")).unwrap();
-    disk
+pub(super) fn disk(seed: u64) -> MemoryDisk {
+    crate::fixture::disk(seed).with_names_in_order()
 }
 
 #[test]

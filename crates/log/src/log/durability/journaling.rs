@@ -5,14 +5,14 @@
 //! in, and the names of its files. So a run of appends is anchored by an ordinary flush.
 use std::sync::Arc;
 
-use super::Log;
 use crate::config::Durability;
 use crate::error::{Error, Result};
 use crate::journal::{Append, Committed, Event, Journal, LogKey};
+use crate::log::Log;
 
 /// A log's place in a journal.
 #[derive(Debug)]
-pub(super) struct Journaling {
+pub(in crate::log) struct Journaling {
     journal: Arc<Journal>,
     /// The log's name there, once the journal may hold entries of it.
     key: Option<LogKey>,
@@ -94,7 +94,7 @@ impl Log {
     }
 
     /// Hands what was just written to the journal.
-    pub(super) fn journal(
+    pub(in crate::log) fn journal(
         &mut self,
         (base_offset, last_offset): (i64, i64),
         leader_epoch: i32,
@@ -133,19 +133,23 @@ impl Log {
     }
 
     /// Everything before `offset` is on disk, names included.
-    pub(super) fn flushed_to(&mut self, offset: i64) {
+    pub(in crate::log) fn flushed_to(&mut self, offset: i64) -> Result<()> {
         self.recovery_point = self.recovery_point.max(offset);
         self.is_settled = true;
-        let Some(journaling) = &mut self.journaling else { return };
+        let recovery_point = self.recovery_point();
+        self.doubt.settle(recovery_point)?;
+        self.doubt.told(recovery_point);
+        let Some(journaling) = &mut self.journaling else { return Ok(()) };
         if let Some(run) = &mut journaling.run {
             run.is_anchored |= run.start <= self.recovery_point;
         }
         self.tell_flushed();
+        Ok(())
     }
 
     /// The log is closed, and all of it is on disk: whatever the journal has of it, written or about to
     /// be, is not needed.
-    pub(super) fn closed_to_journal(&self) {
+    pub(in crate::log) fn closed_to_journal(&self) {
         if let Some(journaling) = &self.journaling
             && let Some(key) = journaling.key
         {
@@ -154,7 +158,7 @@ impl Log {
     }
 
     /// Lets the journal use its files again, as far as this log goes.
-    pub(super) fn tell_flushed(&self) {
+    pub(in crate::log) fn tell_flushed(&self) {
         if let Some(journaling) = &self.journaling
             && let Some(key) = journaling.key
         {
@@ -163,7 +167,7 @@ impl Log {
     }
 
     /// Tells the journal what happened besides an append.
-    pub(super) fn tell_journal(&mut self, event: Event) {
+    pub(in crate::log) fn tell_journal(&mut self, event: Event) {
         let Some(journaling) = &mut self.journaling else { return };
         let Some(key) = journaling.key else { return };
         journaling.journal.event(key, event);
@@ -191,7 +195,7 @@ impl Log {
 
     /// The log has failed and goes offline. The journal keeps what was acknowledged until the next
     /// start: either a last flush does so too, or the journal can't be used any more.
-    pub(super) fn leave_to_journal(&mut self, error: &Error) {
+    pub(in crate::log) fn leave_to_journal(&mut self, error: &Error) {
         let Some(journaling) = &self.journaling else { return };
         let Some(key) = journaling.key else { return };
         let journal = Arc::clone(&journaling.journal);

@@ -9,25 +9,27 @@ use std::sync::Arc;
 
 use ottla_world::{Disk, File, OpenMode};
 
-use super::Log;
 use crate::error::{Error, Result};
-use crate::segment::FileName;
+use crate::log::Log;
+use crate::segment::{FileName, LazyFile};
 
 /// What is written but may not be on disk, besides records.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Unsynced {
+pub(in crate::log) struct Unsynced {
     /// Names in the log's directory.
-    pub(super) names: bool,
+    pub(in crate::log) names: bool,
+    /// Names of files that were given up, which may come back: an orderly end wants them gone.
+    pub(in crate::log) names_given_up: bool,
     /// The name of the log's directory.
-    pub(super) directory: bool,
+    pub(in crate::log) directory: bool,
     /// Small files that may be gone by the time they are synced.
-    pub(super) paths: Vec<PathBuf>,
+    pub(in crate::log) paths: Vec<PathBuf>,
     /// The first offset of the transactions whose markers are written.
-    pub(super) ended_from: Option<i64>,
+    pub(in crate::log) ended_from: Option<i64>,
     /// What the last flush has taken over, while nobody knows whether it succeeds.
-    pub(super) under_way: Option<Box<Unsynced>>,
+    pub(in crate::log) under_way: Option<Box<Unsynced>>,
     /// Flushes that were begun.
-    pub(super) flushes: u64,
+    pub(in crate::log) flushes: u64,
 }
 
 impl Unsynced {
@@ -87,6 +89,14 @@ pub struct FlushedTo {
 impl PendingFlush {
     /// Waits for the disk. On an error hand the result back all the same: the log goes offline.
     pub fn run(self) -> Result<FlushedTo> {
+        let outcome = self.sync();
+        if outcome.is_err() {
+            super::doubt::raise(self.disk.as_ref(), &self.directory);
+        }
+        outcome.map(|()| self.flushed)
+    }
+
+    fn sync(&self) -> Result<()> {
         for (file, name) in &self.files {
             file.sync_data().map_err(name.fault("sync"))?;
         }
@@ -101,7 +111,7 @@ impl PendingFlush {
         {
             self.sync_directory(parent)?;
         }
-        Ok(self.flushed)
+        Ok(())
     }
 
     /// Small files and the directory may have been removed or renamed by now, which is fine.
@@ -151,7 +161,7 @@ impl Log {
     }
 
     /// The first offset of the transactions whose end a crash may take back.
-    pub(super) fn first_unsynced_end(&self) -> Option<i64> {
+    pub(in crate::log) fn first_unsynced_end(&self) -> Option<i64> {
         let under_way = self.unsynced.under_way.as_ref().and_then(|before| before.ended_from);
         first_of([self.producers.ended_from(), self.unsynced.ended_from, under_way])
     }
@@ -163,24 +173,39 @@ impl Log {
             self.tell_flushed();
             return Ok(None);
         }
-        self.change(|log| log.collect(false)).map(Some)
+        self.change(|log| log.collect(false, |_| true)).map(Some)
     }
 
     /// Records, indexes and names.
-    pub(super) fn sync_everything(&mut self) -> Result<FlushedTo> {
+    pub(in crate::log) fn sync_everything(&mut self) -> Result<FlushedTo> {
         self.unsynced.names = true;
-        let flushed = self.collect(true)?.run()?;
+        let flushed = self.collect(true, |_| true)?.run()?;
         self.unsynced.end(flushed.number);
         Ok(flushed)
     }
 
-    fn collect(&mut self, everything: bool) -> Result<PendingFlush> {
+    /// As above, but for what this process has not touched and knows to be on disk.
+    fn sync_touched(&mut self) -> Result<FlushedTo> {
+        self.unsynced.names |= std::mem::take(&mut self.unsynced.names_given_up);
+        let is_flushed = self.recovery_point >= self.log_end && !self.doubt.is_raised();
+        let flushed = self.collect(true, |file| !is_flushed || file.is_written())?.run()?;
+        self.unsynced.end(flushed.number);
+        Ok(flushed)
+    }
+
+    /// What has to be synced; of the files those that are needed, indexes too if everything is asked for.
+    fn collect(
+        &mut self,
+        everything: bool,
+        is_needed: impl Fn(&LazyFile) -> bool,
+    ) -> Result<PendingFlush> {
         let active = self.active().base_offset();
         // A segment that was on disk to its end has been sealed since: its size and its indexes are not.
         let from = self.floor_base(self.recovery_point().saturating_sub(1));
         let mut files = Vec::new();
         for (base_offset, segment) in self.segments.range_mut(from..) {
-            for file in segment.files_to_sync(everything || *base_offset != active)? {
+            let of_segment = segment.files_to_sync(everything || *base_offset != active)?;
+            for file in of_segment.into_iter().filter(|file| is_needed(file)) {
                 files.push((file.handle()?, file.name().clone()));
             }
         }
@@ -211,7 +236,7 @@ impl Log {
             log.unsynced.end(flushed.number);
             // What was flushed may have been cut off and written anew since.
             if flushed.truncations == log.truncations {
-                log.flushed_to(flushed.offset);
+                log.flushed_to(flushed.offset)?;
                 log.last_flush_ms = now_ms;
             }
             Ok(())
@@ -234,8 +259,8 @@ impl Log {
             if let Some(snapshot) = log.producers.take_snapshot()? {
                 log.unsynced.paths.push(snapshot);
             }
-            let flushed = log.sync_everything()?;
-            log.flushed_to(flushed.offset);
+            let flushed = log.sync_touched()?;
+            log.flushed_to(flushed.offset)?;
             log.closed_to_journal();
             log.last_flush_ms = now_ms;
             log.remove_all_retired()?;
