@@ -7,7 +7,7 @@
 //! # Layout
 //! - [`log`]: one partition: append, read, roll, truncate, recover, retain
 //! - [`append`]: checking records before they are appended
-//! - `segment`: one file of records and its indexes; [`descriptors`]: how many files are open
+//! - `segment`: one file of records and its indexes
 //! - [`producers`]: what idempotent and transactional producers wrote last
 //! - [`epochs`]: where each leader epoch starts
 //! - [`directory`]: a folder of logs: lock, checkpoints, loading
@@ -20,7 +20,6 @@ pub mod append;
 pub mod checkpoint;
 pub mod cleaner;
 pub mod config;
-pub mod descriptors;
 pub mod directory;
 pub mod epochs;
 pub mod error;
@@ -37,7 +36,6 @@ pub use cleaner::{
     Cleaned, CleanerMemory, CleanerStats, Compaction, CompactionNeed, FullSpeed, Pace,
 };
 pub use config::{BrokerCompression, CleanupPolicy, Durability, LogConfig};
-pub use descriptors::Descriptors;
 pub use directory::{
     FutureLog, Listing, LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition,
     can_move,
@@ -52,5 +50,6 @@ pub use log::{
 };
 pub use names::TopicPartition;
 pub use ottla_wire::records::TimestampType;
+pub use ottla_world::Descriptors;
 pub use producers::ActiveProducer;
 pub use producers::verification::{Verification, VerificationGuard, Verifying};

@@ -4,9 +4,12 @@
 //! renamed or removed name is durable once [`Disk::sync_dir`] of its parent returns.
 use std::fmt::Debug;
 use std::io::{self, ErrorKind, IoSlice};
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use crate::room::ZEROS;
 
 /// How [`Disk::open`] opens a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,6 +201,31 @@ pub fn write_needed_at(
         }
     }
     Ok(written)
+}
+
+/// Writes the first `len` bytes again as they are, so that the next sync has them to write.
+pub fn write_again(file: &dyn File, len: u64) -> io::Result<()> {
+    const PIECE_BYTES: u64 = 1 << 20;
+    let mut piece = vec![0; len.min(PIECE_BYTES) as usize];
+    let mut position = 0;
+    while position < len {
+        let bytes = &mut piece[..(len - position).min(PIECE_BYTES) as usize];
+        read_exact_at(file, bytes, position)?;
+        write_all_at(file, &mut [IoSlice::new(bytes)], position)?;
+        position += bytes.len() as u64;
+    }
+    Ok(())
+}
+
+/// Writes zeros.
+pub fn fill_with_zeros(file: &dyn File, range: Range<u64>) -> io::Result<()> {
+    let mut position = range.start;
+    while position < range.end {
+        let len = ZEROS.len().min((range.end - position) as usize);
+        write_all_at(file, &mut [IoSlice::new(&ZEROS[..len])], position)?;
+        position += len as u64;
+    }
+    Ok(())
 }
 
 /// Everything a file holds, refused above `len_max` bytes.

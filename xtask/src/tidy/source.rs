@@ -130,7 +130,10 @@ fn module_folder(path: &str) -> String {
 }
 
 fn is_test_path(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+    let folders = ["/tests/", "/benches/"];
+    path.starts_with("tests/")
+        || folders.iter().any(|folder| path.contains(folder))
+        || path.ends_with("/tests.rs")
 }
 
 /// Written by `cargo xtask gen`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ottla_wire::records::{BatchHeader, BatchView};
-use ottla_world::Disk;
+use ottla_world::{Descriptors, Disk};
 
 use super::filter::{Fate, Filter};
 use super::offset_map::OffsetMap;
@@ -13,7 +13,6 @@ use super::transactions::CleanedTransactions;
 use super::{CleanerMemory, Pace};
 use crate::append::transaction_marker;
 use crate::config::LogConfig;
-use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::names::{CLEANED_SUFFIX, SWAP_SUFFIX};
 use crate::producers::LastBatch;

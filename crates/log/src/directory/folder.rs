@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ottla_wire::Uuid;
-use ottla_world::Disk;
 use ottla_world::disk::{Lock, read_file, replace_file};
+use ottla_world::{Descriptors, Disk};
 
 use super::checkpoints::{HIGH_WATERMARKS, OffsetsByPartition, lenient_offsets};
 use super::journaled::FolderJournal;
 use crate::config::LogConfig;
-use crate::descriptors::Descriptors;
 use crate::error::{Error, Result};
 use crate::log::{Log, OpenLog};
 use crate::names::TopicPartition;

@@ -4,14 +4,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_world::disk::write_all_at;
+use ottla_world::disk::{fill_with_zeros, write_all_at};
 use ottla_world::{Disk, File, OpenMode};
 
 use crate::error::{Error, Result};
 
 /// Names of journal files, before their number.
 const PREFIX: &str = "ottla-journal-";
-static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The path of a journal's file.
 pub(super) fn path(directory: &Path, slot: usize) -> PathBuf {
@@ -64,13 +63,7 @@ impl JournalFile {
     }
 
     pub(super) fn fill_with_zeros(&self, range: Range<u64>) -> Result<()> {
-        let mut position = range.start;
-        while position < range.end {
-            let len = ZEROS.len().min((range.end - position) as usize);
-            self.write(&mut [IoSlice::new(&ZEROS[..len])], position)?;
-            position += len as u64;
-        }
-        Ok(())
+        fill_with_zeros(self.file.as_ref(), range).map_err(Error::io("write", &self.path))
     }
 
     /// Returns once the disk has what was written.

@@ -1,5 +1,4 @@
 //! Snapshots: written, read, torn.
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 

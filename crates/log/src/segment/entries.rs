@@ -183,11 +183,11 @@ impl<const N: usize> EntryFile<N> {
 mod tests {
     use std::sync::Arc;
 
+    use ottla_world::Descriptors;
     use ottla_world::memory::MemoryDisk;
 
     use super::super::file::Home;
     use super::*;
-    use crate::descriptors::Descriptors;
     use crate::names::FileKind;
 
     fn entries(room: usize) -> EntryFile<8> {

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
-use ottla_world::disk::{Metadata, read_exact_at, read_up_to, write_all_at, write_needed_at};
+use ottla_world::descriptors::{Descriptors, OpenFile};
+use ottla_world::disk::{
+    Metadata, read_exact_at, read_up_to, write_again, write_all_at, write_needed_at,
+};
 use ottla_world::{Disk, File, OpenMode};
 use parking_lot::Mutex;
 
-use crate::descriptors::{Descriptors, OpenFile};
 use crate::error::{Error, Result};
 use crate::names::{DELETED_SUFFIX, FileKind, with_suffix};
 
@@ -160,6 +162,11 @@ impl LazyFile {
     ) -> Result<usize> {
         let file = self.open_to_write()?;
         write_needed_at(file.as_ref(), slices, needed, position).map_err(self.name.fault("write"))
+    }
+
+    /// Has the next sync write the first `len` bytes again.
+    pub(crate) fn write_again(&self, len: u64) -> Result<()> {
+        write_again(self.open_to_write()?.as_ref(), len).map_err(self.name.fault("write"))
     }
 
     pub(crate) fn set_len(&self, len: u64) -> Result<()> {

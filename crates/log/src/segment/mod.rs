@@ -4,14 +4,12 @@
 //! - `state`: what a segment is made of; `write`: its end
 //! - `file`: opened when needed; `entries`: fixed-size entries, below both indexes
 //! - `offset_index`, `time_index`, `transaction_index`: the three indexes
-//! - `room`: zeros ahead of a file that grows fast
 //! - `scan`: walking over batches; `search`: finding offsets and timestamps
 //!
 //! Both indexes are hints: a search that starts where an entry says checks what it finds there.
 mod entries;
 mod file;
 mod offset_index;
-mod room;
 mod scan;
 mod search;
 mod state;

@@ -1,9 +1,10 @@
 //! What a segment is made of, and what it says of itself.
 use std::sync::{Arc, OnceLock};
 
+use ottla_world::room::Room;
+
 use super::file::{Home, LazyFile};
 use super::offset_index::OffsetIndex;
-use super::room::Room;
 use super::scan::{Located, Scan};
 use super::time_index::{TimeIndex, TimestampAt};
 use super::transaction_index::{AbortedRange, TransactionIndex};

@@ -3,8 +3,9 @@ use std::io::IoSlice;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
+use ottla_world::room::{Room, ZEROS};
+
 use super::file::LazyFile;
-use super::room::{Room, ZEROS};
 use super::state::{AppendedBatch, Segment, index_bytes};
 use super::time_index::TimestampAt;
 use super::transaction_index::AbortedRange;
@@ -175,15 +176,7 @@ impl Segment {
     /// Writes the records again as they are, so that the next sync has them to write. The other indexes
     /// were just built anew.
     pub(crate) fn write_again(&mut self) -> Result<()> {
-        const PIECE_BYTES: u64 = 1 << 20;
-        let mut piece = vec![0; self.bytes.min(PIECE_BYTES) as usize];
-        let mut position = 0;
-        while position < self.bytes {
-            let bytes = &mut piece[..(self.bytes - position).min(PIECE_BYTES) as usize];
-            self.records.read_exact(bytes, position)?;
-            self.records.write(&mut [IoSlice::new(bytes)], position)?;
-            position += bytes.len() as u64;
-        }
+        self.records.write_again(self.bytes)?;
         self.transaction_index.cut_again()
     }
 

@@ -3,7 +3,7 @@
 //! What has to be synced is collected under the log's lock and synced without it. Everything before
 //! the recovery point is on disk; the segment that holds it is scanned after a crash, so of that one
 //! only the records need to be synced, and not its indexes.
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,35 +101,25 @@ impl PendingFlush {
             file.sync_data().map_err(name.fault("sync"))?;
         }
         for path in &self.unsynced.paths {
-            self.sync_small(path)?;
+            let file = self.disk.open(path, OpenMode::Write);
+            Self::unless_gone(path, file.and_then(|file| file.sync_all()))?;
         }
         if self.unsynced.names {
-            self.sync_directory(&self.directory)?;
+            Self::unless_gone(&self.directory, self.disk.sync_dir(&self.directory))?;
         }
         if self.unsynced.directory
             && let Some(parent) = self.directory.parent()
         {
-            self.sync_directory(parent)?;
+            Self::unless_gone(parent, self.disk.sync_dir(parent))?;
         }
         Ok(())
     }
 
-    /// Small files and the directory may have been removed or renamed by now, which is fine.
-    fn sync_small(&self, path: &Path) -> Result<()> {
-        match self.disk.open(path, OpenMode::Write).and_then(|file| file.sync_all()) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("sync", path)(error))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn sync_directory(&self, path: &Path) -> Result<()> {
-        match self.disk.sync_dir(path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(Error::io("sync", path)(error))
-            }
-            _ => Ok(()),
+    /// Small files and directories may have been removed or renamed by now, which is fine.
+    fn unless_gone(path: &Path, synced: io::Result<()>) -> Result<()> {
+        match synced {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            synced => synced.map_err(Error::io("sync", path)),
         }
     }
 }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 pub use files::UnopenedLog;
 pub use watch::RecoveryWatch;
 
+use ottla_world::Descriptors;
+
 use crate::config::LogConfig;
-use crate::descriptors::Descriptors;
 
 /// How to open a log.
 #[derive(Clone, Debug)]

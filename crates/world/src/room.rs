@@ -6,18 +6,18 @@
 //! closed. After a crash recovery finds zeros where a batch should begin, and cuts them off.
 
 /// A file grows to a multiple of this.
-pub(crate) const ROOM_BYTES: usize = 64 * 1024;
+pub const ROOM_BYTES: usize = 64 * 1024;
 
 /// A file that took longer for its last 64 KiB is not fast; one that was not written for so long is
 /// quiet.
-pub(crate) const QUIET_MS: i64 = 250;
+pub const QUIET_MS: i64 = 250;
 
 /// What the zeros are copied from.
-pub(crate) static ZEROS: [u8; ROOM_BYTES] = [0; ROOM_BYTES];
+pub static ZEROS: [u8; ROOM_BYTES] = [0; ROOM_BYTES];
 
 /// How far a file reaches behind its records.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Room {
+pub struct Room {
     /// Records may be written up to here without the file growing.
     end: u64,
     /// When the records last crossed a multiple of 64 KiB.
@@ -30,12 +30,12 @@ pub(crate) struct Room {
 
 impl Room {
     /// Room that lies there for good, as Kafka's `preallocate` makes it.
-    pub(crate) fn preallocated(end: u64) -> Room {
+    pub fn preallocated(end: u64) -> Room {
         Room { end, ..Room::default() }
     }
 
     /// How many zeros to write behind records that will end at `end`.
-    pub(crate) fn ahead(&self, end: u64, now_ms: i64) -> usize {
+    pub fn ahead(&self, end: u64, now_ms: i64) -> usize {
         let is_fast =
             self.crossed_ms.is_some_and(|crossed| (0..QUIET_MS).contains(&(now_ms - crossed)));
         if end <= self.end || !is_fast {
@@ -46,7 +46,7 @@ impl Room {
     }
 
     /// Records now reach from `start` to `end`, with zeros behind them.
-    pub(crate) fn written(&mut self, start: u64, end: u64, zeros: u64, now_ms: i64) {
+    pub fn written(&mut self, start: u64, end: u64, zeros: u64, now_ms: i64) {
         if start / ROOM_BYTES as u64 != end / ROOM_BYTES as u64 {
             self.crossed_ms = Some(now_ms);
         }
@@ -57,7 +57,7 @@ impl Room {
 
     /// Whether there are zeros to cut off behind records that end at `end`; `None` while the file is
     /// written.
-    pub(crate) fn is_left_over(&self, end: u64, now_ms: i64) -> Option<bool> {
+    pub fn is_left_over(&self, end: u64, now_ms: i64) -> Option<bool> {
         if !self.is_ahead_of(end) {
             return Some(false);
         }
@@ -66,7 +66,7 @@ impl Room {
     }
 
     /// Whether zeros lie behind records that end at `end`, to be cut off one day.
-    pub(crate) fn is_ahead_of(&self, end: u64) -> bool {
+    pub fn is_ahead_of(&self, end: u64) -> bool {
         self.has_zeros && self.end > end
     }
 }

@@ -7,8 +7,9 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ottla_world::File;
 use parking_lot::Mutex;
+
+use crate::File;
 
 /// `EMFILE` and `ENFILE`: this process, or the whole system, has no descriptor left.
 const SHORT_OF_DESCRIPTORS: [i32; 2] = [24, 23];
@@ -30,7 +31,7 @@ pub struct Descriptors {
 
 /// A file that has a descriptor.
 #[derive(Debug)]
-pub(crate) struct OpenFile {
+pub struct OpenFile {
     file: Arc<dyn File>,
     number: u64,
     used: AtomicU64,
@@ -39,7 +40,8 @@ pub(crate) struct OpenFile {
 }
 
 impl OpenFile {
-    pub(crate) fn file(&self) -> &Arc<dyn File> {
+    /// The file itself.
+    pub fn file(&self) -> &Arc<dyn File> {
         &self.file
     }
 }
@@ -67,10 +69,10 @@ impl Descriptors {
     }
 
     /// Opens a file, closing others when there are too many.
-    pub(crate) fn open(
-        &self,
-        open: impl Fn() -> io::Result<Arc<dyn File>>,
-    ) -> io::Result<Arc<OpenFile>> {
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn open(&self, open: impl Fn() -> io::Result<Arc<dyn File>>) -> io::Result<Arc<OpenFile>> {
         loop {
             match open() {
                 Ok(file) => return Ok(self.admit(file)),
@@ -95,12 +97,12 @@ impl Descriptors {
     }
 
     /// The file is used now.
-    pub(crate) fn used(&self, file: &OpenFile) {
+    pub fn used(&self, file: &OpenFile) {
         file.used.store(self.openings.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Nobody will ask for the file again.
-    pub(crate) fn close(&self, file: &OpenFile) {
+    pub fn close(&self, file: &OpenFile) {
         let mut open = self.open.lock();
         let closed = open.remove(&(file.placed.load(Ordering::Relaxed), file.number));
         drop(open);
@@ -142,10 +144,9 @@ fn is_short(error: &io::Error) -> bool {
 mod tests {
     use std::path::Path;
 
-    use ottla_world::memory::MemoryDisk;
-    use ottla_world::{Disk, OpenMode};
-
     use super::*;
+    use crate::memory::MemoryDisk;
+    use crate::{Disk, OpenMode};
 
     fn opener(disk: &MemoryDisk, name: &str) -> impl Fn() -> io::Result<Arc<dyn File>> {
         let (disk, path) = (disk.clone(), Path::new("/").join(name));
