@@ -169,8 +169,10 @@ async fn records_are_deleted_from_the_start() {
     let mut fixture = Fixture::new();
     fixture.create("a", 1, &[]);
     fixture.create("compacted", 1, &[("cleanup.policy", "compact")]);
+    fixture.create("kept", 1, &[("cleanup.policy", "")]);
     fixture.create("__consumer_offsets", 1, &[]);
     put(&fixture, "a", batch(&["1", "2", "3", "4"]));
+    put(&fixture, "kept", batch(&["1", "2"]));
     let ask = |topic: &str, offset| DeleteRecordsRequest {
         timeout_ms: 100,
         topics: vec![DeleteRecordsTopic {
@@ -192,6 +194,7 @@ async fn records_are_deleted_from_the_start() {
         ("to the high watermark", "a", -1, ErrorCode::None, 4),
         ("nobody's", "b", 0, ErrorCode::UnknownTopicOrPartition, -1),
         ("compacted", "compacted", 0, ErrorCode::PolicyViolation, -1),
+        ("neither deleted nor compacted", "kept", 1, ErrorCode::None, 1),
         ("internal", "__consumer_offsets", 0, ErrorCode::InvalidTopicException, -1),
     ];
     for (what, topic, offset, error, low_watermark) in cases {

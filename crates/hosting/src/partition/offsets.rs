@@ -107,13 +107,14 @@ impl Partition {
     /// Raises the log start offset; −1 means the high watermark.
     ///
     /// # Errors
-    /// `POLICY_VIOLATION` without `cleanup.policy=delete`, `OFFSET_OUT_OF_RANGE`, leadership errors,
+    /// `POLICY_VIOLATION` where records are compacted and not deleted, `OFFSET_OUT_OF_RANGE`, leadership errors,
     /// `KAFKA_STORAGE_ERROR`.
     pub fn delete_records(&self, offset: i64) -> Result<Deletion, ErrorCode> {
         let mut state = self.state.lock();
-        let can_delete = state.settings.log.cleanup_policy.delete;
+        // KIP-1161: a policy that does neither keeps nobody from deleting by hand.
+        let policy = state.settings.log.cleanup_policy;
         let log = state.leader_log(self.identity.broker_id)?;
-        if !can_delete {
+        if policy.compact && !policy.delete {
             return Err(ErrorCode::PolicyViolation);
         }
         let requested = if offset == -1 { log.high_watermark() } else { offset };

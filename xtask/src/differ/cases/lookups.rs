@@ -148,7 +148,8 @@ fn delete_records() -> Case {
     case.topic("cut", 1, &[]);
     case.topic("cut-compact", 1, &[("cleanup.policy", "compact")]);
     case.topic("cut-both", 1, &[("cleanup.policy", "compact,delete")]);
-    for topic in ["cut", "cut-compact", "cut-both"] {
+    case.topic("cut-neither", 1, &[("cleanup.policy", "")]);
+    for topic in ["cut", "cut-compact", "cut-both", "cut-neither"] {
         fill(&mut case, topic, plain(5));
     }
     let ask = |topic: &str, partition_index, offset| DeleteRecordsRequest {
@@ -187,6 +188,7 @@ fn delete_records() -> Case {
         ("", 0, 0),
         ("cut-compact", 0, 1),
         ("cut-both", 0, 1),
+        ("cut-neither", 0, 1),
         ("__consumer_offsets", 0, 0),
     ] {
         case.ask(2, &format!("partition {partition} of {topic:?} to {offset}"), move |_| {
