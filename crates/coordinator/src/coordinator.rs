@@ -139,7 +139,7 @@ impl Machine for GroupCoordinator {
                 self.commit_transactional_offsets(token, request, now)
             }
             Body::EndTransaction(ended) => self.end_transaction(token, ended),
-            Body::ListGroups(request) => self.list_groups(token, &request),
+            Body::ListGroups(filter) => self.list_groups(token, &filter),
             Body::DescribeGroups(request) => self.describe_groups(token, &caller, &request),
             Body::DeleteGroups(request) => self.delete_groups(token, &request, now),
             Body::ConsumerGroupHeartbeat(request) => {

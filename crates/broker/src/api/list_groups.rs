@@ -2,7 +2,7 @@
 //!
 //! v4: filter by state.  v5: filter by type.
 
-use ottla_coordinator::{Body, Response};
+use ottla_coordinator::{Body, GroupFilter, Response};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{ListGroupsRequest, ListGroupsResponse};
 
@@ -15,7 +15,8 @@ pub(crate) async fn list_groups(
     caller: &Caller,
     request: ListGroupsRequest,
 ) -> ListGroupsResponse {
-    let ask = || group_call::request(broker, caller, Body::ListGroups(request.clone()));
+    let filter = GroupFilter::from(request);
+    let ask = || group_call::request(broker, caller, Body::ListGroups(filter.clone()));
     let mut response = ListGroupsResponse::default();
     for answer in broker.groups.ask_all(ask).await {
         match answer {

@@ -78,7 +78,7 @@ impl Controller {
             return Err(invalid("A feature version cannot be less than 0."));
         }
         self.check_supported(name, level).map_err(|reason| invalid(&reason))?;
-        if upgrade != Direction::Up && !SUPPORTED_FEATURES.iter().any(|(known, _)| *known == name) {
+        if !SUPPORTED_FEATURES.iter().any(|(known, _)| *known == name) {
             return Err(invalid(&format!("Feature {name} not found.")));
         }
         let current = self.image.feature_level(name);

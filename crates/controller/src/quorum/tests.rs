@@ -107,7 +107,7 @@ fn features_move_as_far_as_everybody_can_follow() {
             1,
             "Invalid update version 1 for feature nope. Local controller 1 does not support this feature.",
         ),
-        ("nope", 0, 1, ""),
+        ("nope", 0, 1, "Invalid update version 0 for feature nope. Feature nope not found."),
         ("nope", 0, 2, "Invalid update version 0 for feature nope. Feature nope not found."),
         (
             "metadata.version",

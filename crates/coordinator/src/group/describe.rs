@@ -3,7 +3,8 @@
 //! ListGroups v4: filter by state (KIP-518).  v5: group types (KIP-848).
 //! DescribeGroups v6: a group that does not exist is an error (KIP-1043); before, it is a group in state "Dead".
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use ottla_machine::{Decision, Token};
 use ottla_wire::ErrorCode;
@@ -21,21 +22,35 @@ const FIRST_VERSION_WITH_NOT_FOUND: i16 = 6;
 /// The state of a group that does not exist.
 const DEAD: &str = "Dead";
 
+/// Which groups are listed, by the names of states and types in any case; all where there are none.
+///
+/// Every partition of groups is asked with the same one: it is made once, however many names a request has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupFilter {
+    states: Arc<HashSet<String>>,
+    types: Arc<HashSet<String>>,
+}
+
+impl From<ListGroupsRequest> for GroupFilter {
+    fn from(request: ListGroupsRequest) -> Self {
+        let states = request.states_filter.iter().map(|name| name.trim().to_lowercase());
+        let types = request.types_filter.iter().map(|name| name.to_lowercase());
+        Self { states: Arc::new(states.collect()), types: Arc::new(types.collect()) }
+    }
+}
+
+impl GroupFilter {
+    fn admits(&self, group: &Group) -> bool {
+        let state = group.state().name().to_lowercase();
+        let is_type_wanted = self.types.is_empty() || self.types.contains(group.kind());
+        is_type_wanted && (self.states.is_empty() || self.states.contains(&state))
+    }
+}
+
 impl GroupCoordinator {
-    pub(crate) fn list_groups(&self, token: Token, request: &ListGroupsRequest) -> Decision<Self> {
-        let states: BTreeSet<String> = request
-            .states_filter
-            .iter()
-            .map(|state| state.to_lowercase().trim().to_owned())
-            .collect();
-        let types: BTreeSet<String> =
-            request.types_filter.iter().map(|name| name.to_lowercase()).collect();
-        let is_wanted = |group: &&Group| {
-            let state = group.state().name().to_lowercase();
-            let is_type_wanted = types.is_empty() || types.contains(group.kind());
-            is_type_wanted && (states.is_empty() || states.contains(&state))
-        };
-        let groups = self.groups().filter(is_wanted).map(Group::listed).collect();
+    pub(crate) fn list_groups(&self, token: Token, filter: &GroupFilter) -> Decision<Self> {
+        let wanted = self.groups().filter(|group| filter.admits(group));
+        let groups = wanted.map(Group::listed).collect();
         let response = ListGroupsResponse { groups, ..ListGroupsResponse::default() };
         Decision::answer(token, Response::ListGroups(response))
     }

@@ -19,6 +19,7 @@ mod explain_tests;
 #[cfg(test)]
 mod tests;
 
+pub use describe::GroupFilter;
 pub use history::Work;
 pub(crate) use history::{CauseKind, Event, History};
 pub use kind::State;

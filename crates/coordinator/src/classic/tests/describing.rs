@@ -11,7 +11,7 @@ fn list(trial: &mut Trial, states: &[&str], types: &[&str]) -> Vec<(String, Stri
         types_filter: owned(types),
         ..ListGroupsRequest::default()
     };
-    let Response::ListGroups(response) = trial.call(5, Body::ListGroups(request)) else {
+    let Response::ListGroups(response) = trial.call(5, Body::ListGroups(request.into())) else {
         panic!("not a list answer")
     };
     let groups = response.groups.into_iter();

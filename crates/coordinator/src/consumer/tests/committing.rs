@@ -90,7 +90,7 @@ fn tools_see_the_group_and_remove_it_when_it_is_empty() {
             types_filter: owned(types),
             ..ListGroupsRequest::default()
         };
-        let Response::ListGroups(response) = trial.call(5, Body::ListGroups(request)) else {
+        let Response::ListGroups(response) = trial.call(5, Body::ListGroups(request.into())) else {
             panic!("not a list answer")
         };
         assert_eq!(response.groups.len(), expected, "{states:?} {types:?}");
