@@ -17,7 +17,7 @@ use ottla_wire::messages::{
 use super::rules;
 use crate::controller::{Controller, Outcome};
 use crate::refusal::{Refusal, code_and_message};
-use crate::repeated::repeated;
+use crate::repeated::once_each;
 
 impl Controller {
     pub(crate) fn incremental_alter_configs(
@@ -27,14 +27,7 @@ impl Controller {
         let mut records = Vec::new();
         let mut responses = Vec::new();
         let name = |of: &AlterConfigsResource| (of.resource_type, of.resource_name.clone());
-        let repeated = repeated(request.resources.iter().map(name));
-        let mut refused = BTreeSet::new();
-        for resource in &request.resources {
-            let name = name(resource);
-            let is_repeated = repeated.set.contains(&name);
-            if is_repeated && !refused.insert(name) {
-                continue;
-            }
+        for (resource, is_repeated) in once_each(&request.resources, name) {
             let outcome = if is_repeated {
                 Err(Refusal::invalid_request("Duplicate resource."))
             } else {

@@ -1,6 +1,6 @@
 //! AlterConfigs: all values of a resource at once; what is not named is deleted.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use ottla_metadata::ResourceType;
 use ottla_wire::messages::alter_configs_request::AlterConfigsResource;
@@ -10,21 +10,14 @@ use ottla_wire::messages::{AlterConfigsRequest, AlterConfigsResponse, MetadataRe
 use super::alter::resource_of;
 use crate::controller::{Controller, Outcome};
 use crate::refusal::{Refusal, code_and_message};
-use crate::repeated::repeated;
+use crate::repeated::once_each;
 
 impl Controller {
     pub(crate) fn alter_configs(&self, request: AlterConfigsRequest) -> Outcome {
         let mut records = Vec::new();
         let mut responses = Vec::new();
         let name = |of: &AlterConfigsResource| (of.resource_type, of.resource_name.clone());
-        let repeated = repeated(request.resources.iter().map(name));
-        let mut refused = BTreeSet::new();
-        for resource in &request.resources {
-            let name = name(resource);
-            let is_repeated = repeated.set.contains(&name);
-            if is_repeated && !refused.insert(name) {
-                continue;
-            }
+        for (resource, is_repeated) in once_each(&request.resources, name) {
             let outcome = if is_repeated {
                 Err(Refusal::invalid_request("Duplicate resource."))
             } else {

@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 
 use ottla_wire::ErrorCode;
+use ottla_wire::messages::alter_configs_request::AlterConfigsResource;
 use ottla_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
+use ottla_wire::messages::incremental_alter_configs_request::AlterConfigsResource as IncrementalResource;
 use ottla_wire::messages::incremental_alter_configs_response::AlterConfigsResourceResponse as IncrementalResponse;
 use ottla_wire::messages::{AlterConfigsRequest, IncrementalAlterConfigsRequest};
 
@@ -36,37 +38,31 @@ pub fn take_refused(
     node_id: i32,
     request: &mut AlterConfigsRequest,
 ) -> Vec<(usize, AlterConfigsResourceResponse)> {
-    let resources = std::mem::take(&mut request.resources);
-    let mut times = HashMap::new();
-    for resource in &resources {
-        let key = (resource.resource_type, resource.resource_name.clone());
-        *times.entry(key).or_insert(0) += 1;
-    }
-    let mut refused = Vec::new();
-    for (at, resource) in resources.into_iter().enumerate() {
-        let (kind, name) = (resource.resource_type, &resource.resource_name);
-        let changes = resource.configs.iter().map(|config| Change {
-            name: &config.name,
-            operation: 0,
-            lacks_value: config.value.is_none(),
-        });
-        let is_repeated = times.get(&(kind, name.clone())).is_some_and(|times| *times > 1);
-        let loggers_too = false;
-        match refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect()) {
-            None => request.resources.push(resource),
-            Some((code, message)) => refused.push((
-                at,
-                AlterConfigsResourceResponse {
-                    error_code: code.code(),
-                    error_message: Some(message),
-                    resource_type: kind,
-                    resource_name: resource.resource_name,
-                    ..AlterConfigsResourceResponse::default()
-                },
-            )),
-        }
-    }
-    refused
+    let refused = take_out(
+        &mut request.resources,
+        |resource| (resource.resource_type, &resource.resource_name),
+        |resource, is_repeated| {
+            let changes = resource.configs.iter().map(|config| Change {
+                name: &config.name,
+                operation: 0,
+                lacks_value: config.value.is_none(),
+            });
+            let (kind, name, loggers_too) =
+                (resource.resource_type, &resource.resource_name, false);
+            refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect())
+        },
+    );
+    let answer = |(at, resource, (code, message)): (usize, AlterConfigsResource, Refusal)| {
+        let answer = AlterConfigsResourceResponse {
+            error_code: code.code(),
+            error_message: Some(message),
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name,
+            ..AlterConfigsResourceResponse::default()
+        };
+        (at, answer)
+    };
+    refused.into_iter().map(answer).collect()
 }
 
 /// As [`take_refused`].
@@ -75,34 +71,51 @@ pub fn take_refused_incremental(
     node_id: i32,
     request: &mut IncrementalAlterConfigsRequest,
 ) -> Vec<(usize, IncrementalResponse)> {
-    let resources = std::mem::take(&mut request.resources);
-    let mut times = HashMap::new();
-    for resource in &resources {
-        let key = (resource.resource_type, resource.resource_name.clone());
-        *times.entry(key).or_insert(0) += 1;
+    let refused = take_out(
+        &mut request.resources,
+        |resource| (resource.resource_type, &resource.resource_name),
+        |resource, is_repeated| {
+            let changes = resource.configs.iter().map(|config| Change {
+                name: &config.name,
+                operation: config.config_operation,
+                lacks_value: config.value.is_none() && config.config_operation != DELETE,
+            });
+            let (kind, name, loggers_too) = (resource.resource_type, &resource.resource_name, true);
+            refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect())
+        },
+    );
+    let answer = |(at, resource, (code, message)): (usize, IncrementalResource, Refusal)| {
+        let answer = IncrementalResponse {
+            error_code: code.code(),
+            error_message: Some(message),
+            resource_type: resource.resource_type,
+            resource_name: resource.resource_name,
+            ..IncrementalResponse::default()
+        };
+        (at, answer)
+    };
+    refused.into_iter().map(answer).collect()
+}
+
+/// Takes out what is refused: where it stood, and why. The others stay in their order.
+fn take_out<Resource>(
+    resources: &mut Vec<Resource>,
+    key: impl Fn(&Resource) -> (i8, &String),
+    refusal: impl Fn(&Resource, bool) -> Option<Refusal>,
+) -> Vec<(usize, Resource, Refusal)> {
+    let mut times: HashMap<(i8, &String), usize> = HashMap::new();
+    for resource in resources.iter() {
+        *times.entry(key(resource)).or_default() += 1;
     }
+    let is_repeated = |resource| times.get(&key(resource)).is_some_and(|times| *times > 1);
+    let refusals: Vec<Option<Refusal>> =
+        resources.iter().map(|resource| refusal(resource, is_repeated(resource))).collect();
     let mut refused = Vec::new();
-    for (at, resource) in resources.into_iter().enumerate() {
-        let (kind, name) = (resource.resource_type, &resource.resource_name);
-        let changes = resource.configs.iter().map(|config| Change {
-            name: &config.name,
-            operation: config.config_operation,
-            lacks_value: config.value.is_none() && config.config_operation != DELETE,
-        });
-        let is_repeated = times.get(&(kind, name.clone())).is_some_and(|times| *times > 1);
-        let loggers_too = true;
-        match refusal(node_id, (kind, name, loggers_too), is_repeated, changes.collect()) {
-            None => request.resources.push(resource),
-            Some((code, message)) => refused.push((
-                at,
-                IncrementalResponse {
-                    error_code: code.code(),
-                    error_message: Some(message),
-                    resource_type: kind,
-                    resource_name: resource.resource_name,
-                    ..IncrementalResponse::default()
-                },
-            )),
+    for (at, (resource, refusal)) in std::mem::take(resources).into_iter().zip(refusals).enumerate()
+    {
+        match refusal {
+            None => resources.push(resource),
+            Some(refusal) => refused.push((at, resource, refusal)),
         }
     }
     refused
