@@ -199,7 +199,7 @@ impl Step {
         self
     }
 
-    /// Is asked again until a text of the answer is this one.
+    /// Is asked again until a text, number or boolean of the answer reads so.
     pub fn until(&mut self, path: &str, text: &str) -> &mut Step {
         self.until = Some((path.to_owned(), text.to_owned()));
         self

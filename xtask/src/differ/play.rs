@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Kafka's broker learns of a change a moment after its controller has answered. A request that
 /// only reads is asked again until both sides agree, for this long.
-const SETTLE: Duration = Duration::from_secs(1);
+const SETTLE: Duration = Duration::from_secs(5);
 const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a step that waits for something waits.
@@ -207,7 +207,31 @@ fn is_early(step: &Step, tree: &Tree) -> bool {
         leaf.0.ends_with("errorCode") && AT_WORK.iter().any(|code| *leaf.1 == Tree::from(*code))
     };
     let missing = step.until.as_ref().is_some_and(|(path, text)| {
-        !leaves.iter().any(|(place, value)| place == path && **value == Tree::from(text))
+        !leaves.iter().any(|(place, value)| place == path && reads(value, text))
     });
     missing || (step.patient && leaves.iter().any(at_work))
+}
+
+/// Whether a value is the one that a case names by its text.
+fn reads(value: &Tree, text: &str) -> bool {
+    match value {
+        Tree::Bool(value) => value.to_string() == text,
+        Tree::Integer(number) => number.to_string() == text,
+        Tree::Text(value) => value == text,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reads;
+    use ottla_wire::codec::Tree;
+
+    #[test]
+    fn a_case_names_numbers_and_booleans_by_their_text() {
+        assert!(reads(&Tree::Integer(2), "2") && !reads(&Tree::Integer(12), "2"));
+        assert!(reads(&Tree::Bool(true), "true") && !reads(&Tree::Bool(false), "true"));
+        assert!(reads(&Tree::from(&"Empty".to_owned()), "Empty"));
+        assert!(!reads(&Tree::Null, "null"));
+    }
 }

@@ -92,12 +92,21 @@ fn cordon(case: &mut Case, name: &str, value: &'static str) {
     });
 }
 
+/// Waits for both brokers: each hears of its own configuration a moment after the answer.
+fn heard(case: &mut Case, cordoned: &str) {
+    case.ask(5, "the brokers have heard", |_| DescribeLogDirsRequest {
+        topics: Some(Vec::new()),
+        ..Default::default()
+    })
+    .until("results[0].isCordoned", cordoned);
+}
+
 fn cordoned() -> Case {
     let mut case = Case::new("cordoned directories");
     case.topic("inside", 1, &[]);
     learn_directory(&mut case);
     cordon(&mut case, "the directory", HERE);
-    // Kafka's broker hears of its own configuration a moment after the answer.
+    heard(&mut case, "true");
     cordon(&mut case, "a directory that is not there", "/nowhere");
     cordon(&mut case, "two that are not there", "/nowhere,/elsewhere");
     cordon(&mut case, "all and more", "*,/nowhere");
@@ -112,5 +121,6 @@ fn cordoned() -> Case {
         ..Default::default()
     });
     cordon(&mut case, "no directory", "");
+    heard(&mut case, "false");
     case
 }
