@@ -98,6 +98,7 @@ impl TransactionCoordinators {
     /// Writes how the coordinators' loops do.
     pub(crate) fn write_metrics(&self, text: &mut String) {
         self.shards.write_metrics(text, "kafka_server_transaction_coordinator_metrics_");
+        self.markers().metrics().write(text);
     }
 
     /// Asks every coordinator of this broker, and collects what they answer.

@@ -66,7 +66,9 @@ fn have_written(shard: &Shard<Transactions>, markers: Markers) {
         let partitions = writer.write_all(&markers, coordinator_epoch, is_wanted).await;
         // When the queue has closed, the next coordinator writes them again.
         let Some(queue) = queue.upgrade() else { return };
-        let Markers { transactional_id, prepared_at, .. } = markers;
+        let Markers { transactional_id, prepared_at, is_commit, .. } = markers;
+        writer.metrics().ended(is_commit);
+        let _waits = writer.metrics().tell();
         let body = Body::MarkersWritten { transactional_id, prepared_at, partitions };
         queue.note_in_time(Request::from(body)).await;
     });

@@ -17,6 +17,7 @@ use ottla_world::Clock;
 
 use crate::groups::GroupCoordinators;
 use crate::internal_topics::OFFSETS_TOPIC;
+use crate::metrics::transactions::TransactionMetrics;
 
 /// How long a marker may take to be replicated before it is written again.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -30,6 +31,7 @@ pub struct MarkerWriter {
     groups: Arc<GroupCoordinators>,
     clock: Arc<dyn Clock>,
     image: ArcSwap<MetadataImage>,
+    metrics: TransactionMetrics,
 }
 
 impl MarkerWriter {
@@ -41,7 +43,11 @@ impl MarkerWriter {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let image = ArcSwap::from_pointee(MetadataImage::empty());
-        Self { partitions, groups, clock, image }
+        Self { partitions, groups, clock, image, metrics: TransactionMetrics::default() }
+    }
+
+    pub(crate) fn metrics(&self) -> &TransactionMetrics {
+        &self.metrics
     }
 
     /// Takes over the cluster's metadata.
@@ -123,6 +129,7 @@ impl MarkerWriter {
             }
             open = failed;
             if !open.is_empty() {
+                let _waits = self.metrics.retry(open.len());
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
         }

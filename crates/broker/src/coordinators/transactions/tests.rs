@@ -358,3 +358,32 @@ async fn what_exists_is_listed() {
     assert!(none.transaction_states.is_empty());
     assert_eq!(none.unknown_state_filters, ["Sleeping"]);
 }
+
+/// A line of the page of metrics.
+async fn metric(fixture: &Fixture, name: &str) -> String {
+    let mut page = String::new();
+    fixture.broker.write_metrics(&mut page).await;
+    let line = page.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+    line.unwrap_or_else(|| panic!("no {name} in\n{page}")).to_owned()
+}
+
+#[tokio::test]
+async fn how_transactions_end_is_counted() {
+    let fixture = fixture();
+    let mut client = init(&fixture).await;
+    for committed in [true, false, false] {
+        assert_eq!(client.produce(&fixture, 12, 0).await, ErrorCode::None);
+        assert_eq!(client.end(&fixture, 5, committed).await, ErrorCode::None);
+        completed(&fixture).await;
+    }
+    let count = async |name: &str| metric(&fixture, name).await;
+    assert_eq!(count("ottla_transactions_total{outcome=\"committed\"}").await, "1");
+    assert_eq!(count("ottla_transactions_total{outcome=\"aborted\"}").await, "2");
+    const VERIFICATION: &str = "kafka_server_addpartitionstotxnmanager_verification";
+    assert_eq!(count(&format!("{VERIFICATION}time_seconds_count")).await, "3");
+    assert_eq!(count(&format!("{VERIFICATION}failure_total")).await, "0");
+    client.epoch -= 1;
+    let refused = client.produce(&fixture, 12, 1).await;
+    assert_eq!(refused, ErrorCode::InvalidProducerEpoch);
+    assert_eq!(count(&format!("{VERIFICATION}failure_total")).await, "1");
+}

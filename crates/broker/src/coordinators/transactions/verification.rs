@@ -65,6 +65,7 @@ pub(crate) async fn verify(
             topic.insert(each.partition.index());
         }
     }
+    let (begun, asks) = (broker.clock.monotonic(), !asked.is_empty());
     let verdict = match (asked.is_empty(), adds) {
         (true, _) => Verdict::All(ErrorCode::None),
         (false, true) => {
@@ -80,6 +81,15 @@ pub(crate) async fn verify(
         }
         (false, false) => confirm(broker, producer, asked).await,
     };
+    if asks {
+        let is_refused =
+            |(each, guard): &(&Wanted<'_>, &Result<Option<VerificationGuard>, ErrorCode>)| {
+                matches!(guard, Ok(Some(_))) && verdict.of(each.partition) != ErrorCode::None
+            };
+        let refused = wanted.iter().zip(&given).filter(is_refused).count();
+        let took = broker.clock.monotonic().saturating_sub(begun);
+        broker.transactions.markers().metrics().verified(took, refused);
+    }
     let judge = |(each, guard): (&Wanted<'_>, Result<Option<VerificationGuard>, ErrorCode>)| {
         let Some(guard) = guard? else { return Ok(Verification::Required(None)) };
         match verdict.of(each.partition) {
