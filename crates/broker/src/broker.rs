@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
+use ottla_coordination::{GroupCoordinators, TransactionCoordinators};
 use ottla_coordinator::{DeletedTopic, TopicChanges};
 use ottla_hosting::fetch_session::FetchSessions;
 use ottla_hosting::{Cleaner, Copiers, LoadError, Partition, Partitions};
@@ -19,9 +20,8 @@ use ottla_world::{Clock, Random};
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
-use crate::api::ProducerIds;
+use crate::api::transactions::ProducerIds;
 use crate::forward::ControllerChannel;
-use crate::groups::GroupCoordinators;
 use crate::internal_topics::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use crate::log_levels::Logging;
 use crate::metrics::requests::RequestMetrics;
@@ -30,7 +30,6 @@ use crate::request::Answer;
 use crate::request::Connection;
 use crate::request::router;
 use crate::settings::Settings;
-use crate::transactions::TransactionCoordinators;
 
 /// What a broker is made of.
 pub struct BrokerParts {

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use ottla_coordination::{
+    GroupCoordinators, LogTerms, MarkerWriter, TransactionCoordinators, TransactionParts,
+};
 use ottla_coordinator::Config;
 use ottla_hosting::fixture::{HostFixture, HostParts, Hosts};
 use ottla_hosting::{LoadError, Partitions};
@@ -12,12 +15,9 @@ use ottla_wire::ErrorCode;
 use ottla_wire::messages::{AllocateProducerIdsResponse, RequestBody, ResponseBody};
 
 use crate::broker::{Broker, BrokerParts};
-use crate::coordinators::LogTerms;
 use crate::forward::{ControllerAnswer, ControllerChannel};
-use crate::groups::GroupCoordinators;
 use crate::request::{Caller, Connection};
 use crate::settings::Settings;
-use crate::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 
 pub(crate) use ottla_hosting::fixture::{BROKER, START_MS, append, batch, batch_with, follow};
 

@@ -1,15 +1,12 @@
 //! Topics that the platform keeps for itself, and topics that are created by being asked for.
 
+pub(crate) use ottla_coordination::{OFFSETS_TOPIC, TRANSACTIONS_TOPIC};
 use ottla_wire::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use ottla_wire::messages::{CreateTopicsRequest, RequestBody};
 
 use crate::broker::Broker;
 use crate::settings::Settings;
 
-/// Where groups and their offsets are kept.
-pub(crate) const OFFSETS_TOPIC: &str = "__consumer_offsets";
-/// Where transactions are kept.
-pub(crate) const TRANSACTIONS_TOPIC: &str = "__transaction_state";
 /// Where share groups keep their progress.
 pub(crate) const SHARE_STATE_TOPIC: &str = "__share_group_state";
 

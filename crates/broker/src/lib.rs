@@ -10,11 +10,8 @@
 //! - [`settings`]: the configuration in force, as typed values
 //! - [`forward`]: the way to the controller
 //! - [`log_levels`]: at which this process logs
-//! - [`coordinators`]: machines over the partitions of an internal topic
-//! - [`groups`], [`transactions`]: the two kinds of them
 //! - [`metrics`]: what all of this counted
 pub mod broker;
-pub mod coordinators;
 pub mod forward;
 mod internal_topics;
 pub mod log_levels;
@@ -29,7 +26,6 @@ mod fixture;
 mod tests;
 
 pub use broker::{Broker, BrokerParts};
-pub use coordinators::{groups, transactions};
 pub use forward::{ControllerAnswer, ControllerChannel};
 pub use request::{Answer, Caller, Connection, Outcome, PendingAnswer, Piece};
 pub use settings::Settings;

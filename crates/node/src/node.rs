@@ -10,12 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ottla_broker::coordinators::LogTerms;
-use ottla_broker::groups::GroupCoordinators;
 use ottla_broker::log_levels::LogLevels;
-use ottla_broker::transactions::{MarkerWriter, TransactionCoordinators, TransactionParts};
 use ottla_broker::{Broker, BrokerParts, Settings};
 use ottla_controller::Settings as ControllerSettings;
+use ottla_coordination::{
+    GroupCoordinators, LogTerms, MarkerWriter, TransactionCoordinators, TransactionParts,
+};
 use ottla_coordinator::{Assignor, ConsumerConfig, Migration};
 use ottla_hosting::{HostedDirectory, Hosting, LoadError, Partitions, Placement, SettingsSource};
 use ottla_log::JournalSize;

@@ -16,9 +16,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("coordinator", &["wire", "metadata", "machine", "transaction"]),
     ("hosting", &["wire", "world", "log", "metadata"]),
     (
-        "broker",
+        "coordination",
         &["wire", "world", "log", "machine", "metadata", "coordinator", "transaction", "hosting"],
     ),
+    ("broker", &["wire", "world", "log", "metadata", "coordinator", "hosting", "coordination"]),
     (
         "node",
         &[
@@ -30,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "coordinator",
             "transaction",
             "hosting",
+            "coordination",
             "broker",
             "raft",
             "controller",

@@ -8,7 +8,7 @@ use ottla_wire::messages::{
     IncrementalAlterConfigsResponse, RequestBody, ResponseBody,
 };
 
-use super::log_levels;
+use super::configs::log_levels;
 use super::refusal::{has_no_time, refuse};
 use crate::broker::Broker;
 use crate::request::Caller;

@@ -19,12 +19,12 @@ use ottla_wire::messages::{
 use ottla_wire::records::{BatchBuilder, BatchOptions};
 use ottla_world::memory::Faults;
 
-use super::delete_records::delete_records;
-use super::describe_log_dirs::describe_log_dirs;
-use super::describe_producers::describe_producers;
-use super::init_producer_id::init_producer_id;
-use super::list_offsets::list_offsets;
-use super::offset_for_leader_epoch::offset_for_leader_epoch;
+use super::cluster::describe_log_dirs;
+use super::records::delete_records;
+use super::records::describe_producers;
+use super::records::list_offsets;
+use super::records::offset_for_leader_epoch;
+use super::transactions::init_producer_id;
 use crate::fixture::{BROKER, Fixture, START_MS, append, batch, batch_with, caller, follow};
 
 fn put(fixture: &Fixture, topic: &str, records: Bytes) {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use ottla_coordination::metrics::{family, gauge};
+use ottla_coordination::{Look, lag_behind};
 use ottla_coordinator::transaction;
 use ottla_hosting::Partitions;
 
-use super::text::{escaped, family, gauge};
-use crate::groups::{Look, lag_behind};
+use super::text::escaped;
 
 /// Writes how many groups there are, what was done for them and how far behind each is.
 pub(crate) fn groups(text: &mut String, looks: &[Look], partitions: &Partitions) {

@@ -6,17 +6,13 @@
 //! # Layout
 //! - [`partitions`]: what partitions and fetch sessions counted
 //! - [`requests`]: requests of each API, and where their time went
-//! - `loops`, `coordinators`: coordinators at work, and the groups and transactions they know
-//! - `transactions`: how they end, and what they wait for
+//! - `coordinators`: the groups and transactions that coordinators know
 //! - `text`: what is gathered when somebody looks; `shards`: copies of what every request counts
 pub(crate) mod coordinators;
-mod histogram;
-pub(crate) mod loops;
 pub mod partitions;
 pub mod requests;
 pub(crate) mod shards;
 pub(crate) mod text;
-pub(crate) mod transactions;
 
 #[cfg(test)]
 mod tests;

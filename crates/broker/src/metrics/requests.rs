@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use ottla_coordination::metrics::Histogram;
 use ottla_wire::ApiKey;
 use ottla_world::Clock;
 
-use super::histogram::Histogram;
 use super::shards::{Gauge, Shards};
 use crate::request::{Answer, Outcome};
 

@@ -1,19 +1,11 @@
 //! Metrics that are gathered when somebody looks: of the cleaner, the journals, and logs that are being opened.
 
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 use std::time::Duration;
 
+use ottla_coordination::metrics::{family, gauge};
 use ottla_hosting::{Partitions, Report};
 use ottla_log::JournalStats;
-
-pub(super) fn family(text: &mut String, name: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-}
-
-pub(super) fn gauge(text: &mut String, name: &str, help: &str, value: impl Display) {
-    family(text, name, help);
-    let _ = writeln!(text, "{name} {value}");
-}
 
 /// A label's value as the format wants it.
 pub(super) fn escaped(value: &str) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::caller::Connection;
 use super::reply::{Address, Outcome};
-use crate::api::produce_accepted::Accepted;
+use crate::api::records::produce_accepted::Accepted;
 use crate::broker::Broker;
 use crate::metrics::requests::{AtWork, Spent};
 

@@ -8,7 +8,7 @@ use ottla_wire::codec::{Chunk, Message, Writer};
 use ottla_wire::header::encode_response_header;
 
 use super::pending::PendingAnswer;
-use crate::api::produce_accepted::ProduceAnswer;
+use crate::api::records::produce_accepted::ProduceAnswer;
 
 /// One piece of a response, in order.
 #[derive(Debug)]

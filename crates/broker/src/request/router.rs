@@ -19,7 +19,7 @@ use ottla_wire::messages::{
 use super::caller::{Caller, Connection};
 use super::pending::PendingAnswer;
 use super::reply::{Address, Answer, Outcome};
-use crate::api::fetch::FetchAnswer;
+use crate::api::records::fetch::FetchAnswer;
 use crate::api::{self, SERVED, SERVED_BY_CONTROLLER};
 use crate::broker::Broker;
 
@@ -46,10 +46,10 @@ pub(crate) async fn handle(broker: &Broker, connection: &Arc<Connection>, frame:
     if !served.contains(&api) {
         return Answer::close(format!("{api} is not served on {}", connection.listener));
     }
-    if !api::api_versions::versions(broker, api).contains(&caller.version) {
+    if !api::cluster::api_versions::versions(broker, api).contains(&caller.version) {
         if api == ApiKey::ApiVersions {
             let address = Address { version: 0, ..address };
-            return Answer::Now(address.reply(&api::api_versions::unsupported()));
+            return Answer::Now(address.reply(&api::cluster::api_versions::unsupported()));
         }
         let version = caller.version;
         return Answer::close(format!("version {version} of {api} is not served"));
@@ -72,8 +72,10 @@ impl Call<'_> {
         Ok(Answer::Now(match self.api {
             ApiKey::Produce => {
                 let request = self.read(reader)?;
-                let verified = api::produce_verify::verified(broker, caller, &request).await;
-                let mut accepted = api::produce::accept(broker, caller, request, &verified);
+                let verified =
+                    api::records::produce_verify::verified(broker, caller, &request).await;
+                let mut accepted =
+                    api::records::produce::accept(broker, caller, request, &verified);
                 if !accepted.is_settled() {
                     let connection = Arc::clone(&caller.connection);
                     let pending = PendingAnswer::new(self.address, connection, accepted);
@@ -83,7 +85,7 @@ impl Call<'_> {
             }
             ApiKey::Fetch => {
                 let FetchAnswer { response, slices } =
-                    api::fetch::fetch(broker, caller, self.read(reader)?).await;
+                    api::records::fetch(broker, caller, self.read(reader)?).await;
                 self.reply_with(&response, &slices)
             }
             // A future is as large as the largest it may become: what is rare gets its own memory, so
@@ -95,22 +97,23 @@ impl Call<'_> {
     async fn route_rarer(&self, reader: &mut Reader<'_>) -> Result<Outcome, String> {
         let (broker, caller) = (self.broker, self.caller);
         Ok(match self.api {
-            ApiKey::ListOffsets => self
-                .reply(&api::list_offsets::list_offsets(broker, caller, self.read(reader)?).await),
-            ApiKey::Metadata => {
-                self.reply(&api::metadata::metadata(broker, caller, self.read(reader)?).await)
+            ApiKey::ListOffsets => {
+                self.reply(&api::records::list_offsets(broker, caller, self.read(reader)?).await)
             }
-            ApiKey::OffsetCommit => self.reply(
-                &api::offset_commit::offset_commit(broker, caller, self.read(reader)?).await,
-            ),
+            ApiKey::Metadata => {
+                self.reply(&api::cluster::metadata(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::OffsetCommit => {
+                self.reply(&api::groups::offset_commit(broker, caller, self.read(reader)?).await)
+            }
             ApiKey::OffsetFetch => {
                 let request: OffsetFetchRequest = self.read(reader)?;
-                api::offset_fetch::check_repeats(&request)?;
-                self.reply(&api::offset_fetch::offset_fetch(broker, caller, request).await)
+                api::groups::check_repeats(&request)?;
+                self.reply(&api::groups::offset_fetch(broker, caller, request).await)
             }
             ApiKey::FindCoordinator => {
                 let request = self.read(reader)?;
-                self.reply(&api::find_coordinator::find_coordinator(broker, caller, request).await)
+                self.reply(&api::cluster::find_coordinator(broker, caller, request).await)
             }
             _ => return self.route_groups(reader).await,
         })
@@ -120,48 +123,40 @@ impl Call<'_> {
         let (broker, caller) = (self.broker, self.caller);
         Ok(match self.api {
             ApiKey::JoinGroup => {
-                self.reply(&api::join_group::join_group(broker, caller, self.read(reader)?).await)
+                self.reply(&api::groups::join_group(broker, caller, self.read(reader)?).await)
             }
             ApiKey::Heartbeat => {
-                self.reply(&api::heartbeat::heartbeat(broker, caller, self.read(reader)?).await)
+                self.reply(&api::groups::heartbeat(broker, caller, self.read(reader)?).await)
             }
             ApiKey::ConsumerGroupHeartbeat => {
                 let request = self.read(reader)?;
-                self.reply(
-                    &api::consumer_group_heartbeat::consumer_group_heartbeat(
-                        broker, caller, request,
-                    )
-                    .await,
-                )
+                self.reply(&api::groups::consumer_group_heartbeat(broker, caller, request).await)
             }
             ApiKey::ConsumerGroupDescribe => {
                 let request: ConsumerGroupDescribeRequest = self.read(reader)?;
                 api::repeats::check(&request.group_ids)?;
-                self.reply(
-                    &api::consumer_group_describe::consumer_group_describe(broker, caller, request)
-                        .await,
-                )
+                self.reply(&api::groups::consumer_group_describe(broker, caller, request).await)
             }
             ApiKey::LeaveGroup => {
-                self.reply(&api::leave_group::leave_group(broker, caller, self.read(reader)?).await)
+                self.reply(&api::groups::leave_group(broker, caller, self.read(reader)?).await)
             }
             ApiKey::SyncGroup => {
-                self.reply(&api::sync_group::sync_group(broker, caller, self.read(reader)?).await)
+                self.reply(&api::groups::sync_group(broker, caller, self.read(reader)?).await)
             }
             ApiKey::DescribeGroups => {
                 let request: DescribeGroupsRequest = self.read(reader)?;
                 api::repeats::check(&request.groups)?;
-                self.reply(&api::describe_groups::describe_groups(broker, caller, request).await)
+                self.reply(&api::groups::describe_groups(broker, caller, request).await)
             }
             ApiKey::ListGroups => {
-                self.reply(&api::list_groups::list_groups(broker, caller, self.read(reader)?).await)
+                self.reply(&api::groups::list_groups(broker, caller, self.read(reader)?).await)
             }
-            ApiKey::DeleteGroups => self.reply(
-                &api::delete_groups::delete_groups(broker, caller, self.read(reader)?).await,
-            ),
-            ApiKey::OffsetDelete => self.reply(
-                &api::offset_delete::offset_delete(broker, caller, self.read(reader)?).await,
-            ),
+            ApiKey::DeleteGroups => {
+                self.reply(&api::groups::delete_groups(broker, caller, self.read(reader)?).await)
+            }
+            ApiKey::OffsetDelete => {
+                self.reply(&api::groups::offset_delete(broker, caller, self.read(reader)?).await)
+            }
             _ => return self.route_transactions(reader).await,
         })
     }
@@ -171,42 +166,40 @@ impl Call<'_> {
         Ok(match self.api {
             ApiKey::InitProducerId => {
                 let request = self.read(reader)?;
-                self.reply(&api::init_producer_id::init_producer_id(broker, caller, request).await)
+                self.reply(&api::transactions::init_producer_id(broker, caller, request).await)
             }
             ApiKey::AddPartitionsToTxn => {
                 let request = self.read(reader)?;
-                let answer =
-                    api::add_partitions_to_txn::add_partitions_to_txn(broker, caller, request);
+                let answer = api::transactions::add_partitions_to_txn(broker, caller, request);
                 self.reply(&answer.await)
             }
             ApiKey::AddOffsetsToTxn => {
                 let request = self.read(reader)?;
-                let answer = api::add_offsets_to_txn::add_offsets_to_txn(broker, caller, request);
+                let answer = api::transactions::add_offsets_to_txn(broker, caller, request);
                 self.reply(&answer.await)
             }
             ApiKey::EndTxn => {
-                self.reply(&api::end_txn::end_txn(broker, caller, self.read(reader)?).await)
+                self.reply(&api::transactions::end_txn(broker, caller, self.read(reader)?).await)
             }
             ApiKey::WriteTxnMarkers => {
                 let request = self.read(reader)?;
-                let answer = api::write_txn_markers::write_txn_markers(broker, caller, request);
+                let answer = api::transactions::write_txn_markers(broker, caller, request);
                 self.reply(&answer.await)
             }
             ApiKey::TxnOffsetCommit => {
                 let request = self.read(reader)?;
-                let answer = api::txn_offset_commit::txn_offset_commit(broker, caller, request);
+                let answer = api::transactions::txn_offset_commit(broker, caller, request);
                 self.reply(&answer.await)
             }
             ApiKey::DescribeTransactions => {
                 let request: DescribeTransactionsRequest = self.read(reader)?;
                 api::repeats::check(&request.transactional_ids)?;
-                let answer =
-                    api::describe_transactions::describe_transactions(broker, caller, request);
+                let answer = api::transactions::describe_transactions(broker, caller, request);
                 self.reply(&answer.await)
             }
             ApiKey::ListTransactions => {
                 let request = self.read(reader)?;
-                let answer = api::list_transactions::list_transactions(broker, caller, request);
+                let answer = api::transactions::list_transactions(broker, caller, request);
                 self.reply(&answer.await)
             }
             _ => return self.route_admin(reader).await,
@@ -218,41 +211,35 @@ impl Call<'_> {
         Ok(match self.api {
             ApiKey::ApiVersions => {
                 let request = self.read(reader)?;
-                self.reply(&api::api_versions::api_versions(broker, caller, &request))
+                self.reply(&api::cluster::api_versions(broker, caller, &request))
             }
             ApiKey::DeleteRecords => {
                 let request = self.read(reader)?;
-                self.reply(&api::delete_records::delete_records(broker, caller, request).await)
+                self.reply(&api::records::delete_records(broker, caller, request).await)
             }
             ApiKey::OffsetForLeaderEpoch => {
                 let request = self.read(reader)?;
-                let answer =
-                    api::offset_for_leader_epoch::offset_for_leader_epoch(broker, caller, request);
+                let answer = api::records::offset_for_leader_epoch(broker, caller, request);
                 self.reply(&answer.await)
             }
-            ApiKey::DescribeAcls => {
-                self.reply(&api::describe_acls::describe_acls(&self.read(reader)?)?)
-            }
-            ApiKey::CreateAcls => self.reply(&api::create_acls::create_acls(&self.read(reader)?)?),
-            ApiKey::DeleteAcls => self.reply(&api::delete_acls::delete_acls(&self.read(reader)?)?),
+            ApiKey::DescribeAcls => self.reply(&api::cluster::describe_acls(&self.read(reader)?)?),
+            ApiKey::CreateAcls => self.reply(&api::cluster::create_acls(&self.read(reader)?)?),
+            ApiKey::DeleteAcls => self.reply(&api::cluster::delete_acls(&self.read(reader)?)?),
             ApiKey::DescribeConfigs => {
-                self.reply(&api::describe_configs::describe_configs(broker, &self.read(reader)?)?)
+                self.reply(&api::configs::describe_configs(broker, &self.read(reader)?)?)
             }
             ApiKey::AlterReplicaLogDirs => {
                 let request = self.read(reader)?;
-                let answer =
-                    api::alter_replica_log_dirs::alter_replica_log_dirs(broker, caller, request);
+                let answer = api::cluster::alter_replica_log_dirs(broker, caller, request);
                 self.reply(&answer.await)
             }
             ApiKey::DescribeLogDirs => {
                 let request = self.read(reader)?;
-                self.reply(
-                    &api::describe_log_dirs::describe_log_dirs(broker, caller, request).await,
-                )
+                self.reply(&api::cluster::describe_log_dirs(broker, caller, request).await)
             }
             ApiKey::DescribeCluster => {
                 let request = self.read(reader)?;
-                self.reply(&api::describe_cluster::describe_cluster(broker, caller, &request))
+                self.reply(&api::cluster::describe_cluster(broker, caller, &request))
             }
             ApiKey::DescribeProducers => {
                 let request: DescribeProducersRequest = self.read(reader)?;
@@ -260,21 +247,15 @@ impl Call<'_> {
                 api::repeats::check(topics.flat_map(|topic| {
                     topic.partition_indexes.iter().map(|index| (topic.name.as_str(), *index))
                 }))?;
-                self.reply(
-                    &api::describe_producers::describe_producers(broker, caller, request).await,
-                )
+                self.reply(&api::records::describe_producers(broker, caller, request).await)
             }
             ApiKey::ListConfigResources => {
                 let request = self.read(reader)?;
-                self.reply(&api::list_config_resources::list_config_resources(
-                    broker, caller, &request,
-                ))
+                self.reply(&api::configs::list_config_resources(broker, caller, &request))
             }
             ApiKey::DescribeTopicPartitions => {
                 let request = self.read(reader)?;
-                self.reply(&api::describe_topic_partitions::describe_topic_partitions(
-                    broker, caller, &request,
-                ))
+                self.reply(&api::cluster::describe_topic_partitions(broker, caller, &request))
             }
             _ => return self.forward(reader).await,
         })
