@@ -9,18 +9,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
-/// The parts of the server, by the targets of their log lines. Modules below are targets too.
-const PARTS: [&str; 9] = [
-    "ottla",
-    "ottla_broker",
-    "ottla_controller",
-    "ottla_coordinator",
-    "ottla_log",
-    "ottla_metadata",
-    "ottla_node",
-    "ottla_wire",
-    "ottla_world",
-];
+/// The parts of the server that log, by the targets of their log lines. Modules below are targets too.
+const PARTS: [&str; 6] =
+    ["ottla", "ottla_broker", "ottla_coordination", "ottla_hosting", "ottla_log", "ottla_node"];
 
 /// The levels in force, and the way to those who go by them.
 pub struct Levels {
@@ -131,12 +122,12 @@ mod tests {
         assert_eq!(shown(ROOT).as_deref(), Some("INFO"));
         assert_eq!(shown("ottla_broker").as_deref(), Some("INFO"));
         assert_eq!(shown("ottla_log").as_deref(), Some("WARN"));
-        levels.set("ottla_broker::groups", Some("DEBUG"));
+        levels.set("ottla_coordination::groups", Some("DEBUG"));
         let logs = |target: &str, level: Level| {
             applied.lock().expect("whole").would_enable(target, &level)
         };
-        assert!(logs("ottla_broker::groups::driver", Level::DEBUG));
-        assert!(!logs("ottla_broker::api", Level::DEBUG));
+        assert!(logs("ottla_coordination::groups::kind", Level::DEBUG));
+        assert!(!logs("ottla_coordination::driver", Level::DEBUG));
         assert!(!logs("ottla_log", Level::INFO));
         levels.set("ottla_log", None);
         assert!(logs("ottla_log", Level::INFO));
@@ -147,5 +138,24 @@ mod tests {
         {
             assert_eq!(levels.exists(target), exists, "{target}");
         }
+    }
+
+    #[test]
+    fn every_part_that_logs_has_levels() {
+        // What the tools are made of logs nothing in a server.
+        const OTHERS: [&str; 4] = ["client", "sim", "terminal", "traffic"];
+        let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("");
+        let mut logging = Vec::new();
+        for entry in std::fs::read_dir(crates).expect("the crates") {
+            let path = entry.expect("a crate").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+            let manifest = std::fs::read_to_string(path.join("Cargo.toml")).expect("a manifest");
+            let logs = manifest.lines().any(|line| line.starts_with("tracing."));
+            if logs && !OTHERS.contains(&name) {
+                logging.push(if name == "cli" { "ottla".into() } else { format!("ottla_{name}") });
+            }
+        }
+        logging.sort();
+        assert_eq!(logging, PARTS);
     }
 }
