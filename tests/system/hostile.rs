@@ -409,6 +409,36 @@ fn as_many_names_as_fit() {
     victim.ends_well();
 }
 
+/// Neither many bad requests nor names of any length fill the disk with lines of the log, or forge one.
+#[test]
+fn lines_without_end() {
+    let victim = Victim::new(Setup::new());
+    const TIMES: u32 = 3_000;
+    for _ in 0..TIMES {
+        assert!(sent(victim.address(), &(-1i32).to_be_bytes()).is_empty());
+    }
+    let named = |name: &[u8]| [&(name.len() as u16).to_be_bytes()[..], name].concat();
+    let path = named(&b"/nowhere".repeat(2_000));
+    let topics = (0..TIMES).flat_map(|number| {
+        let name = format!("{number}\n2026-01-01T00:00:00Z ERROR forged");
+        [named(name.as_bytes()), vec![0, 0, 0, 1, 0, 0, 0, 0]].concat()
+    });
+    let dirs = [&[0, 0, 0, 1][..], &path, &TIMES.to_be_bytes()].concat();
+    let moves: Vec<u8> = dirs.into_iter().chain(topics).collect();
+    let mut client = Client::to(victim.address());
+    client.stream.write_all(&frame(ApiKey::AlterReplicaLogDirs, 1, &moves)).expect("sent");
+    client.receive_frame().expect("an answer");
+    victim.node.says("lines like this are many");
+    let output = victim.node.output();
+    assert!(output.lines().count() < 2_500, "{} lines", output.lines().count());
+    assert!(output.len() < 15 << 20, "{} bytes", output.len());
+    assert!(!output.lines().any(|line| line.starts_with("2026-01-01")), "a forged line");
+    for said in ["connection closed: bad request", "a log is not moved", "(cut off)"] {
+        assert!(output.contains(said), "{said}");
+    }
+    victim.ends_well();
+}
+
 /// What the tests build around a body is what the node reads.
 #[test]
 fn the_frames_of_these_tests_are_good() {

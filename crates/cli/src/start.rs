@@ -3,6 +3,7 @@
 //! Takes what `kafka-server-start.sh` takes. Without a file the embedded defaults hold: one broker
 //! on localhost:9092 with its data under `./ottla-data`.
 
+mod log_bounds;
 mod log_levels;
 
 use std::io::Write as _;

@@ -9,6 +9,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry, fmt, reload};
 
+use super::log_bounds::{Facts, Lines};
+
 /// The parts of the server that log, by the targets of their log lines. Modules below are targets too.
 const PARTS: [&str; 6] =
     ["ottla", "ottla_broker", "ottla_coordination", "ottla_hosting", "ottla_log", "ottla_node"];
@@ -26,7 +28,10 @@ pub fn begin() -> Levels {
     let targets = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
     let own = levels_of(&targets);
     let (filter, handle) = reload::Layer::<Targets, Registry>::new(targets);
-    let lines = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let lines = fmt::layer()
+        .with_writer(std::io::stderr)
+        .event_format(Lines::new())
+        .fmt_fields(Facts::new());
     tracing_subscriber::registry().with(filter.and_then(lines)).init();
     let apply = move |targets| {
         if let Err(error) = handle.reload(targets) {
