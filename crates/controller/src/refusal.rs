@@ -28,6 +28,12 @@ impl Refusal {
     pub fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
+
+    /// The request as a whole makes more records than one may.
+    pub fn too_many_records() -> Self {
+        let message = "Unable to perform excessively large batch operation.";
+        Self::new(ErrorCode::PolicyViolation, message)
+    }
 }
 
 /// The code and message of a result, as responses carry them.

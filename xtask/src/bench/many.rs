@@ -42,9 +42,9 @@ pub fn connections(suite: &mut Suite) -> Result<()> {
     })
 }
 
-/// M1: creating many partitions, a record to each, a restart.
+/// M1: as many partitions as one request may create, a record to each, a restart.
 pub fn partitions(suite: &mut Suite) -> Result<()> {
-    let partitions = suite.scaled(10_000);
+    let partitions = suite.scaled(9_999);
     suite.pairs(&format!("{partitions} partitions"), |suite, side| {
         let mut home = Home::prepare(&suite.tools, side)?;
         let process = home.start()?;

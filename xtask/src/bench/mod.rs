@@ -67,7 +67,7 @@ enum Workload {
     F2,
     /// 5,000 connections
     C1,
-    /// 10,000 partitions
+    /// 9,999 partitions, as many as one request may create
     M1,
     /// Killed with data in 1,000 partitions, until all acknowledge again
     S3,

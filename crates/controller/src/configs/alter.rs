@@ -15,7 +15,7 @@ use ottla_wire::messages::{
 };
 
 use super::rules;
-use crate::controller::{Controller, Outcome};
+use crate::controller::{Controller, Outcome, RECORDS_PER_REQUEST_MAX};
 use crate::refusal::{Refusal, code_and_message};
 use crate::repeated::once_each;
 
@@ -34,14 +34,16 @@ impl Controller {
                 self.alter_resource(resource)
             };
             let outcome = outcome.map(|written| records.extend(written));
-            let (error_code, error_message) = code_and_message(outcome);
-            responses.push(AlterConfigsResourceResponse {
-                error_code,
-                error_message,
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name.clone(),
-                ..Default::default()
-            });
+            responses.push(answer(resource, outcome));
+            if records.len() > RECORDS_PER_REQUEST_MAX {
+                let refusal = Refusal::too_many_records();
+                let all = request.resources.iter();
+                let responses = all.map(|each| answer(each, Err(refusal.clone()))).collect();
+                return Outcome::answer(IncrementalAlterConfigsResponse {
+                    responses,
+                    ..Default::default()
+                });
+            }
         }
         records.extend(self.clear_elr_records(&records));
         if request.validate_only {
@@ -69,6 +71,20 @@ impl Controller {
             }
         }
         self.write(&resource, changes)
+    }
+}
+
+fn answer(
+    resource: &AlterConfigsResource,
+    outcome: Result<(), Refusal>,
+) -> AlterConfigsResourceResponse {
+    let (error_code, error_message) = code_and_message(outcome);
+    AlterConfigsResourceResponse {
+        error_code,
+        error_message,
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..Default::default()
     }
 }
 

@@ -8,7 +8,7 @@ use ottla_wire::messages::alter_configs_response::AlterConfigsResourceResponse;
 use ottla_wire::messages::{AlterConfigsRequest, AlterConfigsResponse, MetadataRecord};
 
 use super::alter::resource_of;
-use crate::controller::{Controller, Outcome};
+use crate::controller::{Controller, Outcome, RECORDS_PER_REQUEST_MAX};
 use crate::refusal::{Refusal, code_and_message};
 use crate::repeated::once_each;
 
@@ -24,14 +24,13 @@ impl Controller {
                 self.replace_values(resource)
             };
             let outcome = outcome.map(|written| records.extend(written));
-            let (error_code, error_message) = code_and_message(outcome);
-            responses.push(AlterConfigsResourceResponse {
-                error_code,
-                error_message,
-                resource_type: resource.resource_type,
-                resource_name: resource.resource_name.clone(),
-                ..Default::default()
-            });
+            responses.push(answer(resource, outcome));
+            if records.len() > RECORDS_PER_REQUEST_MAX {
+                let refusal = Refusal::too_many_records();
+                let all = request.resources.iter();
+                let responses = all.map(|each| answer(each, Err(refusal.clone()))).collect();
+                return Outcome::answer(AlterConfigsResponse { responses, ..Default::default() });
+            }
         }
         records.extend(self.clear_elr_records(&records));
         if request.validate_only {
@@ -58,5 +57,19 @@ impl Controller {
         let dropped = current.keys().filter(|name| !by_name.contains_key(name.as_str()));
         let dropped = dropped.map(|name| (name.clone(), None));
         self.write(&resource, set.chain(dropped).collect())
+    }
+}
+
+fn answer(
+    resource: &AlterConfigsResource,
+    outcome: Result<(), Refusal>,
+) -> AlterConfigsResourceResponse {
+    let (error_code, error_message) = code_and_message(outcome);
+    AlterConfigsResourceResponse {
+        error_code,
+        error_message,
+        resource_type: resource.resource_type,
+        resource_name: resource.resource_name.clone(),
+        ..Default::default()
     }
 }

@@ -249,3 +249,43 @@ fn altering_all_drops_what_is_not_named() {
     assert_eq!((records.len(), response.responses.len()), (0, 1));
     assert_eq!(response.responses[0].error_message.as_deref(), Some("Duplicate resource."));
 }
+
+#[test]
+fn a_request_makes_ten_thousand_records_at_most() {
+    let named = |count: usize| (0..count).map(|index| format!("listener.name.n{index}.value"));
+    for (count, code) in [(10_000, 0), (10_001, 44)] {
+        let config = |name| AlterableConfig { name, value: text("1"), ..Default::default() };
+        let (resource_type, resource_name) = (BROKER, "1".to_owned());
+        let configs = named(count).map(config).collect();
+        let resource =
+            AlterConfigsResource { resource_type, resource_name, configs, ..Default::default() };
+        let resources = vec![resource];
+        let request = IncrementalAlterConfigsRequest { resources, ..Default::default() };
+        let (records, response) = Lab::with_brokers(&[1]).call(request, 1);
+        let ResponseBody::IncrementalAlterConfigs(response) = response else { panic!() };
+        assert_eq!(response.responses[0].error_code, code, "{count}");
+        assert_eq!(records.is_empty(), code != 0, "{count}");
+
+        let config = |name| alter_configs_request::AlterableConfig {
+            name,
+            value: text("1"),
+            ..Default::default()
+        };
+        let resource = alter_configs_request::AlterConfigsResource {
+            resource_type: BROKER,
+            resource_name: "1".to_owned(),
+            configs: named(count).map(config).collect(),
+            ..Default::default()
+        };
+        let resources = vec![resource];
+        let request = AlterConfigsRequest { resources, ..Default::default() };
+        let (records, response) = Lab::with_brokers(&[1]).call(request, 2);
+        let ResponseBody::AlterConfigs(response) = response else { panic!() };
+        assert_eq!(response.responses[0].error_code, code, "{count}");
+        assert_eq!(records.is_empty(), code != 0, "{count}");
+    }
+}
+
+fn text(value: &str) -> Option<String> {
+    Some(value.to_owned())
+}

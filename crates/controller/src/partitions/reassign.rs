@@ -22,7 +22,7 @@ use ottla_wire::messages::{
 use ottla_wire::{ErrorCode, Uuid};
 
 use super::change::Election;
-use crate::controller::{Controller, Outcome};
+use crate::controller::{Controller, Outcome, RECORDS_PER_REQUEST_MAX};
 use crate::refusal::{Refusal, code_and_message};
 use crate::topics::validate_manual;
 
@@ -38,8 +38,12 @@ impl Controller {
             let mut partitions = Vec::new();
             for target in &topic.partitions {
                 let outcome = self.reassign(&topic.name, target, allow_factor_change);
-                let outcome = outcome.map(|record| {
+                let outcome = outcome.and_then(|record| {
+                    if record.is_some() && records.len() >= RECORDS_PER_REQUEST_MAX {
+                        return Err(Refusal::silent(ErrorCode::UnknownServerError));
+                    }
                     records.extend(record.map(MetadataRecord::PartitionChange));
+                    Ok(())
                 });
                 let (error_code, error_message) = code_and_message(outcome);
                 partitions.push(ReassignablePartitionResponse {

@@ -228,3 +228,28 @@ fn whoever_was_in_sync_below_the_minimum_stays_eligible() {
     assert_eq!(partition.leader_recovery, LeaderRecovery::Recovered);
     assert_eq!(partition.elr, [1]);
 }
+
+#[test]
+fn one_request_reassigns_ten_thousand_partitions_at_most() {
+    let mut lab = Lab::with_brokers(&[1, 2]);
+    for name in ["a", "b"] {
+        lab.topic(name, &[&[1][..]; 5_001]);
+    }
+    let partition = |partition_index| ReassignablePartition {
+        partition_index,
+        replicas: Some(vec![2]),
+        ..Default::default()
+    };
+    let topic = |name: &str| ReassignableTopic {
+        name: name.to_owned(),
+        partitions: (0..5_001).map(partition).collect(),
+        ..Default::default()
+    };
+    let topics = vec![topic("a"), topic("b")];
+    let request = AlterPartitionReassignmentsRequest { topics, ..Default::default() };
+    let (records, response) = lab.call(request, 1);
+    let ResponseBody::AlterPartitionReassignments(response) = response else { panic!() };
+    let answers = response.responses.iter().flat_map(|topic| &topic.partitions);
+    let refused = answers.filter(|partition| partition.error_code == -1).count();
+    assert_eq!((records.len(), refused), (10_000, 2));
+}

@@ -27,11 +27,7 @@ const CLUSTER_METADATA: &str = "__cluster_metadata";
 impl Controller {
     pub(crate) fn create_topics(&self, request: CreateTopicsRequest, draw: &mut Draw) -> Outcome {
         if let Err(refusal) = check_size(&request) {
-            let all = request.topics.iter().map(|topic| refused(&topic.name, refusal.clone()));
-            return Outcome::answer(CreateTopicsResponse {
-                topics: all.collect(),
-                ..Default::default()
-            });
+            return all_refused(&request, &refusal);
         }
         let repeated = repeated(request.topics.iter().map(|topic| topic.name.as_str()));
         let is_forbidden = |topic: &CreatableTopic| topic.name == CLUSTER_METADATA;
@@ -45,6 +41,9 @@ impl Controller {
                 Ok(result) => result,
                 Err(refusal) => refused(&topic.name, refusal),
             });
+            if records.len() > RECORDS_PER_REQUEST_MAX {
+                return all_refused(&request, &Refusal::too_many_records());
+            }
         }
         for name in repeated.order {
             topics.push(refused(name, Refusal::invalid_request("Duplicate topic name.")));
@@ -249,6 +248,11 @@ impl Controller {
         });
         entries.collect()
     }
+}
+
+fn all_refused(request: &CreateTopicsRequest, refusal: &Refusal) -> Outcome {
+    let topics = request.topics.iter().map(|topic| refused(&topic.name, refusal.clone()));
+    Outcome::answer(CreateTopicsResponse { topics: topics.collect(), ..Default::default() })
 }
 
 fn refused(name: &str, refusal: Refusal) -> CreatableTopicResult {

@@ -11,7 +11,7 @@ use ottla_wire::messages::{
 };
 use ottla_wire::{ErrorCode, Uuid};
 
-use crate::controller::{Controller, Outcome};
+use crate::controller::{Controller, Outcome, RECORDS_PER_REQUEST_MAX};
 use crate::refusal::Refusal;
 
 /// Names or ids, each with whether it came more than once; in the order in which they came.
@@ -80,6 +80,12 @@ impl Controller {
         }
         let mut records = Vec::new();
         for (topic_id, name) in chosen {
+            if records.len() >= RECORDS_PER_REQUEST_MAX {
+                // What Kafka says of each that its list of records has no room for.
+                let refusal = Refusal::silent(ErrorCode::UnknownServerError);
+                responses.push(refused(Some(&name), topic_id, refusal));
+                continue;
+            }
             records.push(MetadataRecord::RemoveTopic(RemoveTopicRecord {
                 topic_id,
                 ..Default::default()

@@ -99,6 +99,12 @@ fn topics_are_refused_in_kafkas_words() {
             E::PolicyViolation,
             "Excessively large number of partitions per request.",
         ),
+        (
+            // The topic's own record is one too many.
+            topic("big", 10_000, 1),
+            E::PolicyViolation,
+            "Unable to perform excessively large batch operation.",
+        ),
         (configured("c", "nope", Some("1")), E::InvalidConfig, "Unknown topic config name: nope"),
         (
             configured("c", "retention.ms", Some("x")),
@@ -360,4 +366,21 @@ fn partitions_are_added_and_never_taken_away() {
         assert_eq!((result.error_code, result.error_message.as_deref()), (code, message));
     }
     assert_eq!(lab.partition("ok.1", 4).leader, 1);
+}
+
+#[test]
+fn one_request_deletes_ten_thousand_topics_at_most() {
+    let mut lab = Lab::with_brokers(&[1]);
+    for part in 0..3 {
+        let named = |index: i32| topic(&format!("t{}", part * 3_334 + index), 1, 1);
+        let topics = (0..3_334).map(named).collect();
+        lab.call(CreateTopicsRequest { topics, ..Default::default() }, 7);
+    }
+    assert_eq!(lab.controller.image().topics.iter().count(), 10_002);
+    let topic_names = (0..10_002).map(|index| format!("t{index}")).collect();
+    let request = DeleteTopicsRequest { topic_names, ..Default::default() };
+    let (records, response) = lab.call(request, 5);
+    let ResponseBody::DeleteTopics(response) = response else { panic!("{response:?}") };
+    let refused = response.responses.iter().filter(|topic| topic.error_code == -1).count();
+    assert_eq!((records.len(), refused), (10_000, 2));
 }

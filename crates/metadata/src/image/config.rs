@@ -102,16 +102,15 @@ impl Configs {
 
     pub(super) fn set(&mut self, kind: ResourceType, record: &ConfigRecord) {
         let resource = ConfigResource { kind, name: record.resource_name.clone() };
-        let mut values = self.by_resource.get(&resource).cloned().unwrap_or_default();
-        let own = Arc::make_mut(&mut values);
+        // In place: a copy for each record would make many values of one resource quadratic.
+        let values = self.by_resource.entry(resource.clone()).or_default();
+        let own = Arc::make_mut(values);
         match &record.value {
             Some(value) => own.insert(record.name.clone(), value.clone()),
             None => own.remove(&record.name),
         };
-        if values.is_empty() {
+        if own.is_empty() {
             self.by_resource.remove(&resource);
-        } else {
-            self.by_resource.insert(resource, values);
         }
     }
 

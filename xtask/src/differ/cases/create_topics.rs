@@ -110,7 +110,7 @@ fn names() -> Case {
 
 fn numbers() -> Case {
     let mut case = Case::new("numbers of partitions and replicas");
-    let numbers: [(i32, i16); 14] = [
+    let numbers: [(i32, i16); 16] = [
         (0, 1),
         (-1, 1),
         (-2, 1),
@@ -123,6 +123,8 @@ fn numbers() -> Case {
         (1, i16::MIN),
         (0, 0),
         (-1, -1),
+        (9_999, 1),
+        (10_000, 1),
         (10_001, 1),
         (100_000, 1),
     ];
@@ -144,6 +146,10 @@ fn several() -> Case {
     });
     case.ask(NEWEST, "good and bad ones", |_| {
         request(vec![topic("mixed-a", 1, 1), topic("b/d", 1, 1), topic("mixed-c", 0, 1)], false)
+    });
+    case.ask(NEWEST, "a bad one and more than one request may make", |_| {
+        let many = ["many-a", "many-b"].map(|name| topic(name, 5_000, 1));
+        request([vec![topic("b/d", 1, 1)], many.into()].concat(), true)
     });
     case.ask(NEWEST, "names that collide with each other", |_| {
         request(vec![topic("col.lide", 1, 1), topic("col_lide", 1, 1)], false)

@@ -2,10 +2,31 @@
 
 use super::terms::*;
 use crate::differ::book::Case;
+use crate::differ::cases::terms::text;
 use ottla_wire::messages::DescribeConfigsRequest;
 
 pub fn cases() -> Vec<Case> {
-    vec![incremental_broker(), sizes(), bounds()]
+    vec![incremental_broker(), many(), sizes(), bounds()]
+}
+
+/// As many values as one request may change, and one more; with a resource that is refused.
+fn many() -> Case {
+    use ottla_wire::messages::incremental_alter_configs_request::AlterableConfig;
+    let mut case = Case::new("alter many of the broker's configs");
+    for count in [10_000, 10_001] {
+        case.ask(1, &format!("{count} values"), move |_| {
+            let config = |index| AlterableConfig {
+                name: format!("listener.name.n{index}.value"),
+                value: Some(text("1")),
+                ..Default::default()
+            };
+            let mut request = alter(BROKER, "1", &[], true);
+            request.resources[0].configs = (0..count).map(config).collect();
+            request.resources.extend(alter(TOPIC, "no-such-topic", &[], true).resources);
+            request
+        });
+    }
+    case
 }
 
 fn incremental_broker() -> Case {
