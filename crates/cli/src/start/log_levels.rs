@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn every_part_that_logs_has_levels() {
         // What the tools are made of logs nothing in a server.
-        const OTHERS: [&str; 4] = ["client", "sim", "terminal", "traffic"];
+        const OTHERS: [&str; 6] = ["cluster", "consumer", "producer", "sim", "terminal", "traffic"];
         let crates = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("");
         let mut logging = Vec::new();
         for entry in std::fs::read_dir(crates).expect("the crates") {
