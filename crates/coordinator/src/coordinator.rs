@@ -126,6 +126,9 @@ impl Machine for GroupCoordinator {
     type Touch = Touch;
 
     fn decide(&self, token: Token, request: Request, now: Millis) -> Decision<Self> {
+        if let Some(refusal) = request.refusal(&self.config) {
+            return Decision::answer(token, refusal);
+        }
         let Request { caller, body } = request;
         match body {
             Body::JoinGroup(request) => self.join_group(token, &caller, &request, now),

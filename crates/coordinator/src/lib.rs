@@ -24,7 +24,6 @@ pub mod request;
 
 pub use assignor::Assignor;
 pub use config::{Config, ConsumerConfig, Migration};
-pub use consumer::{Refusal, validate_heartbeat};
 pub use coordinator::{CommittedOffset, GroupCoordinator, Touch};
 pub use group::{GroupFilter, Metadata, State, TopicChanges, Work};
 pub use ottla_transaction as transaction;

@@ -48,6 +48,9 @@ impl Machine for TransactionCoordinator {
 
     fn decide(&self, token: Token, request: Request, now: Millis) -> Decision<Self> {
         let Request { body, fresh_producer_id } = request;
+        if let Some(refusal) = body.refusal(&self.config, self.transaction_version) {
+            return Decision::answer(token, refusal);
+        }
         match body {
             Body::InitProducerId(request) => {
                 self.init_producer_id(token, &request, fresh_producer_id, now)
@@ -145,9 +148,6 @@ impl TransactionCoordinator {
 
     /// The transaction of a producer that names its id; who else does is told that the id is not its own.
     pub(super) fn mapped(&self, transactional_id: &str) -> Result<&Transaction, ErrorCode> {
-        if transactional_id.is_empty() {
-            return Err(ErrorCode::InvalidRequest);
-        }
         self.find(transactional_id).ok_or(ErrorCode::InvalidProducerIdMapping)
     }
 

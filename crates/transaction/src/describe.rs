@@ -2,7 +2,7 @@
 //!
 //! List v1: a filter by duration (KIP-994).  v2: by a pattern of transactional ids (KIP-1152).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
@@ -20,13 +20,9 @@ const PATTERN_BYTES_MAX: usize = 1 << 20;
 
 impl TransactionCoordinator {
     pub(super) fn describe(&self, token: Token, transactional_id: String) -> Decision<Self> {
-        let described = if transactional_id.is_empty() {
-            failed(transactional_id, ErrorCode::InvalidRequest)
-        } else {
-            match self.find(&transactional_id) {
-                None => failed(transactional_id, ErrorCode::TransactionalIdNotFound),
-                Some(transaction) => description(transactional_id, transaction),
-            }
+        let described = match self.find(&transactional_id) {
+            None => failed(transactional_id, ErrorCode::TransactionalIdNotFound),
+            Some(transaction) => description(transactional_id, transaction),
         };
         Decision::answer(token, Response::Described(described))
     }
@@ -37,31 +33,42 @@ impl TransactionCoordinator {
         request: &ListTransactionsRequest,
         now: Millis,
     ) -> Decision<Self> {
-        let response = match Filter::new(request, now) {
-            Err(code) => ListTransactionsResponse { error_code: code.code(), ..Default::default() },
-            Ok(filter) => {
-                let matching = self
-                    .transactions
-                    .iter()
-                    .filter(|(id, transaction)| filter.matches(id, transaction));
-                let listing = |(id, transaction): (&String, &Transaction)| Listing {
-                    transactional_id: id.clone(),
-                    producer_id: transaction.producer_id,
-                    transaction_state: transaction.state.name().to_owned(),
-                    ..Listing::default()
-                };
-                ListTransactionsResponse {
-                    transaction_states: matching.map(listing).collect(),
-                    unknown_state_filters: filter.unknown_states,
-                    ..ListTransactionsResponse::default()
-                }
-            }
-        };
-        Decision::answer(token, Response::Listed(response))
+        Decision::answer(token, Response::Listed(listing(request, now, &self.transactions)))
     }
 }
 
-fn failed(transactional_id: String, code: ErrorCode) -> TransactionState {
+/// What ListTransactions is answered where there is no coordinator: what is wrong with its filters is told all the same.
+#[must_use]
+pub fn listing_of_nobody(request: &ListTransactionsRequest) -> ListTransactionsResponse {
+    listing(request, 0, &BTreeMap::new())
+}
+
+fn listing(
+    request: &ListTransactionsRequest,
+    now: Millis,
+    transactions: &BTreeMap<String, Transaction>,
+) -> ListTransactionsResponse {
+    let filter = match Filter::new(request, now) {
+        Ok(filter) => filter,
+        Err(code) => {
+            return ListTransactionsResponse { error_code: code.code(), ..Default::default() };
+        }
+    };
+    let matching = transactions.iter().filter(|(id, transaction)| filter.matches(id, transaction));
+    let listing = |(id, transaction): (&String, &Transaction)| Listing {
+        transactional_id: id.clone(),
+        producer_id: transaction.producer_id,
+        transaction_state: transaction.state.name().to_owned(),
+        ..Listing::default()
+    };
+    ListTransactionsResponse {
+        transaction_states: matching.map(listing).collect(),
+        unknown_state_filters: filter.unknown_states,
+        ..ListTransactionsResponse::default()
+    }
+}
+
+pub(super) fn failed(transactional_id: String, code: ErrorCode) -> TransactionState {
     TransactionState { transactional_id, error_code: code.code(), ..TransactionState::default() }
 }
 

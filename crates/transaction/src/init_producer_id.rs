@@ -9,7 +9,6 @@
 use ottla_machine::{Decision, Millis, Token};
 use ottla_wire::ErrorCode;
 
-use super::EPOCH_PER_TRANSACTION;
 use super::coordinator::TransactionCoordinator;
 use super::request::{InitProducerId, ProducerEpoch, Response};
 use super::state::{NO_EPOCH, State, Transaction, is_exhausted};
@@ -59,7 +58,11 @@ impl TransactionCoordinator {
         fresh: Option<i64>,
         now: Millis,
     ) -> Result<Step, ErrorCode> {
-        let timeout_ms = self.timeout_of(request)?;
+        // A transaction of two phases has no time-out.
+        let timeout_ms = match request.enable_two_phase_commit {
+            true => i32::MAX,
+            false => request.timeout_ms,
+        };
         let Some(transaction) = self.find(&request.transactional_id) else {
             let Some(producer_id) = fresh else { return Ok(Step::NeedsProducerId) };
             let new = Transaction::new(producer_id);
@@ -92,26 +95,6 @@ impl TransactionCoordinator {
             return Ok(Step::Begin(transaction.rotated(producer_id, last_epoch, timeout_ms, now)));
         }
         begin(transaction, request.expected, timeout_ms, now).map(Step::Begin)
-    }
-
-    /// The time-out in force; a transaction of two phases has none.
-    fn timeout_of(&self, request: &InitProducerId) -> Result<i32, ErrorCode> {
-        if request.transactional_id.is_empty() {
-            return Err(ErrorCode::InvalidRequest);
-        }
-        if request.enable_two_phase_commit && !self.config.two_phase_commit {
-            return Err(ErrorCode::TransactionalIdAuthorizationFailed);
-        }
-        // What is kept has a place in the records of transactions with an epoch each.
-        if request.keep_prepared && self.transaction_version < EPOCH_PER_TRANSACTION {
-            return Err(ErrorCode::UnsupportedVersion);
-        }
-        let timeout_ms = request.timeout_ms;
-        match request.enable_two_phase_commit {
-            true => Ok(i32::MAX),
-            false if (1..=self.config.max_timeout_ms).contains(&timeout_ms) => Ok(timeout_ms),
-            false => Err(ErrorCode::InvalidTransactionTimeout),
-        }
     }
 }
 

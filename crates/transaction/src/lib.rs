@@ -29,6 +29,7 @@ mod trial;
 
 pub use config::Config;
 pub use coordinator::TransactionCoordinator;
+pub use describe::listing_of_nobody;
 pub use markers::Markers;
 pub use record::{Record, RecordError};
 pub use request::{Body, Partitions, Producer, ProducerEpoch, Request, Response};

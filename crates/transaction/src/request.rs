@@ -10,6 +10,9 @@ use ottla_wire::ErrorCode;
 use ottla_wire::messages::describe_transactions_response::TransactionState;
 use ottla_wire::messages::{ListTransactionsRequest, ListTransactionsResponse};
 
+use super::config::Config;
+use super::{EPOCH_PER_TRANSACTION, describe};
+
 /// Partitions by topic.
 pub type Partitions = BTreeMap<String, BTreeSet<i32>>;
 
@@ -61,6 +64,39 @@ pub enum Body {
     List(ListTransactionsRequest),
     /// The feature `transaction.version` has this level now.
     TransactionVersion(i16),
+}
+
+impl Body {
+    /// The answer to a request that no coordinator would take, whatever it knows: a broker says so before it looks for
+    /// the coordinator.
+    #[must_use]
+    pub fn refusal(&self, config: &Config, transaction_version: i16) -> Option<Response> {
+        let nameless = |id: &str| id.is_empty().then_some(ErrorCode::InvalidRequest);
+        match self {
+            Self::InitProducerId(request) => {
+                let code = check(request, config, transaction_version).err()?;
+                Some(Response::Producer(Err(code)))
+            }
+            Self::AddPartitions { producer, .. } => {
+                Some(Response::Added(nameless(&producer.transactional_id)?))
+            }
+            Self::VerifyPartitions { producer, partitions } => {
+                let code = nameless(&producer.transactional_id)?;
+                let verified = partitions.iter().map(|(topic, partitions)| {
+                    (topic.clone(), partitions.iter().map(|index| (*index, code)).collect())
+                });
+                Some(Response::Verified(verified.collect()))
+            }
+            Self::End { producer, .. } => {
+                Some(Response::Producer(Err(nameless(&producer.transactional_id)?)))
+            }
+            Self::Describe { transactional_id } => {
+                let code = nameless(transactional_id)?;
+                Some(Response::Described(describe::failed(transactional_id.clone(), code)))
+            }
+            Self::MarkersWritten { .. } | Self::List(_) | Self::TransactionVersion(_) => None,
+        }
+    }
 }
 
 /// InitProducerId of a transactional producer.
@@ -116,4 +152,21 @@ pub enum Response {
     Listed(ListTransactionsResponse),
     /// To whatever has no answer of its own.
     Noted,
+}
+
+fn check(request: &InitProducerId, config: &Config, level: i16) -> Result<(), ErrorCode> {
+    if request.transactional_id.is_empty() {
+        return Err(ErrorCode::InvalidRequest);
+    }
+    if request.enable_two_phase_commit && !config.two_phase_commit {
+        return Err(ErrorCode::TransactionalIdAuthorizationFailed);
+    }
+    // What is kept has a place in the records of transactions with an epoch each.
+    if request.keep_prepared && level < EPOCH_PER_TRANSACTION {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    // A transaction of two phases has no time-out.
+    let is_allowed = request.enable_two_phase_commit
+        || (1..=config.max_timeout_ms).contains(&request.timeout_ms);
+    if is_allowed { Ok(()) } else { Err(ErrorCode::InvalidTransactionTimeout) }
 }

@@ -84,12 +84,12 @@ fn in_place<Answer>(others: Vec<Answer>, placed: Vec<(usize, Answer)>) -> Vec<An
 
 async fn ask(broker: &Broker, caller: &Caller, request: RequestBody) -> Option<ResponseBody> {
     if has_no_time(&request) {
-        return refuse(&request, ErrorCode::RequestTimedOut);
+        return refuse(&request, caller.version, ErrorCode::RequestTimedOut);
     }
     let unreachable = request.clone();
     match broker.controller.ask(request, caller.version, &caller.connection.principal).await {
         Ok(response) => Some(response),
-        Err(code) => refuse(&unreachable, code),
+        Err(code) => refuse(&unreachable, caller.version, code),
     }
 }
 

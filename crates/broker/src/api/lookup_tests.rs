@@ -369,6 +369,7 @@ async fn producer_ids_are_never_given_twice() {
     for (transactional_id, producer_id, producer_epoch, expected) in cases {
         let request = InitProducerIdRequest {
             transactional_id,
+            transaction_timeout_ms: 60_000,
             producer_id,
             producer_epoch,
             ..InitProducerIdRequest::default()

@@ -45,7 +45,7 @@ impl GroupCoordinators {
         self.shards.shutdown();
     }
 
-    /// Asks the coordinator of `group_id`.
+    /// Asks the coordinator of `group_id`, if the request is one that a coordinator would take.
     ///
     /// # Errors
     /// `NOT_COORDINATOR`, `COORDINATOR_NOT_AVAILABLE` or `COORDINATOR_LOAD_IN_PROGRESS`.
@@ -63,6 +63,9 @@ impl GroupCoordinators {
         request: Request,
         verification: Verification,
     ) -> Result<Response, ErrorCode> {
+        if let Some(refusal) = request.refusal(self.config()) {
+            return Ok(refusal);
+        }
         self.shards.of(group_id)?.ask(request, verification).await
     }
 

@@ -74,7 +74,7 @@ impl TransactionCoordinators {
         self.shards.shutdown();
     }
 
-    /// Asks the coordinator of `transactional_id`.
+    /// Asks the coordinator of `transactional_id`, if the request is one that a coordinator would take.
     ///
     /// # Errors
     /// `NOT_COORDINATOR` or `COORDINATOR_LOAD_IN_PROGRESS`.
@@ -83,6 +83,11 @@ impl TransactionCoordinators {
         transactional_id: &str,
         request: Request,
     ) -> Result<Response, ErrorCode> {
+        let kind = self.shards.kind();
+        let level = kind.transaction_version.load(Ordering::Relaxed);
+        if let Some(refusal) = request.body.refusal(&kind.config, level) {
+            return Ok(refusal);
+        }
         self.shards.of(transactional_id)?.ask(request, Verification::NotRequired).await
     }
 

@@ -8,12 +8,12 @@ use ottla_machine::{Decision, Millis};
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::JoinGroupRequest;
 
-use super::rebalance::{join_answer, join_refusal};
+use super::rebalance::{join_answer, join_refusal, join_response};
 use super::{ClassicGroup, Draft, Member, State, Waiting};
-use crate::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
+use crate::config::{Config, NEW_MEMBER_JOIN_TIMEOUT_MS};
 use crate::coordinator::GroupCoordinator;
 use crate::group::CauseKind;
-use crate::request::Caller;
+use crate::request::{Caller, Response};
 
 /// From this version a dynamic member must join with an id that the coordinator gave it.
 const FIRST_VERSION_WITH_REQUIRED_MEMBER_ID: i16 = 4;
@@ -50,17 +50,17 @@ impl GroupCoordinator {
         }
         draft.into_decision()
     }
+}
 
-    pub(crate) fn validate_join(&self, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
-        if request.group_id.is_empty() {
-            return Err(ErrorCode::InvalidGroupId);
-        }
-        let config = self.config();
-        let allowed = config.group_min_session_timeout_ms..=config.group_max_session_timeout_ms;
-        if !allowed.contains(&request.session_timeout_ms) {
-            return Err(ErrorCode::InvalidSessionTimeout);
-        }
-        Ok(())
+/// Whether a join says what it has to, whatever the group.
+pub(crate) fn validate_join(config: &Config, request: &JoinGroupRequest) -> Result<(), ErrorCode> {
+    if request.group_id.is_empty() {
+        return Err(ErrorCode::InvalidGroupId);
+    }
+    let allowed = config.group_min_session_timeout_ms..=config.group_max_session_timeout_ms;
+    match allowed.contains(&request.session_timeout_ms) {
+        true => Ok(()),
+        false => Err(ErrorCode::InvalidSessionTimeout),
     }
 }
 
@@ -72,6 +72,10 @@ pub(crate) fn refuse_join(
 ) -> Decision<GroupCoordinator> {
     let answer = join_answer(waiting, join_refusal(member_id, error));
     Decision::answer(answer.token, answer.response)
+}
+
+pub(crate) fn join_refused(caller: &Caller, member_id: &str, error: ErrorCode) -> Response {
+    join_response(caller.api_version, join_refusal(member_id, error))
 }
 
 impl Draft<'_> {

@@ -42,7 +42,8 @@ pub(crate) fn leaving_members(
     }
 }
 
-pub(crate) fn refuse_leave(error: ErrorCode) -> Response {
+/// The answer to a request of which nothing is done.
+pub(crate) fn leave_refused(error: ErrorCode) -> Response {
     Response::LeaveGroup(LeaveGroupResponse {
         error_code: error.code(),
         ..LeaveGroupResponse::default()

@@ -336,12 +336,16 @@ impl ClassicGroup {
     }
 }
 
-/// The answer to a join. "No protocol" is null from version 7, before that it is the empty string.
-pub(crate) fn join_answer(waiting: Waiting, mut response: JoinGroupResponse) -> Answer<Response> {
+/// The answer to a join.
+pub(crate) fn join_answer(waiting: Waiting, response: JoinGroupResponse) -> Answer<Response> {
+    Answer { token: waiting.token, response: join_response(waiting.api_version, response) }
+}
+
+/// "No protocol" is null from version 7, before that it is the empty string.
+pub(super) fn join_response(api_version: i16, mut response: JoinGroupResponse) -> Response {
     let name = response.protocol_name.take().filter(|name| !name.is_empty());
-    response.protocol_name =
-        if waiting.api_version < 7 { name.or(Some(String::new())) } else { name };
-    Answer { token: waiting.token, response: Response::JoinGroup(response) }
+    response.protocol_name = if api_version < 7 { name.or(Some(String::new())) } else { name };
+    Response::JoinGroup(response)
 }
 
 pub(super) fn join_refusal(member_id: &str, error: ErrorCode) -> JoinGroupResponse {

@@ -39,7 +39,11 @@ impl GroupCoordinator {
 
 /// The answer to a sync that is refused.
 pub(crate) fn refuse_sync(token: Token, error: ErrorCode) -> Decision<GroupCoordinator> {
-    Decision::answer(token, Response::SyncGroup(sync_refusal(error)))
+    Decision::answer(token, sync_refused(error))
+}
+
+pub(crate) fn sync_refused(error: ErrorCode) -> Response {
+    Response::SyncGroup(sync_refusal(error))
 }
 
 /// Whether a sync says what its version has to, whatever the group.

@@ -32,13 +32,9 @@ impl GroupCoordinator {
         request: &ConsumerGroupHeartbeatRequest,
         now: Millis,
     ) -> Decision<Self> {
-        let config = &self.config().consumer;
-        let decided = match validate_heartbeat(config, caller.api_version, request) {
-            Ok(()) if matches!(request.member_epoch, LEAVE | LEAVE_STATIC) => {
-                self.leave_consumer_group(token, request, now)
-            }
-            Ok(()) => self.beat_consumer(token, caller, request, now),
-            Err(refusal) => Err(refusal),
+        let decided = match request.member_epoch {
+            LEAVE | LEAVE_STATIC => self.leave_consumer_group(token, request, now),
+            _ => self.beat_consumer(token, caller, request, now),
         };
         decided.unwrap_or_else(|refusal| Decision::answer(token, refusal.into_heartbeat()))
     }
@@ -75,11 +71,11 @@ impl GroupCoordinator {
     }
 }
 
-/// Whether a beat says what it has to, whatever the group: this is asked before anybody looks for its coordinator.
+/// Whether a beat says what it has to, whatever the group.
 ///
 /// # Errors
 /// `INVALID_REQUEST` or `UNSUPPORTED_ASSIGNOR`.
-pub fn validate_heartbeat(
+pub(crate) fn validate_heartbeat(
     config: &ConsumerConfig,
     api_version: i16,
     request: &ConsumerGroupHeartbeatRequest,

@@ -25,9 +25,8 @@ mod usage;
 #[cfg(test)]
 mod tests;
 
-pub use heartbeat::validate_heartbeat;
+pub(crate) use heartbeat::validate_heartbeat;
 pub(crate) use mixed::Joined;
-pub use refusal::Refusal;
 pub use state::State;
 pub(crate) use state::{Assignment, ConsumerGroup, Soft};
 pub(crate) use usage::{Committer, OlderEpoch};

@@ -7,7 +7,7 @@ use crate::request::Response;
 
 /// An error code, and what it says to a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     pub code: ErrorCode,
     pub message: String,
 }
@@ -31,7 +31,7 @@ impl Refusal {
         Self::new(ErrorCode::UnknownMemberId, message)
     }
 
-    pub(super) fn into_heartbeat(self) -> Response {
+    pub(crate) fn into_heartbeat(self) -> Response {
         Response::ConsumerGroupHeartbeat(ConsumerGroupHeartbeatResponse {
             error_code: self.code.code(),
             error_message: Some(self.message),

@@ -22,9 +22,6 @@ impl GroupCoordinator {
         now: Millis,
     ) -> Decision<Self> {
         let waiting = Waiting { token, api_version: caller.api_version };
-        if let Err(error) = self.validate_join(request) {
-            return classic::refuse_join(waiting, &request.member_id, error);
-        }
         match self.group(&request.group_id) {
             Some(Group::Consumer(group)) if !group.is_empty() => {
                 self.join_consumer(waiting, group, caller, request, now)
@@ -88,9 +85,6 @@ impl GroupCoordinator {
         request: &SyncGroupRequest,
         now: Millis,
     ) -> Decision<Self> {
-        if let Err(error) = classic::validate_sync(caller, request) {
-            return classic::refuse_sync(token, error);
-        }
         match self.group(&request.group_id).filter(|group| !group.is_empty()) {
             None => classic::refuse_sync(token, ErrorCode::UnknownMemberId),
             Some(Group::Classic(group)) => {
@@ -108,16 +102,10 @@ impl GroupCoordinator {
         request: &HeartbeatRequest,
         now: Millis,
     ) -> Decision<Self> {
-        let beat = if request.group_id.is_empty() {
-            Err(ErrorCode::InvalidGroupId)
-        } else {
-            match self.group(&request.group_id) {
-                None => Err(ErrorCode::UnknownMemberId),
-                Some(Group::Classic(group)) => self.beat_classic_group(group, request, now),
-                Some(Group::Consumer(group)) => {
-                    self.classic_beat_consumer_group(group, request, now)
-                }
-            }
+        let beat = match self.group(&request.group_id) {
+            None => Err(ErrorCode::UnknownMemberId),
+            Some(Group::Classic(group)) => self.beat_classic_group(group, request, now),
+            Some(Group::Consumer(group)) => self.classic_beat_consumer_group(group, request, now),
         };
         let (error, decision) = beat.unwrap_or_else(|error| (error, Decision::nothing()));
         let response =
@@ -133,9 +121,6 @@ impl GroupCoordinator {
         now: Millis,
     ) -> Decision<Self> {
         let members = classic::leaving_members(caller, request.member_id, request.members);
-        if request.group_id.is_empty() {
-            return Decision::answer(token, classic::refuse_leave(ErrorCode::InvalidGroupId));
-        }
         let (results, decision) = match self.group(&request.group_id) {
             None => {
                 let unknown = members.iter().map(|_| Err(ErrorCode::UnknownMemberId));

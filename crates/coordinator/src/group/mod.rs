@@ -5,6 +5,7 @@
 //! - `metadata`: what a coordinator knows of the cluster
 //! - `describe`, `delete`: ListGroups, DescribeGroups and DeleteGroups
 //! - `history`, `explain`: why groups rebalanced, and what else is told beyond the protocol
+//! - `refusal`: what is refused whoever coordinates
 //! - `classic_call`: requests of the classic protocol, to whichever kind they come
 mod classic_call;
 mod delete;
@@ -13,6 +14,7 @@ mod explain;
 mod history;
 mod kind;
 mod metadata;
+mod refusal;
 
 #[cfg(test)]
 mod explain_tests;

@@ -48,9 +48,6 @@ impl GroupCoordinator {
     }
 
     fn validate_delete(&self, request: &OffsetDeleteRequest) -> Result<&Group, ErrorCode> {
-        if request.group_id.is_empty() {
-            return Err(ErrorCode::InvalidGroupId);
-        }
         let group = self.group(&request.group_id).ok_or(ErrorCode::GroupIdNotFound)?;
         group.validate_offset_delete()?;
         Ok(group)

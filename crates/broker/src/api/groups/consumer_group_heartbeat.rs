@@ -4,7 +4,7 @@
 //!
 //! Where the protocol is not in use, nobody may speak it: `group.version` and `group.coordinator.rebalance.protocols`.
 
-use ottla_coordinator::{Body, Response, validate_heartbeat};
+use ottla_coordinator::{Body, Response};
 use ottla_metadata::version::GROUP_VERSION;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::{ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse};
@@ -18,22 +18,18 @@ pub(crate) async fn consumer_group_heartbeat(
     caller: &Caller,
     request: ConsumerGroupHeartbeatRequest,
 ) -> ConsumerGroupHeartbeatResponse {
-    let refused = |code: ErrorCode, error_message: Option<String>| {
-        let error_code = code.code();
-        ConsumerGroupHeartbeatResponse { error_code, error_message, ..Default::default() }
+    let refused = |code: ErrorCode| ConsumerGroupHeartbeatResponse {
+        error_code: code.code(),
+        ..ConsumerGroupHeartbeatResponse::default()
     };
     if !is_in_use(broker) {
-        return refused(ErrorCode::UnsupportedVersion, None);
-    }
-    let config = &broker.groups.config().consumer;
-    if let Err(refusal) = validate_heartbeat(config, caller.version, &request) {
-        return refused(refusal.code, Some(refusal.message));
+        return refused(ErrorCode::UnsupportedVersion);
     }
     let group_id = request.group_id.clone();
     match ask(broker, caller, &group_id, Body::ConsumerGroupHeartbeat(request)).await {
         Ok(Response::ConsumerGroupHeartbeat(response)) => response,
         Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
-        Err(code) => refused(code, None),
+        Err(code) => refused(code),
     }
 }
 

@@ -16,13 +16,11 @@ pub(crate) async fn join_group(
     request: JoinGroupRequest,
 ) -> JoinGroupResponse {
     let group_id = request.group_id.clone();
-    let member_id = request.member_id.clone();
     match ask(broker, caller, &group_id, Body::JoinGroup(request)).await {
         Ok(Response::JoinGroup(response)) => response,
         Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
         Err(code) => JoinGroupResponse {
             error_code: code.code(),
-            member_id,
             // Null from the version on that can say so.
             protocol_name: (caller.version < 7).then(String::new),
             ..JoinGroupResponse::default()

@@ -2,7 +2,7 @@
 //!
 //! v1: a filter by duration.  v2: a pattern for transactional ids.
 
-use ottla_coordinator::transaction::{Body, Response};
+use ottla_coordinator::transaction::{Body, Response, listing_of_nobody};
 use ottla_wire::messages::{ListTransactionsRequest, ListTransactionsResponse};
 
 use crate::broker::Broker;
@@ -13,14 +13,13 @@ pub(crate) async fn list_transactions(
     _caller: &Caller,
     request: ListTransactionsRequest,
 ) -> ListTransactionsResponse {
-    let mut response = ListTransactionsResponse::default();
+    let mut response = listing_of_nobody(&request);
     for answer in broker.transactions.ask_all(&Body::List(request)).await {
         match answer {
-            Ok(Response::Listed(part)) if part.error_code == 0 => {
+            // What is wrong with the request everybody finds.
+            Ok(Response::Listed(part)) => {
                 response.transaction_states.extend(part.transaction_states);
-                response.unknown_state_filters = part.unknown_state_filters;
             }
-            Ok(Response::Listed(refused)) => return refused,
             Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
             // A list with holes would tell of transactions that they do not exist.
             Err(code) => {

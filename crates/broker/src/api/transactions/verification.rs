@@ -15,6 +15,7 @@ use ottla_wire::ErrorCode;
 use tokio::time::Instant;
 
 use crate::broker::Broker;
+use crate::internal_topics::TRANSACTIONS_TOPIC;
 
 /// What a client knows of KIP-890.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,8 +70,10 @@ pub(crate) async fn verify(
         }
     }
     let (begun, asks) = (broker.clock.monotonic(), !asked.is_empty());
+    let nobody = broker.image().topics.by_name(TRANSACTIONS_TOPIC).is_none();
     let verdict = match (asked.is_empty(), adds) {
         (true, _) => Verdict::All(ErrorCode::None),
+        (false, _) if nobody => Verdict::All(ErrorCode::CoordinatorNotAvailable),
         (false, true) => {
             let code = add(broker, producer, asked).await;
             // The marker of the transaction before may have come meanwhile and taken the guards. One of this very
