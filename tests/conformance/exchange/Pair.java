@@ -8,7 +8,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
 
 /** Apache Kafka and Ottla side by side on new directories with the same settings: both get the same requests. */
 final class Pair implements AutoCloseable {
@@ -64,17 +66,24 @@ final class Pair implements AutoCloseable {
         led(admin, topic);
     }
 
-    /** Waits until a topic can be written. */
+    /**
+     * Waits until a topic can be written. Kafka's metadata tells of a partition before its broker serves it, and a
+     * producer of which the second batch is taken and the first is not never gets over that.
+     */
     static void led(Admin admin, String topic) throws Exception {
-        Judge.until(topic + " led", () -> isLed(admin, topic));
+        Judge.until(topic + " led", () -> isServed(admin, topic));
     }
 
-    private static boolean isLed(Admin admin, String topic) throws Exception {
+    private static boolean isServed(Admin admin, String topic) throws Exception {
         try {
-            var partitions = admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions();
-            return partitions.get(0).leader() != null && partitions.get(0).leader().id() == 1;
+            Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+            for (var partition : admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic).partitions()) {
+                ends.put(new TopicPartition(topic, partition.partition()), OffsetSpec.latest());
+            }
+            admin.listOffsets(ends).all().get();
+            return true;
         } catch (ExecutionException failure) {
-            if (failure.getCause() instanceof UnknownTopicOrPartitionException) return false;
+            if (failure.getCause() instanceof RetriableException) return false;
             throw failure;
         }
     }

@@ -65,7 +65,7 @@ final class Workload implements AutoCloseable {
         topics.add(topic("deleted", 3));
         topics.add(topic("empty", 2));
         admin.createTopics(topics).all().get();
-        Judge.until("all topics", () -> admin.listTopics().names().get().containsAll(topics.stream().map(NewTopic::name).toList()));
+        for (NewTopic topic : topics) Pair.led(admin, topic.name());
     }
 
     private static NewTopic topic(String name, int partitions, String... configs) {
