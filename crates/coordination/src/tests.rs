@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use ottla_hosting::Partition;
 use ottla_log::{Isolation, ReadOptions, Verification};
 use ottla_machine::{Decision, Machine, Millis, Offset, Token};
 use ottla_metadata::config::BrokerValues;
@@ -18,7 +17,7 @@ use ottla_wire::records::{BatchHeader, Batches, Compression, CompressionType, Re
 use super::writes::Writes;
 use super::{Kind, Linger, LogTerms, Parts, Shard, Shards};
 use crate::OFFSETS_TOPIC;
-use ottla_hosting::fixture::{Fixture, START_MS};
+use ottla_hosting::fixture::{Fixture, START_MS, records_per_batch};
 
 /// How often each word was said.
 #[derive(Debug, Default)]
@@ -135,19 +134,6 @@ async fn ask(shards: &Shards<Told>, mut request: impl FnMut() -> Ask) -> Result<
     }
 }
 
-/// How many records each batch holds.
-fn batches(partition: &Partition) -> Vec<i32> {
-    let options = ReadOptions {
-        start_offset: 0,
-        max_bytes: 1 << 20,
-        min_one_batch: true,
-        isolation: Isolation::LogEnd,
-    };
-    let read = partition.with_log(|log| log.read(options)).expect("open").expect("readable");
-    let batches = Batches::new(read.slice.read().expect("readable"));
-    batches.map(|batch| batch.expect("whole").view().count).collect()
-}
-
 #[tokio::test]
 async fn what_is_asked_together_is_written_together() {
     let fixture = fixture();
@@ -162,7 +148,7 @@ async fn what_is_asked_together_is_written_together() {
     }
     assert_eq!(ask(&shards, || Ask::Count).await, Ok(5));
     let partition = fixture.partition(OFFSETS_TOPIC, 0);
-    assert_eq!(batches(&partition), [1, 4]);
+    assert_eq!(records_per_batch(&partition), [1, 4]);
 }
 
 #[tokio::test]
@@ -180,13 +166,13 @@ async fn records_linger_and_a_read_of_them_waits_too() {
     while seen_count(&shards).await < 2 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(batches(&partition), [] as [i32; 0]);
+    assert_eq!(records_per_batch(&partition), [] as [i32; 0]);
     assert!(asked.iter().all(|asked| !asked.is_finished()));
     fixture.clock.advance(linger);
     for (asked, expected) in asked.into_iter().zip([0, 1, 1]) {
         assert_eq!(asked.await.expect("no panic"), Ok(expected));
     }
-    assert_eq!(batches(&partition), [2]);
+    assert_eq!(records_per_batch(&partition), [2]);
 }
 
 async fn seen_count(shards: &Shards<Told>) -> i64 {
@@ -205,11 +191,11 @@ async fn a_batch_ends_where_the_topic_takes_no_more_and_decisions_hold_together(
     }
     assert_eq!(writes.add(&said(100), START_MS), Err(ErrorCode::UnknownServerError));
     assert_eq!(writes.flush(), Ok(13));
-    assert_eq!(batches(&partition), [9, 4]);
+    assert_eq!(records_per_batch(&partition), [9, 4]);
     let forgotten = vec![(Bytes::from_static(b"word"), false); 100];
     writes.add(&forgotten, START_MS).expect("tombstones can be divided");
     assert_eq!(writes.flush(), Ok(113));
-    assert!(batches(&partition).len() > 4);
+    assert!(records_per_batch(&partition).len() > 4);
 }
 
 #[tokio::test]

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use ottla_log::{Isolation, ReadOptions};
+use ottla_hosting::fixture::records_per_batch;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
 use ottla_wire::messages::{
-    DeleteGroupsRequest, MetadataRecord, OffsetCommitRequest, RemoveTopicRecord,
+    DeleteGroupsRequest, HeartbeatRequest, MetadataRecord, OffsetCommitRequest, RemoveTopicRecord,
 };
-use ottla_wire::records::Batches;
 
 use super::delete_groups::delete_groups;
+use super::heartbeat::heartbeat;
 use super::offset_commit::offset_commit;
 use crate::fixture::{BROKER, Fixture, START_MS, caller};
 use crate::internal_topics::OFFSETS_TOPIC;
@@ -47,16 +47,30 @@ async fn commit(fixture: &Fixture, partitions: std::ops::Range<i32>) -> i16 {
 
 /// How many records each batch of the offsets topic holds.
 fn batches(fixture: &Fixture) -> Vec<i32> {
-    let partition = fixture.partition(OFFSETS_TOPIC, 0);
-    let options = ReadOptions {
-        start_offset: 0,
-        max_bytes: 1 << 20,
-        min_one_batch: true,
-        isolation: Isolation::LogEnd,
+    records_per_batch(&fixture.partition(OFFSETS_TOPIC, 0))
+}
+
+/// Whoever beats meanwhile begins a new session: the coordinator does not know yet whether it is a member.
+#[tokio::test]
+async fn a_heartbeat_while_the_group_is_loaded_is_no_error() {
+    let mut fixture = Fixture::new();
+    fixture.create(OFFSETS_TOPIC, 1, &[]);
+    let beat = || async {
+        let request = HeartbeatRequest {
+            group_id: "g".to_owned(),
+            member_id: "m".to_owned(),
+            generation_id: 1,
+            ..HeartbeatRequest::default()
+        };
+        heartbeat(&fixture.broker, &caller(4), request).await.error_code
     };
-    let read = partition.with_log(|log| log.read(options)).expect("open").expect("readable");
-    let batches = Batches::new(read.slice.read().expect("readable"));
-    batches.map(|batch| batch.expect("whole").view().count).collect()
+    assert_eq!(beat().await, 0);
+    loop {
+        match beat().await {
+            0 => tokio::task::yield_now().await,
+            code => return assert_eq!(code, ErrorCode::UnknownMemberId.code()),
+        }
+    }
 }
 
 #[tokio::test]
