@@ -1,6 +1,8 @@
 //! What the tests of this crate have in common.
 use std::path::Path;
 
+use bytes::Bytes;
+use ottla_wire::records::{BatchOptions, EndTransactionMarker};
 use ottla_world::Disk;
 use ottla_world::memory::MemoryDisk;
 
@@ -35,4 +37,21 @@ pub(crate) fn everything(start_offset: i64) -> ReadOptions {
         min_one_batch: true,
         isolation: Isolation::LogEnd,
     }
+}
+
+/// How a producer writes in a transaction, in its first epoch.
+pub(crate) fn in_transaction(producer_id: i64, base_sequence: i32) -> BatchOptions {
+    BatchOptions {
+        producer_id,
+        producer_epoch: 0,
+        base_sequence,
+        is_transactional: true,
+        ..BatchOptions::default()
+    }
+}
+
+/// How a coordinator ends such a transaction.
+pub(crate) fn marker(producer_id: i64, is_commit: bool) -> Bytes {
+    let marker = EndTransactionMarker { is_commit, coordinator_epoch: 0 };
+    marker.batch(producer_id, 0, NOW).expect("a marker is a small batch").freeze()
 }

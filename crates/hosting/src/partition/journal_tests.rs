@@ -1,6 +1,7 @@
 //! With `ottla.durability=fsync` nothing is answered or read before the disk has it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ottla_log::Isolation;
@@ -29,6 +30,23 @@ async fn is_durable(partition: &Partition, end: i64, acks: i16) -> Result<(), Er
     }
 }
 
+/// A broker with one partition, and one record in it that the disk has.
+async fn with_a_record() -> (Fixture, Arc<Partition>) {
+    let mut fixture = Fixture::new();
+    fixture.create("a", 1, &FSYNC);
+    let partition = fixture.partition("a", 0);
+    partition.append(batch(&["x"]), append(1)).expect("accepted");
+    is_durable(&partition, 1, 1).await.expect("durable");
+    (fixture, partition)
+}
+
+/// The next broker on a disk that the last one has left.
+fn restarted(fixture: Fixture) -> Fixture {
+    let Fixture { disk, clock, image, broker } = fixture;
+    drop(broker);
+    Fixture::on(disk, clock, &["/data"], image.as_ref().clone())
+}
+
 /// A disk whose journal never answers but with an error.
 fn break_journal(disk: &MemoryDisk) {
     let faults = Faults { sync_error_one_in: 1, ..Faults::default() };
@@ -52,8 +70,7 @@ async fn an_answer_means_that_a_crash_takes_nothing_back() {
             partitions.push(partition);
         }
         fixture.disk.crash();
-        let Fixture { disk, clock, image, .. } = fixture;
-        let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+        let fixture = restarted(fixture);
         for index in 0..2 {
             let offsets = fixture.partition("a", index).log_offsets().expect("online");
             assert_eq!((offsets.log_end, offsets.high_watermark), (3, 3));
@@ -63,11 +80,7 @@ async fn an_answer_means_that_a_crash_takes_nothing_back() {
 
 #[tokio::test]
 async fn nobody_reads_what_is_not_durable() {
-    let mut fixture = Fixture::new();
-    fixture.create("a", 1, &FSYNC);
-    let partition = fixture.partition("a", 0);
-    partition.append(batch(&["x"]), append(1)).expect("accepted");
-    is_durable(&partition, 1, 1).await.expect("durable");
+    let (fixture, partition) = with_a_record().await;
     partition.with_log(|log| log.flush(START_MS)).expect("open").expect("a disk that works");
     break_journal(&fixture.disk);
     // Whether the thread has met the error yet or not.
@@ -103,17 +116,12 @@ async fn a_topic_may_ask_for_more_than_the_broker_and_for_less_again() {
 
 #[tokio::test]
 async fn what_a_start_finds_can_be_read_once_it_is_on_disk() {
-    let mut fixture = Fixture::new();
-    fixture.create("a", 1, &FSYNC);
-    let partition = fixture.partition("a", 0);
-    partition.append(batch(&["x"]), append(1)).expect("accepted");
-    is_durable(&partition, 1, 1).await.expect("durable");
+    let (mut fixture, partition) = with_a_record().await;
     drop(partition);
     // The first start restores it from the journal, the second finds it in the segment alone.
     for _ in 0..2 {
         fixture.disk.kill();
-        let Fixture { disk, clock, image, .. } = fixture;
-        fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+        fixture = restarted(fixture);
         let partition = fixture.partition("a", 0);
         is_durable(&partition, 1, -1).await.expect("durable");
         assert_eq!(partition.readable_end(Isolation::HighWatermark), Ok(1));
@@ -135,8 +143,7 @@ async fn without_room_for_a_journal_an_answer_waits_for_a_flush() {
     assert!(!fixture.disk.exists(Path::new(JOURNAL)).expect("a disk that works"));
     drop(partition);
     fixture.disk.crash();
-    let Fixture { disk, clock, image, .. } = fixture;
-    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    let fixture = restarted(fixture);
     assert_eq!(fixture.partition("a", 0).log_offsets().expect("online").log_end, 3);
 }
 
@@ -157,8 +164,7 @@ async fn a_journal_goes_round_and_round() {
     let journals = names.filter(|entry| entry.name.starts_with("ottla-journal-")).count();
     assert_eq!(journals, 3);
     fixture.disk.crash();
-    let Fixture { disk, clock, image, .. } = fixture;
-    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    let fixture = restarted(fixture);
     for index in 0..3 {
         assert_eq!(fixture.partition("a", index).log_offsets().expect("online").log_end, 70);
     }
@@ -166,20 +172,17 @@ async fn a_journal_goes_round_and_round() {
 
 #[tokio::test]
 async fn an_orderly_stop_leaves_nothing_to_restore() {
-    let mut fixture = Fixture::new();
-    fixture.create("a", 1, &FSYNC);
-    let partition = fixture.partition("a", 0);
-    partition.append(batch(&["x"]), append(1)).expect("accepted");
+    let (fixture, partition) = with_a_record().await;
+    partition.append(batch(&["y"]), append(1)).expect("accepted");
     fixture.partitions().shutdown(5, START_MS);
     drop(partition);
-    let Fixture { disk, clock, image, broker } = fixture;
-    drop(broker);
-    assert!(disk.exists(Path::new("/data/.kafka_cleanshutdown")).expect("a disk that works"));
-    disk.crash();
-    let fixture = Fixture::on(disk, clock, &["/data"], image.as_ref().clone());
+    let marker = Path::new("/data/.kafka_cleanshutdown");
+    assert!(fixture.disk.exists(marker).expect("a disk that works"));
+    fixture.disk.crash();
+    let fixture = restarted(fixture);
     let partition = fixture.partition("a", 0);
-    assert_eq!(partition.log_offsets().expect("online").log_end, 1);
-    let end = partition.append(batch(&["y"]), append(1)).expect("accepted").last_offset + 1;
+    assert_eq!(partition.log_offsets().expect("online").log_end, 2);
+    let end = partition.append(batch(&["z"]), append(1)).expect("accepted").last_offset + 1;
     is_durable(&partition, end, 1).await.expect("durable");
 }
 

@@ -65,19 +65,19 @@ impl Log {
         }
     }
 
-    /// Whether one checked batch of a client or coordinator would be appended. Changes nothing.
+    /// Whether one checked batch of a client or coordinator would be appended. Appends nothing.
     ///
     /// # Errors
     /// What [`Log::append_as_leader`] would refuse it with.
     pub fn would_append(
-        &self,
+        &mut self,
         batches: &ValidatedBatches,
         options: LeaderAppend,
     ) -> std::result::Result<(), AppendError> {
         self.require_online()?;
         let mut batch = *batches.batches.first().expect("validation lets nothing empty through");
         batch.header.base_offset = self.log_end;
-        match self.check_producer(&batch, batches.origin, options) {
+        match self.check_producer(&batch, batches.origin, options)? {
             Check::Append | Check::Duplicate(_) => Ok(()),
             Check::Refused(refusal) => Err(refusal.into()),
         }
@@ -124,7 +124,7 @@ impl Log {
         let bytes = batches.bytes.len();
         self.check_segment_holds(bytes)?;
         if batch.header.has_producer_id() {
-            match self.check_producer(&batch, batches.origin, options) {
+            match self.check_producer(&batch, batches.origin, options)? {
                 Check::Append => {}
                 Check::Duplicate(known) => return Ok(self.duplicate(&known)),
                 Check::Refused(refusal) => return Err(refusal.into()),
@@ -161,6 +161,23 @@ impl Log {
     }
 
     fn check_producer(
+        &mut self,
+        batch: &ValidatedBatch,
+        origin: AppendOrigin,
+        options: LeaderAppend,
+    ) -> Result<Check> {
+        let checked = self.ask_producers(batch, origin, options);
+        if origin == AppendOrigin::Client
+            && matches!(checked, Check::Refused(_))
+            && let Some(end) = self.producers.unread_before(&batch.header)
+        {
+            self.read_back_producers(end)?;
+            return Ok(self.ask_producers(batch, origin, options));
+        }
+        Ok(checked)
+    }
+
+    fn ask_producers(
         &self,
         batch: &ValidatedBatch,
         origin: AppendOrigin,

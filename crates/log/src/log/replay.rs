@@ -1,11 +1,15 @@
-//! Producers from batches: what a snapshot does not know yet.
+//! Producers from batches: what a snapshot does not know yet, or does not tell.
 use ottla_wire::records::BatchView;
 
 use super::Log;
 use crate::append::transaction_marker;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::producers::Producers;
 use crate::segment::{Scan, Segment};
+
+/// Bytes of records before a snapshot that are read back for batches that may be sent again. What a producer
+/// has on its way was written close together, with what all others wrote meanwhile.
+const READ_BACK_BYTES: u64 = 64 << 20;
 
 impl Log {
     /// Loads the newest snapshot and replays what follows it up to the log end. Producers that have
@@ -28,6 +32,47 @@ impl Log {
         }
         self.producers.set_end_offset(self.log_end);
         Ok(())
+    }
+
+    /// Reads back the batches before the snapshot at `end`, for what it did not tell of producers that have
+    /// several on their way. That is seldom needed, so nobody does it at a start; once is enough.
+    pub(super) fn read_back_producers(&mut self, end: i64) -> Result<()> {
+        let earlier = match self.read_back(end) {
+            Err(error @ Error::Corrupt { .. }) => {
+                tracing::warn!(partition = %self.name, %error, "producers' earlier batches can't be read");
+                self.producers.beginning_at(end)
+            }
+            read => read?,
+        };
+        self.producers.remember_earlier(&earlier);
+        Ok(())
+    }
+
+    /// What the records before `end` tell of producers.
+    fn read_back(&self, end: i64) -> Result<Producers> {
+        let start = self.read_back_from(end, READ_BACK_BYTES)?;
+        tracing::debug!(partition = %self.name, start, end, "reading producers' earlier batches");
+        let mut earlier = self.producers.beginning_at(start);
+        let from = self.floor_base(start);
+        for segment in self.segments.range(from..end.max(from)).map(|(_, segment)| segment) {
+            replay(&mut earlier, segment, end)?;
+        }
+        Ok(earlier)
+    }
+
+    /// The offset from which about so many bytes of records lie before `end`.
+    pub(super) fn read_back_from(&self, end: i64, bytes_max: u64) -> Result<i64> {
+        let (mut start, mut left) = (end, bytes_max);
+        for (base_offset, segment) in self.segments.range(..end).rev() {
+            let bytes = segment.find_offset(end)?.map_or(segment.bytes(), |place| place.position);
+            if bytes > left {
+                let bound = segment.bound_at(bytes - left)?;
+                start = bound.map_or(start, |bound| bound.min(start));
+                break;
+            }
+            (start, left) = (*base_offset, left - bytes);
+        }
+        Ok(start.max(self.log_start))
     }
 }
 

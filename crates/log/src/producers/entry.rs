@@ -1,7 +1,9 @@
 //! One producer.
 use std::collections::VecDeque;
 
-use ottla_wire::records::{BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, decrement_sequence};
+use ottla_wire::records::{
+    BatchHeader, NO_PRODUCER_EPOCH, NO_SEQUENCE, decrement_sequence, increment_sequence,
+};
 
 use super::ActiveProducer;
 
@@ -78,6 +80,32 @@ impl Producer {
         }
         self.last_timestamp = header.max_timestamp;
         self.newest_offset = header.last_offset();
+    }
+
+    /// Whether batches of this epoch may have been forgotten that came before those that are remembered,
+    /// and lie before `offset`.
+    pub(super) fn may_have_earlier(&self, epoch: i16, offset: i64) -> bool {
+        self.epoch == epoch
+            && self.batches.len() < REMEMBERED_BATCHES
+            && self.batches.front().is_some_and(|first| first.first_offset() < offset)
+    }
+
+    /// Remembers what came before, as far as it joins up.
+    pub(super) fn remember_earlier(&mut self, earlier: &Producer) {
+        if earlier.epoch != self.epoch {
+            return;
+        }
+        for batch in earlier.batches.iter().rev() {
+            let Some(first) = self.batches.front() else { return };
+            if batch.last_offset >= first.first_offset() {
+                continue;
+            }
+            let joins = increment_sequence(batch.last_sequence, 1) == first.first_sequence();
+            if !joins || self.batches.len() == REMEMBERED_BATCHES {
+                return;
+            }
+            self.batches.push_front(*batch);
+        }
     }
 
     pub(super) fn last(&self) -> Option<&RememberedBatch> {

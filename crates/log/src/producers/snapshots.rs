@@ -2,6 +2,9 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use ottla_wire::records::BatchHeader;
 
 use super::entry::Producer;
 use super::snapshot;
@@ -29,6 +32,7 @@ impl Producers {
                         producers.into_iter().filter(|producer| !self.is_expired(producer, now_ms));
                     let alive: Vec<Producer> = alive.collect();
                     self.end_offset = offset;
+                    self.unread_before = (!alive.is_empty()).then_some(offset);
                     for producer in alive {
                         if let Some(first) = producer.transaction_start {
                             self.ongoing.insert(first, producer.producer_id);
@@ -45,6 +49,32 @@ impl Producers {
             }
         }
         Ok(())
+    }
+
+    /// Where the snapshot lies that has kept to itself what may be this batch, sent again: it tells of the last
+    /// one of each producer alone, and a producer may have five on their way.
+    pub(crate) fn unread_before(&self, header: &BatchHeader) -> Option<i64> {
+        let producer = self.producers.get(&header.producer_id)?;
+        self.unread_before
+            .filter(|offset| producer.may_have_earlier(header.producer_epoch, *offset))
+    }
+
+    /// Producers who know nothing yet, to take in what lies from this offset on.
+    pub(crate) fn beginning_at(&self, offset: i64) -> Producers {
+        let (disk, snapshots) = (Arc::clone(&self.disk), BTreeSet::new());
+        let mut beginning = Producers::open(disk, &self.directory, self.expiration_ms, snapshots);
+        beginning.end_offset = offset;
+        beginning
+    }
+
+    /// Takes in what was read back of the batches before the snapshot. Nobody need do so again.
+    pub(crate) fn remember_earlier(&mut self, earlier: &Producers) {
+        for (producer_id, producer) in &mut self.producers {
+            if let Some(earlier) = earlier.producers.get(producer_id) {
+                producer.remember_earlier(earlier);
+            }
+        }
+        self.unread_before = None;
     }
 
     /// Removes snapshots outside of (`log_start`, `end`].

@@ -56,6 +56,8 @@ pub(crate) struct Producers {
     /// Everything before this offset has been taken into account.
     pub(super) end_offset: i64,
     pub(super) log_start: i64,
+    /// Where the snapshot lies that producers were loaded from, until what is before it has been read back.
+    pub(super) unread_before: Option<i64>,
     pub(super) expiration_ms: i64,
 }
 
@@ -79,6 +81,7 @@ impl Producers {
             snapshots,
             end_offset: 0,
             log_start: 0,
+            unread_before: None,
             expiration_ms,
         }
     }
@@ -101,6 +104,7 @@ impl Producers {
         self.verifications.clear();
         self.ongoing.clear();
         self.unreplicated.clear();
+        self.unread_before = None;
     }
 
     /// Whether the next batch of a producer may be appended; changes nothing.

@@ -73,9 +73,10 @@ impl Simulation {
         self.send(index, batch, bytes, AppendOrigin::Coordinator)
     }
 
-    /// A client that has not heard of its last batch sends it again: it is known, and not appended.
+    /// A client that has not heard of one of its last batches sends it again: it is known, and not appended.
     pub(super) fn send_again(&mut self, index: usize) -> Result<(), Stop> {
-        let Some(batch) = self.last_of_a_client(index) else { return Ok(()) };
+        let Some(last) = self.last_of_a_client(index) else { return Ok(()) };
+        let batch = self.one_of_five(index, last);
         let bytes = batch.encode(self.codec(), false);
         let appended = self.append(index, bytes, AppendOrigin::Client)?;
         match appended {
@@ -119,8 +120,33 @@ impl Simulation {
         }
         let base = remembered[self.dice.below(remembered.len() as u64) as usize];
         let batch = history.batch_at(base).map(|sent| sent.batch.clone())?;
+        self.may_be_sent(index, &batch).then_some(batch)
+    }
+
+    /// A topic that is compacted takes no records without a key.
+    fn may_be_sent(&self, index: usize, batch: &Batch) -> bool {
         let compacts = self.partitions[index].config.cleanup_policy.compact;
-        (!compacts || batch.records.iter().all(|record| record.key.is_some())).then_some(batch)
+        !compacts || batch.records.iter().all(|record| record.key.is_some())
+    }
+
+    /// One of the five batches that end with a client's last one, any of which it may not have heard of.
+    fn one_of_five(&self, index: usize, last: Batch) -> Batch {
+        const UNANSWERED_MAX: usize = 5;
+        let history = &self.partitions[index].history;
+        // The cleaner may have taken what was before the last one.
+        let is_whole = history.cleanings.is_empty() && !history.has_holes;
+        let Some(producer) = last.producer.filter(|_| is_whole) else { return last };
+        let is_its = |batch: &&Batch| {
+            let epoch = |other: Producer| (other.id, other.epoch) == (producer.id, producer.epoch);
+            batch.commits.is_none()
+                && batch.base_offset >= history.log_start_furthest
+                && batch.producer.is_some_and(epoch)
+        };
+        let sent = history.sent.iter().rev().map(|sent| &sent.batch).filter(is_its);
+        let recent: Vec<&Batch> = sent.take(UNANSWERED_MAX).collect();
+        let chosen = recent.get(self.dice.below(UNANSWERED_MAX as u64) as usize);
+        let chosen = chosen.filter(|batch| self.may_be_sent(index, batch));
+        chosen.map_or(last, |batch| Batch::clone(batch))
     }
 
     /// A follower appends what its leader has, in which compaction has left gaps.

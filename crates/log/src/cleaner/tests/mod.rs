@@ -13,7 +13,7 @@ use ottla_world::memory::{MemoryDisk, SeededRandom};
 use ottla_world::{Disk, Random};
 
 use super::*;
-use crate::fixture::{NOW, disk, everything, leader};
+use crate::fixture::{NOW, disk, everything, in_transaction, leader, marker};
 use crate::{AppendOrigin, CleanupPolicy, Isolation, Log, LogConfig, OpenLog, ReadOptions};
 
 const DIRECTORY: &str = "/data/compacted-0";
@@ -186,18 +186,10 @@ fn tombstones_go_after_a_while() {
 fn aborted_records_go_and_markers_follow() {
     let mut log = open(&disk(1), false, 0);
     let transactional = |base_sequence, value: &str| {
-        let options = BatchOptions {
-            producer_id: 5,
-            producer_epoch: 0,
-            base_sequence,
-            is_transactional: true,
-            ..BatchOptions::default()
-        };
-        batch(options, &[pair("a", Some(value)), pair("b", Some(value))])
+        batch(in_transaction(5, base_sequence), &[pair("a", Some(value)), pair("b", Some(value))])
     };
     let end = |log: &mut Log, is_commit| {
-        let marker = EndTransactionMarker { is_commit, coordinator_epoch: 0 };
-        append(log, AppendOrigin::Coordinator, marker.batch(5, 0, NOW).unwrap().freeze())
+        append(log, AppendOrigin::Coordinator, marker(5, is_commit));
     };
     append(&mut log, AppendOrigin::Client, transactional(0, "kept"));
     end(&mut log, true);
@@ -228,18 +220,11 @@ fn aborted_records_go_and_markers_follow() {
 fn an_abort_counts_wherever_its_marker_lies() {
     let mut log = open(&disk(1), false, 0);
     put(&mut log, &[pair("a", Some("kept"))]);
-    let options = BatchOptions {
-        producer_id: 5,
-        producer_epoch: 0,
-        base_sequence: 0,
-        is_transactional: true,
-        ..BatchOptions::default()
-    };
-    append(&mut log, AppendOrigin::Client, batch(options, &[pair("a", Some("void"))]));
+    let void = batch(in_transaction(5, 0), &[pair("a", Some("void"))]);
+    append(&mut log, AppendOrigin::Client, void);
     log.roll(NOW).unwrap();
     // In the active segment, which is not compacted.
-    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 0 };
-    append(&mut log, AppendOrigin::Coordinator, marker.batch(5, 0, NOW).unwrap().freeze());
+    append(&mut log, AppendOrigin::Coordinator, marker(5, false));
     compact(&mut log, None, NOW).expect("something to compact");
     assert_eq!(records(&log), [(0, "a".to_owned(), Some("kept".to_owned()))]);
 }

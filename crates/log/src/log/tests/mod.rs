@@ -4,6 +4,7 @@ mod crash;
 mod descriptors;
 mod doubt;
 mod golden;
+mod producers;
 mod read;
 mod recovery;
 mod retention;
@@ -19,7 +20,7 @@ use ottla_wire::records::{BatchBuilder, BatchOptions, BatchView, BatchViews};
 use ottla_world::Disk;
 use ottla_world::memory::MemoryDisk;
 
-pub(super) use crate::fixture::{NOW, everything, leader};
+pub(super) use crate::fixture::{NOW, everything, in_transaction, leader, marker};
 use crate::{
     AppendError, AppendOrigin, Appended, Isolation, LeaderAppend, Log, LogConfig, OpenLog,
     ReadOptions, Refusal, Verification,

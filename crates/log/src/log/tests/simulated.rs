@@ -1,6 +1,5 @@
 //! What the simulated disk has found, each as small as it gets.
 use ottla_wire::Uuid;
-use ottla_wire::records::EndTransactionMarker;
 use ottla_world::OpenMode;
 use ottla_world::memory::{Faults, MemoryDisk};
 
@@ -211,17 +210,8 @@ fn epochs_that_were_being_read_from_the_records_are_not_taken_for_all() {
 /// A log of several segments with an aborted transaction in the first one, all of it on disk. Says where it ends.
 fn with_aborted(disk: &MemoryDisk) -> i64 {
     let mut log = open(disk);
-    let options = BatchOptions {
-        producer_id: 5,
-        producer_epoch: 0,
-        base_sequence: 0,
-        is_transactional: true,
-        ..BatchOptions::default()
-    };
-    append(&mut log, batch_with(options, &[NOW]));
-    let marker = EndTransactionMarker { is_commit: false, coordinator_epoch: 0 };
-    let marker = marker.batch(5, 0, NOW).unwrap().freeze();
-    log.append(marker, AppendOrigin::Coordinator, leader(0)).unwrap();
+    append(&mut log, batch_with(in_transaction(5, 0), &[NOW]));
+    log.append(marker(5, false), AppendOrigin::Coordinator, leader(0)).unwrap();
     for _ in 0..3 {
         log.roll(NOW).unwrap();
         append(&mut log, batch(&[NOW]));

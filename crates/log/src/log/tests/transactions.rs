@@ -8,14 +8,7 @@ use super::*;
 use crate::{AbortedTransaction, VerificationGuard, Verifying};
 
 fn transactional(producer_id: i64, base_sequence: i32) -> Bytes {
-    let options = BatchOptions {
-        producer_id,
-        producer_epoch: 0,
-        base_sequence,
-        is_transactional: true,
-        ..BatchOptions::default()
-    };
-    batch_with(options, &[NOW, NOW])
+    batch_with(in_transaction(producer_id, base_sequence), &[NOW, NOW])
 }
 
 fn end(log: &mut Log, producer_id: i64, is_commit: bool) -> i64 {
