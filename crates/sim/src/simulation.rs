@@ -71,6 +71,8 @@ pub struct Simulation {
     is_told: bool,
     /// Errors are to be expected.
     faults: bool,
+    /// Among them that a file can't be made.
+    names_may_fail: bool,
     /// Those that the disk has now.
     disk_faults: Faults,
     /// The last loss of power is not looked into yet.
@@ -113,6 +115,7 @@ impl Simulation {
             is_told: false,
             is_unchecked: false,
             faults: false,
+            names_may_fail: false,
             disk_faults: Faults::default(),
         }
     }
@@ -159,7 +162,8 @@ impl Simulation {
             self.set_faults(Faults { read_error_one_in, ..Faults::default() });
         } else if self.dice.one_in(12) {
             let sync_error_one_in = 1 + self.dice.below(20);
-            self.set_faults(Faults { sync_error_one_in, ..Faults::default() });
+            let sync_error_stops = self.dice.one_in(2);
+            self.set_faults(Faults { sync_error_one_in, sync_error_stops, ..Faults::default() });
         }
         let lived = self.start(before).and_then(|()| {
             if !self.disk.is_stopped() && self.dice.one_in(2) {
@@ -177,7 +181,7 @@ impl Simulation {
         };
         let closed =
             is_up && self.dice.one_in(4) && self.close().map_err(|stop| format!("{stop:?}"))?;
-        Ok(self.end(closed))
+        self.end(closed)
     }
 
     fn stop_soon(&mut self, operations: u64) {
@@ -197,12 +201,14 @@ impl Simulation {
             short_one_in: one_in(10),
             capacity_bytes: if dice.one_in(4) { 1 + dice.below(60_000) } else { 0 },
             sync_says_full: dice.one_in(2),
+            sync_error_stops: dice.one_in(3),
         };
         self.set_faults(faults);
     }
 
     fn set_faults(&mut self, faults: Faults) {
         self.faults |= faults != Faults::default();
+        self.names_may_fail |= faults.name_error_one_in > 0 || faults.capacity_bytes > 0;
         self.disk_faults = faults;
         self.disk.set_faults(faults);
     }
@@ -252,14 +258,18 @@ impl Simulation {
     }
 
     /// Takes the node down.
-    fn end(&mut self, closed: bool) -> Ending {
+    fn end(&mut self, closed: bool) -> Result<Ending, String> {
         for partition in &mut self.partitions {
             partition.log = None;
         }
         self.directory = None;
         let failed_syncs = self.disk.failed_syncs();
         self.disk.kill();
-        let ending = if self.dice.one_in(2) && failed_syncs.iter().all(|path| self.is_noted(path)) {
+        let unnoted = failed_syncs.iter().find(|path| !self.is_noted(path));
+        if let Some(path) = unnoted.filter(|_| !self.names_may_fail) {
+            return Err(format!("nobody is told that {} could not be synced", path.display()));
+        }
+        let ending = if self.dice.one_in(2) && unnoted.is_none() {
             self.report.kills += u64::from(!closed);
             // What a failed sync has forgotten is gone already, where the page cache shows it.
             self.is_unchecked |= !failed_syncs.is_empty();
@@ -276,14 +286,13 @@ impl Simulation {
         };
         self.tell(|| format!("{ending:?}"));
         self.set_faults(Faults::default());
-        self.faults = false;
+        (self.faults, self.names_may_fail) = (false, false);
         self.now_ms += 1 + self.dice.below(100_000) as i64;
-        ending
+        Ok(ending)
     }
 
     /// Whether the next process will know that this file may show what is not on disk. Only those of a log
-    /// have to be told of: others are written anew before anybody relies on them. Whoever is killed between
-    /// the failure and the note can't tell.
+    /// have to be told of: others are written anew before anybody relies on them.
     fn is_noted(&self, file: &Path) -> bool {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let directory = file.parent().unwrap_or(file);

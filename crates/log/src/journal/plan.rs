@@ -69,10 +69,8 @@ impl Plan {
                     append.cut_at = offset.min(append.cut_at);
                 }
             }
-            EntryKind::StartMoved { offset } => {
-                log.appends.retain(|append| append.last_offset >= offset);
-                log.log_start = log.log_start.max(Some(offset));
-            }
+            // What the start hides may be wanted all the same, as the end of a transaction is.
+            EntryKind::StartMoved { offset } => log.log_start = log.log_start.max(Some(offset)),
             EntryKind::StartedOver { offset } => {
                 log.appends.clear();
                 log.log_start = Some(offset);
@@ -119,11 +117,9 @@ mod tests {
             with(&[Truncated { offset: 5 }, append(5, 6)]),
             (vec![(0, WHOLE), (5, WHOLE)], None)
         );
-        assert_eq!(with(&[StartMoved { offset: 5 }]), (vec![(5, WHOLE)], Some(5)));
-        assert_eq!(
-            with(&[StartMoved { offset: 5 }, StartMoved { offset: 3 }]),
-            (vec![(5, WHOLE)], Some(5))
-        );
+        let both = vec![(0, WHOLE), (5, WHOLE)];
+        assert_eq!(with(&[StartMoved { offset: 5 }]), (both.clone(), Some(5)));
+        assert_eq!(with(&[StartMoved { offset: 5 }, StartMoved { offset: 3 }]), (both, Some(5)));
         assert_eq!(with(&[StartedOver { offset: 2 }]), (vec![], Some(2)));
         assert_eq!(with(&[Forgotten, append(0, 1)]), (vec![(0, WHOLE)], None));
     }

@@ -2,7 +2,7 @@
 use std::io::ErrorKind;
 
 use ottla_wire::Uuid;
-use ottla_world::disk::{read_file, replace_file_unsynced};
+use ottla_world::disk::{read_file, replace_file, replace_file_unsynced};
 
 use super::Log;
 use crate::error::{Error, Result};
@@ -31,19 +31,21 @@ impl Log {
         }
         self.change(|log| {
             log.topic_id = Some(topic_id);
-            log.write_topic_id()
+            let path = log.directory.join(FILE_NAME);
+            replace_file_unsynced(log.disk.as_ref(), &path, contents(topic_id).as_bytes())
+                .map_err(Error::io("write", &path))?;
+            log.unsynced.paths.push(path);
+            Ok(())
         })
     }
 
-    /// Writes the file, if there is anything to say.
-    pub(super) fn write_topic_id(&mut self) -> Result<()> {
+    /// Writes the file again, if there is anything to say. A crash must leave the old one or the new one: what
+    /// the journal has of the log goes by the id.
+    pub(super) fn write_topic_id_again(&self) -> Result<()> {
         let Some(topic_id) = self.topic_id else { return Ok(()) };
         let path = self.directory.join(FILE_NAME);
-        let contents = format!("version: 0\ntopic_id: {topic_id}");
-        replace_file_unsynced(self.disk.as_ref(), &path, contents.as_bytes())
-            .map_err(Error::io("write", &path))?;
-        self.unsynced.paths.push(path);
-        Ok(())
+        replace_file(self.disk.as_ref(), &path, contents(topic_id).as_bytes())
+            .map_err(Error::io("write", &path))
     }
 
     /// Reads the file. One that a crash tore is as good as none: the id is told again.
@@ -70,6 +72,10 @@ impl Log {
         }
         Ok(())
     }
+}
+
+fn contents(topic_id: Uuid) -> String {
+    format!("version: 0\ntopic_id: {topic_id}")
 }
 
 fn parse(bytes: &[u8]) -> Option<Uuid> {

@@ -494,6 +494,10 @@ impl File for MemoryFile {
                 Err(_) => {
                     contents.fail_sync(&state.random);
                     state.failed_syncs.insert(self.path.clone());
+                    if faults.sync_error_stops {
+                        state.countdown.stop();
+                        return Err(stopped());
+                    }
                 }
             }
             outcome

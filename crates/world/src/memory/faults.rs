@@ -24,6 +24,8 @@ pub struct Faults {
     pub capacity_bytes: u64,
     /// A sync that fails says that the disk is full, and not that it is broken.
     pub sync_says_full: bool,
+    /// The machine stops as a sync of a file fails: whoever waited for it does not hear of that.
+    pub sync_error_stops: bool,
 }
 
 /// Which faults hold where.
@@ -72,6 +74,11 @@ impl Countdown {
     /// The machine stops in the operation that follows so many others.
     pub(super) fn stop_after(&mut self, operations: u64) {
         self.left = Some(operations);
+    }
+
+    /// The machine stops now.
+    pub(super) fn stop(&mut self) {
+        self.is_stopped = true;
     }
 
     /// It runs again.

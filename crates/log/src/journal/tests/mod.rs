@@ -14,8 +14,10 @@ use ottla_world::memory::MemoryDisk;
 
 use super::{Commit, Journal, JournalSize};
 use crate::directory::LoadOptions;
-use crate::fixture::{NOW, disk as new_disk, everything, leader};
-use crate::{AppendOrigin, Durability, Log, LogConfig, LogDirectory, TopicPartition};
+use crate::fixture::{NOW, disk as new_disk, everything, in_transaction, leader, marker};
+use crate::{
+    AppendOrigin, CleanupPolicy, Durability, Log, LogConfig, LogDirectory, TopicPartition,
+};
 
 const DIRECTORY_ID: Uuid = Uuid::from_halves(7, 7);
 const TOPIC: Uuid = Uuid::from_halves(1, 1);
@@ -384,4 +386,33 @@ fn a_backlog_is_told() {
         place.logs[log].flush(NOW).expect("a disk that works");
     }
     assert!(!place.logs[log].is_behind());
+}
+
+/// A hole that a crash has made looks like those of the cleaner, and the log's start hides it; but without the
+/// marker that was there the transaction would hold readers back for good.
+#[test]
+fn the_end_of_a_transaction_is_restored_though_it_is_deleted() {
+    for seed in 0..100 {
+        let disk = new_disk(seed).with_names_in_order();
+        let mut place = Place::open(&disk);
+        let log = place.create(0);
+        let mut builder = BatchBuilder::new(in_transaction(5, 0));
+        builder.append(NOW, Some(b"key"), Some(b"value"), &[]).expect("a small record");
+        let records = builder.build().expect("a batch").freeze();
+        let log = &mut place.logs[log];
+        log.append(records, AppendOrigin::Client, leader(0)).expect("accepted");
+        log.append(marker(5, true), AppendOrigin::Coordinator, leader(0)).expect("accepted");
+        log.roll(NOW).expect("a disk that works");
+        log.update_high_watermark(2).expect("online");
+        log.increment_log_start_offset(2).expect("below the high watermark");
+        place.commit();
+        drop(place);
+        disk.crash();
+        let cleanup_policy = CleanupPolicy { delete: false, compact: true };
+        let compacted = LogConfig { cleanup_policy, ..LogConfig::clone(&config()) };
+        let place = Place::open_with(&disk, DIRECTORY_ID, Arc::new(compacted));
+        let log = &place.logs[0];
+        assert_eq!((log.log_start_offset(), log.log_end_offset()), (2, 2), "seed {seed}");
+        assert!(!log.has_open_transaction(5, 0), "seed {seed}");
+    }
 }

@@ -3,9 +3,11 @@
 //! A sync that failed may leave bytes in the page cache that count as written, and a cut that nobody
 //! lived to sync may come undone under what is written in its place. The next process can't see
 //! either; it finds this file, writes everything behind the recovery point anew and syncs it before it
-//! goes on. Where the power was lost meanwhile the disk tells by itself, and it does no harm.
+//! goes on. Whoever is killed while a sync fails can't say so any more, so the file is there as long as a
+//! sync takes. Where the power was lost meanwhile the disk tells by itself, and it does no harm.
 //!
 //! After a cut the file bears an offset as well: a checkpoint may have a recovery point beyond it.
+
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +30,13 @@ pub(in crate::log) struct Doubt {
     cut_at: Option<i64>,
     /// The largest recovery point that a checkpoint may have.
     told: i64,
+    /// Each sync whose outcome nobody knows yet has a clone.
+    syncs: Arc<()>,
 }
+
+/// A sync that is under way, until it is dropped.
+#[derive(Debug)]
+pub(in crate::log) struct SyncUnderWay(#[expect(dead_code, reason = "counted, not used")] Arc<()>);
 
 impl Doubt {
     /// What the last process has left in a log's directory; `told` is the checkpointed recovery point.
@@ -48,7 +56,8 @@ impl Doubt {
                 Err(error) => return Err(error),
             };
         }
-        Ok(Doubt { disk: Arc::clone(disk), path, is_raised, cut_at, told })
+        let disk = Arc::clone(disk);
+        Ok(Doubt { disk, path, is_raised, cut_at, told, syncs: Arc::default() })
     }
 
     pub(in crate::log) fn is_raised(&self) -> bool {
@@ -63,6 +72,12 @@ impl Doubt {
     /// A checkpoint may have this recovery point from now on.
     pub(in crate::log) fn told(&mut self, recovery_point: i64) {
         self.told = self.told.max(recovery_point);
+    }
+
+    /// Before a sync. Where there is no place for the file the sync goes on, and only its failure is told.
+    pub(in crate::log) fn raise_for_sync(&mut self) -> SyncUnderWay {
+        self.is_raised = self.is_raised || mark(self.disk.as_ref(), &self.path).is_ok();
+        SyncUnderWay(Arc::clone(&self.syncs))
     }
 
     /// Before a cut that leaves the log with this recovery point, which may be told at once.
@@ -85,17 +100,17 @@ impl Doubt {
     }
 
     /// Everything before this recovery point is on disk. Once that holds for all that a checkpoint may
-    /// tell, there is no doubt left.
+    /// tell, and no sync is under way, there is no doubt left.
     pub(in crate::log) fn settle(&mut self, recovery_point: i64) -> Result<()> {
         if !self.is_raised {
             return Ok(());
         }
-        if recovery_point < self.told {
+        if let Some(cut_at) = self.cut_at.filter(|_| recovery_point < self.told) {
             // From now on the cleaner may make holes up to here, which are not a crash's.
-            return match self.cut_at {
-                Some(cut_at) if cut_at < recovery_point => self.write(recovery_point),
-                _ => Ok(()),
-            };
+            return if cut_at < recovery_point { self.write(recovery_point) } else { Ok(()) };
+        }
+        if Arc::strong_count(&self.syncs) > 1 {
+            return Ok(());
         }
         match self.disk.remove_file(&self.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use ottla_world::{Disk, File, OpenMode};
 
+use super::doubt::SyncUnderWay;
 use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::segment::{FileName, LazyFile};
@@ -74,6 +75,8 @@ pub struct PendingFlush {
     unsynced: Unsynced,
     directory: PathBuf,
     flushed: FlushedTo,
+    #[expect(dead_code, reason = "held until the outcome is known")]
+    under_way: Option<SyncUnderWay>,
 }
 
 /// Proof that everything before an offset is on disk.
@@ -206,6 +209,7 @@ impl Log {
         self.unsynced.ended_from =
             first_of([self.unsynced.ended_from, self.producers.take_ended()]);
         let unsynced = self.unsynced.begin();
+        let has_work = !files.is_empty() || unsynced.names || unsynced.directory;
         Ok(PendingFlush {
             disk: Arc::clone(&self.disk),
             files,
@@ -216,6 +220,7 @@ impl Log {
                 truncations: self.truncations,
                 number: self.unsynced.flushes,
             },
+            under_way: has_work.then(|| self.doubt.raise_for_sync()),
         })
     }
 
@@ -228,8 +233,10 @@ impl Log {
             if flushed.truncations == log.truncations {
                 log.flushed_to(flushed.offset)?;
                 log.last_flush_ms = now_ms;
+                return Ok(());
             }
-            Ok(())
+            let recovery_point = log.recovery_point();
+            log.doubt.settle(recovery_point)
         })
     }
 

@@ -16,8 +16,8 @@ impl Log {
         self.restore_start(plan, now_ms)?;
         let log_start = self.log_start;
         for append in &plan.appends {
-            // All of it is there, or before the start.
-            if append.last_offset < self.log_start {
+            // Its segment was deleted. What else the start hides is wanted: it may be a transaction's end.
+            if append.last_offset < self.first_base() {
                 continue;
             }
             let range = (append.base_offset, append.last_offset);
@@ -95,7 +95,7 @@ impl Log {
     /// all of it is in the journal, too.
     fn lacks(&mut self, batch: &BatchView<'_>, synced_to: i64, now_ms: i64) -> Result<bool> {
         let (offset, epoch) = (batch.base_offset, batch.partition_leader_epoch);
-        if batch.last_offset() < self.log_start {
+        if batch.last_offset() < self.first_base() {
             return Ok(false);
         }
         if offset >= self.log_end {
@@ -107,6 +107,10 @@ impl Log {
         tracing::warn!(partition = %self.name, offset, "a crash has left a hole; what follows is restored as well");
         self.truncate_to(offset, now_ms)?;
         Ok(true)
+    }
+
+    fn first_base(&self) -> i64 {
+        self.segments.first_key_value().map_or(self.log_start, |(base_offset, _)| *base_offset)
     }
 
     /// Whether batches of this range are there, next to each other, the last one of this leader epoch.

@@ -57,10 +57,11 @@ impl UnopenedLog {
             records_end: 0,
             recovery_point: options.recovery_point.max(0),
             last_flush_ms: options.now_ms,
-            // Whoever was killed may have made names that no sync has reached.
+            // Whoever was killed may have made names that no sync has reached. A new log's first segment brings
+            // its own.
             unsynced: Unsynced {
                 directory: is_new || !options.clean,
-                names: is_new || !options.clean,
+                names: !options.clean,
                 ..Unsynced::default()
             },
             truncations: 0,
@@ -94,7 +95,7 @@ impl Log {
                 partition = %self.name, recovery_point = self.recovery_point,
                 "the disk may not have kept what follows the recovery point: it is written again"
             );
-            self.write_topic_id()?;
+            self.write_topic_id_again()?;
             self.epochs.write_again()?;
         }
         let base_offsets: BTreeSet<i64> = self.segments.keys().copied().collect();
@@ -206,14 +207,21 @@ impl Log {
     /// No flush looks at a segment any more that lies before the recovery point.
     fn sync_segment(&mut self, base_offset: i64) -> Result<()> {
         let segment = self.segments.get_mut(&base_offset).expect("listed from these segments");
+        let was_raised = self.doubt.is_raised();
+        let under_way = self.doubt.raise_for_sync();
         let mut synced = Ok(());
         for file in segment.files_to_sync(true)? {
             synced = synced.and(file.handle()?.sync_data().map_err(file.name().fault("sync")));
         }
-        if synced.is_err() {
-            raise_doubt(self.disk.as_ref(), &self.directory);
+        drop(under_way);
+        match synced {
+            Ok(()) if !was_raised => self.doubt.settle(self.recovery_point),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                raise_doubt(self.disk.as_ref(), &self.directory);
+                Err(error)
+            }
         }
-        synced
     }
 
     fn write_again(&mut self, base_offset: i64) -> Result<()> {
