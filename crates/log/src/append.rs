@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 use ottla_wire::ErrorCode;
 use ottla_wire::records::{
     BatchError, BatchHeader, BatchLimits, BatchMut, BatchView, BatchViews, Compression,
-    CompressionType, EndTransactionMarker, RecordFault, RecordFaultKind, RecordRules, Summary,
-    TimestampType, check_batch, check_records, rebuild,
+    CompressionType, EndTransactionMarker, RecordFault, RecordRules, Summary, TimestampType,
+    check_batch, check_records, rebuild,
 };
 
 use crate::config::LogConfig;
@@ -302,7 +302,7 @@ impl AppendPolicy {
             .iter()
             .map(|fault| RecordError {
                 batch_index: fault.index,
-                message: self.fault_message(&fault.kind),
+                message: fault.kind.message(&self.partition),
             })
             .collect();
         let code = RecordFault::error_code(faults);
@@ -319,37 +319,6 @@ impl AppendPolicy {
             )
         };
         Refusal { code, message, record_errors }
-    }
-
-    fn fault_message(&self, kind: &RecordFaultKind) -> String {
-        match *kind {
-            RecordFaultKind::NoKey => format!(
-                "Compacted topic cannot accept message without key in topic partition {}",
-                self.partition
-            ),
-            RecordFaultKind::Timestamp { offset, timestamp, earliest, latest } => format!(
-                "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should \
-                 be within [{earliest}, {latest}]"
-            ),
-            RecordFaultKind::TimestampType {
-                offset,
-                timestamp,
-                key_bytes,
-                value_bytes,
-                is_compressed,
-            } => {
-                // Kafka names the Java class, and shows the size of a null only for compressed records.
-                let class = if is_compressed { "PartialDefaultRecord" } else { "DefaultRecord" };
-                let null = if is_compressed { -1 } else { 0 };
-                let shown = |bytes: Option<usize>| bytes.map_or(null, |bytes| bytes as i64);
-                format!(
-                    "Invalid timestamp type in message {class}(offset={offset}, timestamp={timestamp}, \
-                     key={} bytes, value={} bytes). Producer should not set timestamp type to LogAppendTime.",
-                    shown(key_bytes),
-                    shown(value_bytes)
-                )
-            }
-        }
     }
 }
 

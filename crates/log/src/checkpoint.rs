@@ -1,18 +1,17 @@
 //! Kafka's small text files: a version, a count, one entry a line; written all or nothing.
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use ottla_world::Disk;
-use ottla_world::disk::{read_file, replace_file, replace_file_unsynced};
+use ottla_world::disk::{replace_file, replace_file_unsynced};
+use ottla_world::lines;
 
 use crate::error::{Error, Result};
 use crate::names::TopicPartition;
 
 /// No checkpoint is larger, by orders of magnitude.
 const BYTES_MAX: u64 = 256 << 20;
-const VERSION: &str = "0";
 
 /// Whether a written file has to be on disk before the call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,52 +52,22 @@ pub(crate) fn read_lines<T>(
     path: &Path,
     parse: impl Fn(&str) -> Option<T>,
 ) -> Result<Vec<T>> {
-    let bytes = match read_file(disk, path, BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io("read", path)(error)),
-    };
-    let text = String::from_utf8(bytes).map_err(|_| Error::corrupt(path, "it is not text"))?;
-    // A crash may have cut the last number short.
-    if !text.is_empty() && !text.ends_with('\n') {
-        return Err(Error::corrupt(path, "its last line has no end"));
-    }
-    let mut lines = text.lines();
-    match lines.next() {
-        None => return Ok(Vec::new()),
-        Some(VERSION) => {}
-        Some(other) => {
-            return Err(Error::corrupt(path, format!("unrecognized version {other:?}")));
+    match lines::read(disk, path, BYTES_MAX, parse) {
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(Error::corrupt(path, error.to_string()))
         }
+        read => read.map_err(Error::io("read", path)),
     }
-    let count = lines.next().and_then(|line| line.parse::<usize>().ok());
-    let Some(count) = count else {
-        return Err(Error::corrupt(path, "its second line is no count"));
-    };
-    let mut entries = Vec::new();
-    for line in lines {
-        let entry = parse(line);
-        entries
-            .push(entry.ok_or_else(|| Error::corrupt(path, format!("malformed line {line:?}")))?);
-    }
-    if entries.len() != count {
-        let detail = format!("it says {count} entries and holds {}", entries.len());
-        return Err(Error::corrupt(path, detail));
-    }
-    Ok(entries)
 }
 
 /// Writes the entries of a checkpoint.
 pub(crate) fn write_lines(
     disk: &dyn Disk,
     path: &Path,
-    lines: impl ExactSizeIterator<Item = String>,
+    entries: impl ExactSizeIterator<Item = String>,
     durability: Durability,
 ) -> Result<()> {
-    let mut text = format!("{VERSION}\n{}\n", lines.len());
-    for line in lines {
-        writeln!(text, "{line}").expect("writing to a string does not fail");
-    }
+    let text = lines::text(entries);
     let written = match durability {
         Durability::Synced => replace_file(disk, path, text.as_bytes()),
         Durability::Rebuildable => replace_file_unsynced(disk, path, text.as_bytes()),
@@ -108,6 +77,7 @@ pub(crate) fn write_lines(
 
 #[cfg(test)]
 mod tests {
+    use ottla_world::disk::read_file;
     use ottla_world::memory::MemoryDisk;
 
     use super::*;

@@ -37,8 +37,7 @@ pub use cleaner::{
 };
 pub use config::{BrokerCompression, CleanupPolicy, Durability, LogConfig};
 pub use directory::{
-    FutureLog, Listing, LoadOptions, LoadedLogs, LogDirectory, MetaProperties, OffsetsByPartition,
-    can_move,
+    FutureLog, Listing, LoadOptions, LoadedLogs, LogDirectory, OffsetsByPartition, can_move,
 };
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};

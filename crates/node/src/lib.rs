@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! - [`node`]: starts the parts in order and stops them in reverse
-//! - [`storage`]: the log directories, formatted and checked
+//! - [`storage`]: the log directories, formatted and checked; `properties`: whose they are
 //! - [`controller`]: the controller and its log
 //! - [`network`]: listeners and connections
 //! - `directories`: log directories that fail, and telling the controller
@@ -16,6 +16,7 @@ pub mod error;
 pub mod http;
 pub mod network;
 pub mod node;
+mod properties;
 mod registration;
 pub mod storage;
 mod upkeep;
@@ -24,3 +25,4 @@ mod vitals;
 pub use error::StartError;
 pub use node::{Node, World};
 pub use ottla_broker::log_levels::{LogLevels, ROOT};
+pub use properties::MetaProperties;

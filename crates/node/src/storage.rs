@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ottla_log::{Descriptors, LogDirectory, MetaProperties};
+use ottla_log::{Descriptors, LogDirectory};
 use ottla_metadata::config::{ServerConfig, cordoned};
 use ottla_wire::Uuid;
 use ottla_world::{Disk, Random};
@@ -14,6 +14,7 @@ use ottla_world::{Disk, Random};
 use crate::controller::METADATA_LOG;
 use crate::error::StartError;
 use crate::network::descriptors_for_logs;
+use crate::properties::MetaProperties;
 
 /// What to do about a directory that the disk refuses.
 const WRITABLE: &str = "check that the directory can be written to, or set log.dirs to another one";

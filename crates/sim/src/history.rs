@@ -149,15 +149,16 @@ impl History {
 
     /// The log holds what is from `start` to `end`, and nobody will take it back.
     pub fn settle(&mut self, start: i64, end: i64) {
-        let was_starting_over = self.starting_over.take().is_some();
-        if was_starting_over && start == end {
+        let starting_over = self.starting_over.take();
+        // It may be empty elsewhere: because all that is left of it was deleted.
+        if start == end && starting_over == Some(start) {
             self.start_over(start);
         }
         self.cut(end);
         self.end = end;
         self.log_start = start;
         self.log_start_furthest = self.log_start_furthest.max(start);
-        if was_starting_over {
+        if starting_over.is_some() {
             // Of what is left of a log that was to be emptied, much may have been compacted away for the sake
             // of what is gone.
             self.log_start_furthest = end;

@@ -5,7 +5,8 @@
 //!
 //! # Layout
 //! - [`clock`]: wall time as Kafka timestamps, monotonic time
-//! - [`disk`]: the traits [`disk::Disk`] and [`disk::File`]; atomic replacement of a file
+//! - [`disk`]: the traits [`disk::Disk`] and [`disk::File`]; atomic replacement of a file; [`lines`]: small
+//!   text files as Kafka writes them
 //! - [`descriptors`]: how many files are open; [`room`]: zeros ahead of a file that grows fast
 //! - [`random`]: bytes nobody can guess
 //! - [`real`]: the machine we run on
@@ -13,6 +14,7 @@
 pub mod clock;
 pub mod descriptors;
 pub mod disk;
+pub mod lines;
 pub mod memory;
 pub mod random;
 pub mod real;

@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use ottla_log::MetaProperties;
 use ottla_metadata::config::ServerConfig;
+use ottla_node::MetaProperties;
 use ottla_node::controller::checkpoint;
 use ottla_node::controller::founding::{FIRST_SNAPSHOT, listener_name};
 use ottla_terminal::java_order::sort_as_hash_map;

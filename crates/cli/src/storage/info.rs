@@ -1,7 +1,7 @@
 //! `info`: what the directories of a node hold, and what is wrong with them.
 
-use ottla_log::MetaProperties;
 use ottla_metadata::config::ServerConfig;
+use ottla_node::MetaProperties;
 use ottla_terminal::options::Stop;
 use ottla_terminal::output;
 use ottla_world::RealDisk;

@@ -1,7 +1,7 @@
-//! A folder of logs: its lock, its identity, its checkpoints, and loading what it holds.
+//! A folder of logs: its lock, its checkpoints, and loading what it holds.
 //!
 //! # Layout
-//! - `folder`: the folder itself; `checkpoints`: its checkpoint files; `properties`: `meta.properties`
+//! - `folder`: the folder itself; `checkpoints`: its checkpoint files
 //! - `load`: listing the logs, and opening them; `journaled`: with what the journal has of them
 //! - `moving`: copies of logs that move to another folder
 mod checkpoints;
@@ -9,7 +9,6 @@ mod folder;
 mod journaled;
 mod load;
 mod moving;
-mod properties;
 #[cfg(test)]
 mod tests;
 
@@ -17,4 +16,3 @@ pub use checkpoints::OffsetsByPartition;
 pub use folder::LogDirectory;
 pub use load::{Listing, LoadOptions, LoadedLogs};
 pub use moving::{FutureLog, can_move};
-pub use properties::MetaProperties;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ottla_wire::Uuid;
 use ottla_wire::records::{BatchBuilder, BatchOptions};
 use ottla_world::Disk;
-use ottla_world::disk::{read_file, replace_file};
+use ottla_world::disk::replace_file;
 use ottla_world::memory::MemoryDisk;
 
 use super::checkpoints::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
@@ -139,29 +139,4 @@ fn garbage_in_a_checkpoint_means_more_to_recover() {
     }
     drop(directory);
     assert_eq!(load(&open(&disk)).logs[0].log_end_offset(), 1);
-}
-
-#[test]
-fn meta_properties() {
-    let disk = MemoryDisk::new(1);
-    let root = Path::new("/");
-    assert_eq!(MetaProperties::read(&disk, root).unwrap(), None);
-    let properties = MetaProperties {
-        cluster_id: Some("MkU3OEVBNTcwNTJENDM2Qg".to_owned()),
-        node_id: Some(1),
-        directory_id: Some("pT-vWxOGgKsOIe9rrwEZtA".to_owned()),
-    };
-    properties.write(&disk, root).unwrap();
-    assert_eq!(MetaProperties::read(&disk, root).unwrap(), Some(properties));
-    let written = read_file(&disk, Path::new("/meta.properties"), 1000).unwrap();
-    assert!(String::from_utf8(written).unwrap().contains("\nversion=1\n"));
-    for (contents, complaint) in
-        [("version=2\n", "version"), ("node.id=x\n", "number"), ("x\n", "line")]
-    {
-        replace_file(&disk, Path::new("/meta.properties"), contents.as_bytes()).unwrap();
-        let error = MetaProperties::read(&disk, root).unwrap_err().to_string();
-        assert!(error.contains(complaint), "{error}");
-    }
-    replace_file(&disk, Path::new("/meta.properties"), b"version=0\nbroker.id=7\n").unwrap();
-    assert_eq!(MetaProperties::read(&disk, root).unwrap().unwrap().node_id, Some(7));
 }

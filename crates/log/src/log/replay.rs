@@ -51,7 +51,6 @@ impl Log {
     /// What the records before `end` tell of producers.
     fn read_back(&self, end: i64) -> Result<Producers> {
         let start = self.read_back_from(end, READ_BACK_BYTES)?;
-        tracing::debug!(partition = %self.name, start, end, "reading producers' earlier batches");
         let mut earlier = self.producers.beginning_at(start);
         let from = self.floor_base(start);
         for segment in self.segments.range(from..end.max(from)).map(|(_, segment)| segment) {

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use ottla_log::MetaProperties;
 use ottla_metadata::config::ServerConfig;
 use ottla_wire::Uuid;
 use ottla_world::disk::replace_file;
@@ -12,6 +11,7 @@ use ottla_world::{Disk, Random};
 use super::checkpoint::{self, Voter};
 use super::metadata_log::DIRECTORY;
 use crate::error::StartError;
+use crate::properties::MetaProperties;
 use crate::storage::random_id;
 
 /// The first snapshot: it holds no record of the log.

@@ -90,6 +90,39 @@ pub enum RecordFaultKind {
     },
 }
 
+impl RecordFaultKind {
+    /// What Kafka's brokers say of it, to a producer to this partition.
+    pub fn message(&self, partition: &str) -> String {
+        match *self {
+            RecordFaultKind::NoKey => format!(
+                "Compacted topic cannot accept message without key in topic partition {partition}"
+            ),
+            RecordFaultKind::Timestamp { offset, timestamp, earliest, latest } => format!(
+                "Timestamp {timestamp} of message with offset {offset} is out of range. The timestamp should \
+                 be within [{earliest}, {latest}]"
+            ),
+            RecordFaultKind::TimestampType {
+                offset,
+                timestamp,
+                key_bytes,
+                value_bytes,
+                is_compressed,
+            } => {
+                // Kafka names the Java class, and shows the size of a null only for compressed records.
+                let class = if is_compressed { "PartialDefaultRecord" } else { "DefaultRecord" };
+                let null = if is_compressed { -1 } else { 0 };
+                let shown = |bytes: Option<usize>| bytes.map_or(null, |bytes| bytes as i64);
+                format!(
+                    "Invalid timestamp type in message {class}(offset={offset}, timestamp={timestamp}, \
+                     key={} bytes, value={} bytes). Producer should not set timestamp type to LogAppendTime.",
+                    shown(key_bytes),
+                    shown(value_bytes)
+                )
+            }
+        }
+    }
+}
+
 /// Faults that are remembered of one batch. A compressed batch can hold more bad records than memory could.
 const FAULTS_MAX: usize = 1 << 16;
 

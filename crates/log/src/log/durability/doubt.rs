@@ -34,10 +34,6 @@ pub(in crate::log) struct Doubt {
     syncs: Arc<()>,
 }
 
-/// A sync that is under way, until it is dropped.
-#[derive(Debug)]
-pub(in crate::log) struct SyncUnderWay(#[expect(dead_code, reason = "counted, not used")] Arc<()>);
-
 impl Doubt {
     /// What the last process has left in a log's directory; `told` is the checkpointed recovery point.
     pub(in crate::log) fn find(
@@ -74,10 +70,11 @@ impl Doubt {
         self.told = self.told.max(recovery_point);
     }
 
-    /// Before a sync. Where there is no place for the file the sync goes on, and only its failure is told.
-    pub(in crate::log) fn raise_for_sync(&mut self) -> SyncUnderWay {
+    /// Before a sync, which is under way until what is returned is dropped. Where there is no place for the
+    /// file the sync goes on, and only its failure is told.
+    pub(in crate::log) fn raise_for_sync(&mut self) -> Arc<()> {
         self.is_raised = self.is_raised || mark(self.disk.as_ref(), &self.path).is_ok();
-        SyncUnderWay(Arc::clone(&self.syncs))
+        Arc::clone(&self.syncs)
     }
 
     /// Before a cut that leaves the log with this recovery point, which may be told at once.

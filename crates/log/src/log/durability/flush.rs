@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use ottla_world::{Disk, File, OpenMode};
 
-use super::doubt::SyncUnderWay;
 use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::segment::{FileName, LazyFile};
@@ -76,7 +75,7 @@ pub struct PendingFlush {
     directory: PathBuf,
     flushed: FlushedTo,
     #[expect(dead_code, reason = "held until the outcome is known")]
-    under_way: Option<SyncUnderWay>,
+    under_way: Option<Arc<()>>,
 }
 
 /// Proof that everything before an offset is on disk.

@@ -57,8 +57,7 @@ impl UnopenedLog {
             records_end: 0,
             recovery_point: options.recovery_point.max(0),
             last_flush_ms: options.now_ms,
-            // Whoever was killed may have made names that no sync has reached. A new log's first segment brings
-            // its own.
+            // A killed process may have left names unsynced; a new log's first segment brings its own.
             unsynced: Unsynced {
                 directory: is_new || !options.clean,
                 names: !options.clean,
@@ -214,14 +213,12 @@ impl Log {
             synced = synced.and(file.handle()?.sync_data().map_err(file.name().fault("sync")));
         }
         drop(under_way);
-        match synced {
-            Ok(()) if !was_raised => self.doubt.settle(self.recovery_point),
-            Ok(()) => Ok(()),
-            Err(error) => {
-                raise_doubt(self.disk.as_ref(), &self.directory);
-                Err(error)
-            }
+        if synced.is_err() {
+            raise_doubt(self.disk.as_ref(), &self.directory);
+        } else if !was_raised {
+            self.doubt.settle(self.recovery_point)?;
         }
+        synced
     }
 
     fn write_again(&mut self, base_offset: i64) -> Result<()> {

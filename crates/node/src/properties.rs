@@ -1,11 +1,11 @@
 //! `meta.properties`, version 1: whose folder it is.
-use std::io::ErrorKind;
+
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use ottla_log::Error;
 use ottla_world::Disk;
 use ottla_world::disk::{read_file, replace_file};
-
-use crate::error::{Error, Result};
 
 const FILE_NAME: &str = "meta.properties";
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -26,18 +26,18 @@ impl MetaProperties {
     ///
     /// # Errors
     /// [`Error::Corrupt`] when a number is none or the version is unknown.
-    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>> {
+    pub fn read(disk: &dyn Disk, path: &Path) -> Result<Option<MetaProperties>, Error> {
         let path = path.join(FILE_NAME);
         let bytes = match read_file(disk, &path, FILE_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path)(error)),
+            Err(error) => return Err(fault("read", &path)(error)),
         };
         let text = String::from_utf8_lossy(&bytes);
-        MetaProperties::parse(&text).map(Some).map_err(|detail| Error::corrupt(&path, detail))
+        MetaProperties::parse(&text).map(Some).map_err(|detail| Error::Corrupt { path, detail })
     }
 
-    fn parse(text: &str) -> std::result::Result<MetaProperties, String> {
+    fn parse(text: &str) -> Result<MetaProperties, String> {
         let mut properties = MetaProperties::default();
         for line in text.lines().map(str::trim) {
             if line.is_empty() || line.starts_with(['#', '!']) {
@@ -65,7 +65,7 @@ impl MetaProperties {
     }
 
     /// Writes `meta.properties` into the folder `path`, all or nothing.
-    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<()> {
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<(), Error> {
         let mut text = "#\n".to_owned();
         let mut line = |key: &str, value: &str| text.push_str(&format!("{key}={value}\n"));
         if let Some(node_id) = self.node_id {
@@ -79,6 +79,51 @@ impl MetaProperties {
             line("cluster.id", cluster_id);
         }
         let path = path.join(FILE_NAME);
-        replace_file(disk, &path, text.as_bytes()).map_err(Error::io("write", &path))
+        replace_file(disk, &path, text.as_bytes()).map_err(fault("write", &path))
+    }
+}
+
+fn fault<'a>(operation: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
+    move |source| Error::Io { operation, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use ottla_world::memory::MemoryDisk;
+
+    use super::*;
+
+    #[test]
+    fn meta_properties() {
+        let disk = MemoryDisk::new(1);
+        let root = Path::new("/");
+        assert_eq!(MetaProperties::read(&disk, root).expect("a disk that works"), None);
+        let properties = MetaProperties {
+            cluster_id: Some("MkU3OEVBNTcwNTJENDM2Qg".to_owned()),
+            node_id: Some(1),
+            directory_id: Some("pT-vWxOGgKsOIe9rrwEZtA".to_owned()),
+        };
+        properties.write(&disk, root).expect("a disk that works");
+        assert_eq!(MetaProperties::read(&disk, root).expect("a disk that works"), Some(properties));
+        let written =
+            read_file(&disk, Path::new("/meta.properties"), 1000).expect("a disk that works");
+        assert!(String::from_utf8(written).expect("a disk that works").contains("\nversion=1\n"));
+        for (contents, complaint) in
+            [("version=2\n", "version"), ("node.id=x\n", "number"), ("x\n", "line")]
+        {
+            replace_file(&disk, Path::new("/meta.properties"), contents.as_bytes())
+                .expect("a disk that works");
+            let error = MetaProperties::read(&disk, root).expect_err("damaged").to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
+        replace_file(&disk, Path::new("/meta.properties"), b"version=0\nbroker.id=7\n")
+            .expect("a disk that works");
+        assert_eq!(
+            MetaProperties::read(&disk, root)
+                .expect("a disk that works")
+                .expect("a disk that works")
+                .node_id,
+            Some(7)
+        );
     }
 }
