@@ -30,7 +30,11 @@ impl Simulation {
                 log.journaled(*committed);
                 history.became_durable(log);
             }
-            if commit.pressed.contains(&key) {
+            let is_refused = commit.refused.contains(&key);
+            if is_refused {
+                log.not_journaled();
+            }
+            if is_refused || commit.pressed.contains(&key) {
                 pressed.push(index);
             }
         }
