@@ -132,15 +132,20 @@ impl Simulation {
     /// One of the five batches that end with a client's last one, any of which it may not have heard of.
     fn one_of_five(&self, index: usize, last: Batch) -> Batch {
         const UNANSWERED_MAX: usize = 5;
-        let history = &self.partitions[index].history;
+        let Partition { history, config, .. } = &self.partitions[index];
         // The cleaner may have taken what was before the last one.
         let is_whole = history.cleanings.is_empty() && !history.has_holes;
         let Some(producer) = last.producer.filter(|_| is_whole) else { return last };
+        // A start forgets a producer as of its snapshot, though a transaction that it has begun since keeps it.
+        let expired_ms = self.now_ms - config.producer_id_expiration_ms + 10;
+        let is_old =
+            |batch: &Batch| batch.records.iter().any(|record| record.timestamp <= expired_ms);
         let is_its = |batch: &&Batch| {
             let epoch = |other: Producer| (other.id, other.epoch) == (producer.id, producer.epoch);
             batch.commits.is_none()
                 && batch.base_offset >= history.log_start_furthest
                 && batch.producer.is_some_and(epoch)
+                && !is_old(batch)
         };
         let sent = history.sent.iter().rev().map(|sent| &sent.batch).filter(is_its);
         let recent: Vec<&Batch> = sent.take(UNANSWERED_MAX).collect();

@@ -321,6 +321,34 @@ fn a_new_end_takes_the_place_of_one_that_was_cut_off() {
     }
 }
 
+/// A cut between two batches of a follower: what comes next begins after a gap, and where the log ends on disk.
+#[test]
+fn what_follows_a_cut_within_a_gap_is_restored() {
+    let replicate = |place: &mut Place, base_offset: i64| {
+        let options =
+            BatchOptions { base_offset, partition_leader_epoch: 0, ..BatchOptions::default() };
+        let mut builder = BatchBuilder::new(options);
+        builder.append(NOW, None, Some(b"value"), &[]).expect("a small record");
+        let records = builder.build().expect("a batch").freeze();
+        place.logs[0].append_as_follower(records, 0, NOW).expect("accepted");
+    };
+    for seed in 0..50 {
+        let mut place = Place::open(&new_disk(seed));
+        let log = place.create(0);
+        for base_offset in [0, 10] {
+            replicate(&mut place, base_offset);
+            place.commit();
+        }
+        place.logs[log].truncate_to(10, NOW).expect("a disk that works");
+        replicate(&mut place, 10);
+        place.commit();
+        assert_eq!(place.logs[log].durable_end(), 11);
+        let place = place.crash();
+        let offsets: Vec<i64> = values(&place.logs[0]).iter().map(|(offset, _)| *offset).collect();
+        assert_eq!(offsets, [0, 10], "seed {seed}");
+    }
+}
+
 #[test]
 fn records_that_were_not_journaled_stay_after_those_that_were() {
     let mut place = Place::open(&new_disk(1));

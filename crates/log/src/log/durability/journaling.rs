@@ -101,12 +101,13 @@ impl Log {
         records: [&[u8]; 2],
     ) -> Result<()> {
         let key = self.journal_key();
+        // A cut between two batches leaves nothing up to its offset: a start finds the end of the first one.
+        let (end, follows) = (self.log_end, self.next_base());
         let Some(journaling) = &mut self.journaling else { return Ok(()) };
         let Some(key) = key.filter(|_| self.config.durability == Durability::Fsync) else {
             journaling.run = None;
             return Ok(());
         };
-        let follows = self.log_end;
         let append = Append {
             follows,
             base_offset,
@@ -121,9 +122,9 @@ impl Log {
         }
         journaling.key = Some(key);
         if journaling.run.is_none() {
-            let is_anchored = self.is_settled && self.recovery_point >= follows;
-            journaling.run = Some(Run { start: follows, is_anchored });
-            journaling.committed = follows;
+            let is_anchored = self.is_settled && self.recovery_point >= end;
+            journaling.run = Some(Run { start: end, is_anchored });
+            journaling.committed = end;
             if !self.is_settled {
                 self.unsynced.names = true;
                 self.unsynced.directory = true;
