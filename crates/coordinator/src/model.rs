@@ -3,48 +3,51 @@
 //! From a seed: clients join, sync, commit, stall, lose answers, ask twice and leave, while the coordinator crashes at
 //! random appends and comes back from its log. Then the faults stop, and the group must come together.
 
-mod atomic;
 mod client;
-mod ledger;
 mod mixed;
-mod place;
 mod speaker;
+mod transactions;
 mod world;
 
-use std::ops::Range;
-
-use atomic::Atomic;
 use mixed::Mixed;
-use world::{Random, World};
+use ottla_trial::{Crash, Dice, Seed, seeds};
+use world::World;
+
+use crate::trial::Trial;
 
 const SEEDS: u64 = 300;
 const MIXED_SEEDS: u64 = 100;
-const ATOMIC_SEEDS: u64 = 200;
+const TRANSACTION_SEEDS: u64 = 200;
 
-/// Prints the seed of a failure.
-struct Seed(u64);
-
-impl Drop for Seed {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("repeat with OTTLA_TEST_SEED={} and the name of this test", self.0);
-        }
+/// The coordinator dies at one of its next appends, or loses its leadership now; its replicas fall behind, or catch up.
+fn disturb(trial: &mut Trial, dice: &Dice) {
+    let kept = dice.pick(&[0, 1, 2, usize::MAX]);
+    if dice.one_in(15) {
+        trial.crash = Some(Crash { after: dice.below(4), kept });
+    }
+    if dice.one_in(60) {
+        trial.depose(kept);
+    }
+    if dice.one_in(8) {
+        trial.lags = dice.one_in(2);
+    }
+    match trial.lags {
+        true if dice.one_in(3) => trial.commit_appends(dice.below(4) as usize),
+        true => {}
+        false => trial.commit_all(),
     }
 }
 
-/// The seeds of a test: one that is to be repeated, or as many as are asked for.
-fn seeds(usual: u64) -> Range<u64> {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("OTTLA_TEST_SEED");
-    match number("OTTLA_TEST_ROUNDS").or(first.map(|_| 1)) {
-        Some(rounds) => first.unwrap_or(0)..first.unwrap_or(0) + rounds,
-        None => 0..usual,
-    }
+/// Nothing of the kind any more.
+fn calm(trial: &mut Trial) {
+    trial.crash = None;
+    trial.lags = false;
+    trial.commit_all();
 }
 
 fn run(seed: u64) -> World {
     let _seed = Seed(seed);
-    let mut world = World::new(Random::new(seed));
+    let mut world = World::new(Dice::new(seed));
     for _ in 0..400 {
         world.step_with_faults();
     }
@@ -72,7 +75,7 @@ fn groups_survive_faults() {
 
 fn run_mixed(seed: u64) -> Mixed {
     let _seed = Seed(seed);
-    let mut mixed = Mixed::new(Random::new(seed));
+    let mut mixed = Mixed::new(Dice::new(seed));
     for _ in 0..400 {
         mixed.step_with_faults();
     }
@@ -102,32 +105,42 @@ fn groups_of_both_protocols_survive_faults() {
     assert!(runs == 1 || commits > 10 * runs, "{commits} commits");
 }
 
-fn run_atomic(seed: u64) -> Atomic {
+fn run_transactions(seed: u64) -> transactions::World {
     let _seed = Seed(seed);
-    let mut atomic = Atomic::new(Random::new(seed));
+    let mut world = transactions::World::new(seed);
     for _ in 0..400 {
-        atomic.step_with_faults();
+        world.step_with_faults();
     }
-    atomic.heal();
-    atomic
+    world.heal();
+    world
 }
 
 /// Transactions that write to several partitions and commit offsets of several groups.
 #[test]
 fn transactions_are_all_or_nothing_over_partitions_and_groups() {
     let (mut crashes, mut commits, mut fenced) = (0, 0, 0);
-    let seeds = seeds(ATOMIC_SEEDS);
+    let (mut kept, mut duplicates, mut lies) = (0, 0, 0);
+    let seeds = seeds(TRANSACTION_SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
-        let atomic = run_atomic(seed);
-        crashes += atomic.crashes();
-        commits += atomic.commits;
-        fenced += atomic.fenced;
+        let world = run_transactions(seed);
+        crashes += world.crashes();
+        commits += world.commits;
+        fenced += world.fenced;
+        kept += world.kept;
+        duplicates += world.duplicates;
+        lies += world.lies;
     }
-    println!("{runs} seeds: {crashes} crashes, {commits} commits, {fenced} times fenced");
+    println!(
+        "{runs} seeds: {crashes} crashes, {commits} commits, {fenced} times fenced, {kept} kept, \
+         {duplicates} duplicates, {lies} lies"
+    );
     assert!(runs == 1 || crashes > 2 * runs, "{crashes} crashes");
     assert!(runs == 1 || commits > 3 * runs, "{commits} commits");
     assert!(runs == 1 || fenced > runs, "{fenced} times fenced");
+    assert!(runs == 1 || 4 * kept > runs, "{kept} were kept");
+    assert!(runs == 1 || duplicates > runs, "{duplicates} duplicates");
+    assert!(runs == 1 || lies > runs, "{lies} lies");
 }
 
 /// What a seed prints is all there is to repeat a failure: nothing may hang on anything else.
@@ -136,6 +149,6 @@ fn a_seed_replays_bit_for_bit() {
     for seed in seeds(3) {
         assert_eq!(run(seed).log(), run(seed).log(), "seed {seed}");
         assert_eq!(run_mixed(seed).log(), run_mixed(seed).log(), "seed {seed}");
-        assert_eq!(run_atomic(seed).log(), run_atomic(seed).log(), "seed {seed}");
+        assert_eq!(run_transactions(seed).log(), run_transactions(seed).log(), "seed {seed}");
     }
 }

@@ -1,11 +1,13 @@
-//! A coordinator on a log in memory that commits at once, with a clock that tests move.
+//! A coordinator of groups on trial: what tests ask of it, and what they send.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_machine::{Answer, Millis, Runner, Step, Token};
+use ottla_machine::{Millis, Token};
 use ottla_metadata::MetadataImage;
+use ottla_trial::Subject;
 use ottla_wire::messages::join_group_request::JoinGroupRequestProtocol;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -14,7 +16,7 @@ use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_wire::messages::{
     DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
     LeaveGroupRequest, LeaveGroupResponse, MetadataRecord, OffsetCommitRequest, OffsetFetchRequest,
-    PartitionRecord, SyncGroupRequest, SyncGroupResponse, TopicRecord,
+    OffsetFetchResponse, PartitionRecord, SyncGroupRequest, SyncGroupResponse, TopicRecord,
 };
 use ottla_wire::{ErrorCode, Uuid};
 
@@ -30,72 +32,53 @@ pub(crate) const REBALANCE_MS: i32 = 60_000;
 /// Where the clock of a trial begins.
 pub(crate) const BEGIN: Millis = 1_700_000_000_000;
 
-pub(crate) struct Trial {
+/// What is tried: the groups of one partition.
+pub(crate) struct Groups {
     config: Config,
     pub(crate) metadata: Metadata,
-    pub(crate) runner: Runner<GroupCoordinator>,
-    pub(crate) log: Vec<Record>,
-    pub(crate) now: Millis,
-    next_token: u64,
-    answers: BTreeMap<Token, Response>,
-    /// What happens to one of the next appends.
-    pub(crate) crash: Option<Crash>,
-    pub(crate) crashes: usize,
 }
 
-/// The coordinator's broker dies at an append.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Crash {
-    /// How many appends go well before it.
-    pub(crate) after: u64,
-    /// Whether the records of that append survive; nobody learns of them either way.
-    pub(crate) keeps_records: bool,
+impl Subject for Groups {
+    type Machine = GroupCoordinator;
+
+    fn start(&self) -> GroupCoordinator {
+        GroupCoordinator::new(self.config.clone(), self.metadata.clone())
+    }
+
+    fn reread(record: &Record) -> Record {
+        let (key, value) = record.encode().expect("records encode");
+        // What a transaction's batch and a marker's are known by is not in their bytes.
+        match record {
+            Record::EndTransaction(_) => record.clone(),
+            Record::TransactionalOffset { producer, .. } => {
+                Record::decode(key, value).expect("records decode").in_transaction(*producer)
+            }
+            _ => Record::decode(key, value).expect("records decode"),
+        }
+    }
+}
+
+/// A trial, and what tests ask of it.
+pub(crate) struct Trial(ottla_trial::Trial<Groups>);
+
+impl Deref for Trial {
+    type Target = ottla_trial::Trial<Groups>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Trial {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
 }
 
 impl Trial {
     pub(crate) fn new(config: Config) -> Self {
         let metadata = Metadata::new(Arc::new(MetadataImage::empty()));
-        let machine = GroupCoordinator::new(config.clone(), metadata.clone());
-        let mut trial = Self {
-            config,
-            metadata,
-            runner: Runner::new(machine, 10_000),
-            log: Vec::new(),
-            now: BEGIN,
-            next_token: 0,
-            answers: BTreeMap::new(),
-            crash: None,
-            crashes: 0,
-        };
-        trial.tick();
-        trial
-    }
-
-    /// Crashes and comes back from the log. The bytes of the records are what survives.
-    pub(crate) fn reload(&mut self) {
-        self.runner = self.loaded();
-        self.answers.clear();
-        self.tick();
-    }
-
-    /// A coordinator that knows what the log says, and no more.
-    pub(crate) fn loaded(&self) -> Runner<GroupCoordinator> {
-        let machine = GroupCoordinator::new(self.config.clone(), self.metadata.clone());
-        let mut runner = Runner::new(machine, 10_000);
-        for (offset, record) in (0..).zip(&self.log) {
-            let (key, value) = record.encode().expect("records encode");
-            // What a transaction's batch and a marker's are known by is not in their bytes.
-            let decoded = match record {
-                Record::EndTransaction(_) => record.clone(),
-                Record::TransactionalOffset { producer, .. } => {
-                    let decoded = Record::decode(key, value).expect("records decode");
-                    decoded.in_transaction(*producer)
-                }
-                _ => Record::decode(key, value).expect("records decode"),
-            };
-            runner.replay(offset, &decoded);
-        }
-        runner
+        Self(ottla_trial::Trial::new(Groups { config, metadata }, BEGIN))
     }
 
     /// The bytes of the log.
@@ -104,18 +87,13 @@ impl Trial {
     }
 
     pub(crate) fn ask(&mut self, api_version: i16, body: Body) -> Token {
-        let token = Token(self.next_token);
-        self.next_token += 1;
-        let caller = Caller {
+        let caller = |token: Token| Caller {
             api_version,
             client_id: "client".to_owned(),
             client_host: "/127.0.0.1".to_owned(),
             random: u128::from(token.0) << 80 | u128::from(token.0),
         };
-        let step = self.runner.submit(token, Request { caller, body }, self.now);
-        self.take(step.expect("the runner has room"));
-        self.tick_while_due();
-        token
+        self.0.ask(|token| Request { caller: caller(token), body })
     }
 
     /// Asks, and expects the answer at once.
@@ -124,81 +102,23 @@ impl Trial {
         self.answer(token).expect("answered at once")
     }
 
-    pub(crate) fn answer(&mut self, token: Token) -> Option<Response> {
-        self.answers.remove(&token)
-    }
-
-    /// Lets time pass, deadline by deadline.
-    pub(crate) fn pass(&mut self, duration_ms: i32) {
-        let end = self.now + Millis::from(duration_ms);
-        while let Some(deadline) = self.runner.next_deadline().filter(|at| *at <= end) {
-            self.now = self.now.max(deadline);
-            self.tick();
-        }
-        self.now = end;
-    }
-
-    /// Lets time pass until the request is answered.
-    pub(crate) fn await_answer(&mut self, token: Token) {
-        while !self.answers.contains_key(&token) {
-            let deadline = self.runner.next_deadline().expect("offsets are always checked again");
-            assert!(deadline < self.now + 1_000_000, "never answered: {token:?}");
-            self.now = self.now.max(deadline);
-            self.tick();
-        }
-    }
-
-    fn tick(&mut self) {
-        let step = self.runner.tick(self.now);
-        self.take(step);
-    }
-
-    fn tick_while_due(&mut self) {
-        while self.runner.next_deadline().is_some_and(|at| at <= self.now) {
-            self.tick();
-        }
-    }
-
-    fn take(&mut self, step: Step<GroupCoordinator>) {
-        let mut replies = step.replies;
-        if !step.records.is_empty() {
-            if self.crash.is_some_and(|crash| crash.after == 0) {
-                return self.crash_with(step.records);
-            }
-            if let Some(crash) = &mut self.crash {
-                crash.after -= 1;
-            }
-            self.log.extend(step.records);
-            let end = self.log.len() as i64;
-            self.runner.appended(end);
-            replies.extend(self.runner.committed(end));
-        }
-        for Answer { token, response } in replies {
-            assert!(self.answers.insert(token, response).is_none(), "answered twice: {token:?}");
-        }
-    }
-
-    fn crash_with(&mut self, records: Vec<Record>) {
-        if self.crash.take().is_some_and(|crash| crash.keeps_records) {
-            self.log.extend(records);
-        }
-        self.crashes += 1;
-        self.reload();
-    }
-
     /// The topics that there are from now on, with their partitions.
     pub(crate) fn set_topics(&mut self, topics: &[(&str, i32)]) {
-        let before = &self.metadata;
+        let before = &self.subject.metadata;
         let is_new = topics.iter().any(|(name, _)| before.id_of(name).is_none());
         let changes = if is_new { TopicChanges::New } else { TopicChanges::Known };
         let image = Arc::new(image_of(topics, before.version() + 1));
-        self.metadata = before.next(image, changes);
-        self.call(0, Body::MetadataChanged(self.metadata.clone()));
+        let metadata = before.next(image, changes);
+        self.subject.metadata = metadata.clone();
+        self.ask(0, Body::MetadataChanged(metadata));
     }
 
     /// How many partitions a topic has.
     pub(crate) fn partitions(&self, topic: &str) -> i32 {
-        self.metadata.id_of(topic).map_or(0, |id| self.metadata.partition_count(id))
+        {
+            let metadata = &self.subject.metadata;
+            metadata.id_of(topic).map_or(0, |id| metadata.partition_count(id))
+        }
     }
 
     pub(crate) fn joined(&mut self, token: Token) -> JoinGroupResponse {
@@ -216,12 +136,7 @@ impl Trial {
     }
 
     pub(crate) fn heartbeat(&mut self, member_id: &str, generation: i32) -> ErrorCode {
-        let request = HeartbeatRequest {
-            group_id: GROUP.to_owned(),
-            generation_id: generation,
-            member_id: member_id.to_owned(),
-            ..HeartbeatRequest::default()
-        };
+        let request = heartbeat_request(member_id, generation);
         match self.call(4, Body::Heartbeat(request)) {
             Response::Heartbeat(response) => code(response.error_code),
             other => panic!("not a heartbeat answer: {other:?}"),
@@ -246,12 +161,8 @@ impl Trial {
 
     /// What the group has committed, as topic, partition and offset.
     pub(crate) fn committed(&mut self) -> Vec<(String, i32, i64)> {
-        let request = OffsetFetchRequest {
-            group_id: GROUP.to_owned(),
-            topics: None,
-            ..OffsetFetchRequest::default()
-        };
-        let Response::OffsetFetch(response) = self.call(7, Body::OffsetFetch(request)) else {
+        let Response::OffsetFetch(response) = self.call(7, Body::OffsetFetch(fetch_request()))
+        else {
             panic!("not a fetch answer")
         };
         let partitions = response.topics.into_iter().flat_map(|topic| {
@@ -439,6 +350,26 @@ pub(crate) fn sync_request(
             .collect(),
         ..SyncGroupRequest::default()
     }
+}
+
+pub(crate) fn heartbeat_request(member_id: &str, generation: i32) -> HeartbeatRequest {
+    HeartbeatRequest {
+        group_id: GROUP.to_owned(),
+        generation_id: generation,
+        member_id: member_id.to_owned(),
+        ..HeartbeatRequest::default()
+    }
+}
+
+/// Asks for everything that the group has committed.
+pub(crate) fn fetch_request() -> OffsetFetchRequest {
+    OffsetFetchRequest { group_id: GROUP.to_owned(), topics: None, ..OffsetFetchRequest::default() }
+}
+
+/// The offsets of the one topic, by partition.
+pub(crate) fn offsets_of(response: &OffsetFetchResponse) -> BTreeMap<i32, i64> {
+    let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    partitions.map(|each| (each.partition_index, each.committed_offset)).collect()
 }
 
 pub(crate) fn commit_request(

@@ -4,7 +4,7 @@
 //! depends on this crate.
 //!
 //! # Layout
-//! - [`scenario`]: what a seed decides beforehand; [`dice`]: what it decides on the way
+//! - [`scenario`]: what a seed decides beforehand
 //! - [`simulation`]: lives of a node between crashes; `node`: its start and its end; `workload`: what
 //!   happens between
 //! - [`history`]: what was sent to a partition, and what of it must be kept
@@ -12,7 +12,6 @@
 //! - [`seeds`]: many of them, side by side
 mod batches;
 mod check;
-pub mod dice;
 pub mod history;
 mod node;
 pub mod scenario;

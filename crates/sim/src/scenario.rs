@@ -2,8 +2,7 @@
 use ottla_log::{
     BrokerCompression, CleanupPolicy, Durability, JournalSize, LogConfig, TimestampType,
 };
-
-use crate::dice::Dice;
+use ottla_trial::Dice;
 
 /// When the simulated clock begins.
 pub const EPOCH_MS: i64 = 1_700_000_000_000;

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use ottla_log::{
     DOUBT_FILE, Durability, Log, LogConfig, LogDirectory, OffsetsByPartition, TopicPartition,
 };
+use ottla_trial::Dice;
 use ottla_world::Disk;
 use ottla_world::memory::{Faults, MemoryDisk};
 
-use crate::dice::Dice;
 use crate::history::History;
 use crate::node::DIRECTORY;
 use crate::scenario::{EPOCH_MS, Scenario};

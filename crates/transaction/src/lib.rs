@@ -21,8 +21,6 @@ pub mod request;
 mod state;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod trial;

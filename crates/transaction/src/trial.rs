@@ -1,8 +1,9 @@
-//! A transaction coordinator on a log in memory that commits at once, with a clock that tests move.
+//! A transaction coordinator on trial: what tests ask of it.
 
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
 
-use ottla_machine::{Millis, Runner, Step, Token};
+use ottla_machine::Millis;
+use ottla_trial::Subject;
 use ottla_wire::ErrorCode;
 
 use super::request::{InitProducerId, Partitions};
@@ -15,65 +16,46 @@ use super::{
 pub(super) const BEGIN: Millis = 1_700_000_000_000;
 pub(super) const TIMEOUT_MS: i32 = 60_000;
 
-/// The coordinator's broker dies at an append.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Crash {
-    /// How many appends go well before it.
-    pub(super) after: u64,
-    /// Whether the records of that append survive; nobody learns of them either way.
-    pub(super) keeps_records: bool,
+/// What is tried: the transactional ids of one partition.
+pub(super) struct Transactions(Config);
+
+impl Subject for Transactions {
+    type Machine = TransactionCoordinator;
+
+    fn start(&self) -> TransactionCoordinator {
+        TransactionCoordinator::new(self.0.clone())
+    }
+
+    fn reread(record: &Record) -> Record {
+        let (key, value) = record.encode().expect("records encode");
+        Record::decode(key, value).expect("records decode")
+    }
 }
 
+/// A trial, and what tests ask of it.
 pub(super) struct Trial {
-    config: Config,
-    pub(super) runner: Runner<TransactionCoordinator>,
-    pub(super) log: Vec<Record>,
-    pub(super) now: Millis,
-    next_token: u64,
+    trial: ottla_trial::Trial<Transactions>,
     next_producer_id: i64,
-    answers: BTreeMap<Token, Response>,
-    /// What happens to one of the next appends.
-    pub(super) crash: Option<Crash>,
-    pub(super) crashes: usize,
-    /// Markers that are decided before this offset were handed out.
-    handed_out: i64,
+}
+
+impl Deref for Trial {
+    type Target = ottla_trial::Trial<Transactions>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.trial
+    }
+}
+
+impl DerefMut for Trial {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.trial
+    }
 }
 
 impl Trial {
     pub(super) fn new(config: Config) -> Self {
-        let runner = Runner::new(TransactionCoordinator::new(config.clone()), 10_000);
-        let mut trial = Self {
-            config,
-            runner,
-            log: Vec::new(),
-            now: BEGIN,
-            next_token: 0,
-            next_producer_id: 1_000,
-            answers: BTreeMap::new(),
-            crash: None,
-            crashes: 0,
-            handed_out: 0,
-        };
-        trial.tick();
-        trial
-    }
-
-    /// Crashes and comes back from the log. The bytes of the records are what survives.
-    pub(super) fn reload(&mut self) {
-        self.runner = self.loaded();
-        self.answers.clear();
-        self.handed_out = 0;
-        self.tick();
-    }
-
-    /// A coordinator that knows what the log says, and no more.
-    pub(super) fn loaded(&self) -> Runner<TransactionCoordinator> {
-        let mut runner = Runner::new(TransactionCoordinator::new(self.config.clone()), 10_000);
-        for (offset, record) in (0..).zip(&self.log) {
-            let (key, value) = record.encode().expect("records encode");
-            runner.replay(offset, &Record::decode(key, value).expect("records decode"));
-        }
-        runner
+        let trial = ottla_trial::Trial::new(Transactions(config), BEGIN);
+        Self { trial, next_producer_id: 1_000 }
     }
 
     /// The answer; none when the coordinator crashed over the request.
@@ -87,61 +69,13 @@ impl Trial {
     }
 
     fn submit(&mut self, request: Request) -> Option<Response> {
-        let token = Token(self.next_token);
-        self.next_token += 1;
-        let crashes = self.crashes;
-        let step = self.runner.submit(token, request, self.now).expect("the runner has room");
-        self.take(step);
-        if self.crashes > crashes {
-            return None;
-        }
-        Some(self.answers.remove(&token).expect("everything is answered at once"))
+        let token = self.trial.ask(|_| request);
+        self.answer(token)
     }
 
-    /// Lets time pass, deadline by deadline.
-    pub(super) fn pass(&mut self, duration_ms: i32) {
-        let end = self.now + Millis::from(duration_ms);
-        while let Some(deadline) = self.runner.next_deadline().filter(|at| *at <= end) {
-            self.now = self.now.max(deadline);
-            self.tick();
-        }
-        self.now = end;
-    }
-
-    fn tick(&mut self) {
-        let step = self.runner.tick(self.now);
-        self.take(step);
-    }
-
-    fn take(&mut self, step: Step<TransactionCoordinator>) {
-        let mut replies = step.replies;
-        if !step.records.is_empty() {
-            match &mut self.crash {
-                Some(crash) if crash.after == 0 => {
-                    if crash.keeps_records {
-                        self.log.extend(step.records);
-                    }
-                    self.crash = None;
-                    self.crashes += 1;
-                    return self.reload();
-                }
-                Some(crash) => crash.after -= 1,
-                None => {}
-            }
-            self.log.extend(step.records);
-            let end = i64::try_from(self.log.len()).expect("a small log");
-            self.runner.appended(end);
-            replies.extend(self.runner.committed(end));
-        }
-        self.answers.extend(replies.into_iter().map(|answer| (answer.token, answer.response)));
-    }
-
-    /// Markers that may be written and were not handed out since the last reload.
-    pub(super) fn markers(&mut self) -> Vec<Markers> {
-        let end = i64::try_from(self.log.len()).expect("a small log");
-        let markers = self.runner.machine().markers(self.handed_out, end);
-        self.handed_out = end;
-        markers
+    /// Every marker that may be written.
+    pub(super) fn markers(&self) -> Vec<Markers> {
+        self.machine().markers(0, self.committed_end() as i64)
     }
 
     /// Has every marker written that may be.
@@ -211,7 +145,7 @@ impl Trial {
     }
 
     pub(super) fn state(&self, id: &str) -> Option<&'static str> {
-        self.runner.machine().find(id).map(|transaction| transaction.state.name())
+        self.machine().find(id).map(|transaction| transaction.state.name())
     }
 }
 

@@ -44,7 +44,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("terminal", &["wire", "metadata", "client"]),
     ("tools", &["wire", "metadata", "coordinator", "client", "terminal"]),
     ("traffic", &["wire", "world", "client", "terminal"]),
-    ("sim", &["wire", "world", "log"]),
+    ("trial", &["world", "machine"]),
+    ("sim", &["wire", "world", "log", "trial"]),
     ("xtask", &["wire"]),
 ];
 

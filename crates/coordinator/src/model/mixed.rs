@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ottla_machine::{Millis, Token};
+use ottla_trial::Dice;
 use ottla_wire::ErrorCode;
+use ottla_wire::messages::consumer_group_heartbeat_request::TopicPartitions;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -19,15 +21,16 @@ use ottla_wire::messages::{
 };
 
 use super::speaker::{Classic, Protocol, Speaker, TOPIC, read, write};
-use super::world::Random;
 use crate::group::Group;
-use crate::trial::{Crash, GROUP, Trial, code, hard_state, sync_request};
+use crate::trial::{
+    GROUP, Trial, code, fetch_request, hard_state, offsets_of, sync_request, topic_id,
+};
 use crate::{Body, Config, Record, Response};
 
 const PARTITIONS: i32 = 8;
 
 pub(super) struct Mixed {
-    random: Random,
+    dice: Dice,
     trial: Trial,
     clients: Vec<Speaker>,
     /// The highest offset that was acknowledged, by partition.
@@ -36,19 +39,19 @@ pub(super) struct Mixed {
 }
 
 impl Mixed {
-    pub(super) fn new(mut random: Random) -> Self {
+    pub(super) fn new(dice: Dice) -> Self {
         let config = Config { group_initial_rebalance_delay_ms: 1_000, ..Config::default() };
-        let clients = (0..2 + random.below(4))
+        let clients = (0..2 + dice.below(4))
             .map(|index| {
-                let instance = (random.below(4) == 0).then(|| format!("instance-{index}"));
+                let instance = (dice.below(4) == 0).then(|| format!("instance-{index}"));
                 let mut client = Speaker::new(instance);
-                client.restart(index as usize, random.one_in(2));
+                client.restart(index as usize, dice.one_in(2));
                 client
             })
             .collect();
         let mut trial = Trial::new(config);
         trial.set_topics(&[(TOPIC, PARTITIONS)]);
-        Self { random, trial, clients, acknowledged: BTreeMap::new(), commits: 0 }
+        Self { dice, trial, clients, acknowledged: BTreeMap::new(), commits: 0 }
     }
 
     pub(super) fn commits(&self) -> usize {
@@ -83,28 +86,29 @@ impl Mixed {
     }
 
     pub(super) fn step_with_faults(&mut self) {
-        let pause = self.random.below(1_500) as i32;
+        let pause = self.dice.below(1_500) as i32;
         self.pass(pause);
-        if self.random.one_in(15) {
-            let after = self.random.below(4);
-            self.trial.crash = Some(Crash { after, keeps_records: self.random.one_in(2) });
-        }
-        if self.random.one_in(60) {
-            let partitions = PARTITIONS + self.random.below(3) as i32;
+        let crashes = self.trial.crashes;
+        super::disturb(&mut self.trial, &self.dice);
+        self.notice_crash(crashes);
+        if self.dice.one_in(60) {
+            let partitions = PARTITIONS + self.dice.below(3) as i32;
             self.trial.set_topics(&[(TOPIC, partitions)]);
         }
-        let index = self.random.below(self.clients.len() as u64) as usize;
+        let index = self.dice.below(self.clients.len() as u64) as usize;
         if self.clients[index].asleep_until > self.trial.now {
             return;
         }
-        if self.random.one_in(25) {
-            let until = self.trial.now + self.random.below(60_000) as Millis;
+        if self.dice.one_in(25) {
+            let until = self.trial.now + self.dice.below(60_000) as Millis;
             self.clients[index].asleep_until = until;
-        } else if self.random.one_in(30) {
+        } else if self.dice.one_in(30) {
             self.leave(index);
-            let as_consumer = self.random.one_in(2);
+            let as_consumer = self.dice.one_in(2);
             self.clients[index].restart(index, as_consumer);
-        } else if self.random.one_in(4) {
+        } else if self.dice.one_in(20) {
+            self.lie(index);
+        } else if self.dice.one_in(4) {
             self.commit(index);
         } else {
             self.act(index, true);
@@ -114,7 +118,7 @@ impl Mixed {
 
     /// No more faults: every client does what it should until the group has come together.
     pub(super) fn heal(&mut self) {
-        self.trial.crash = None;
+        super::calm(&mut self.trial);
         self.trial.set_topics(&[(TOPIC, PARTITIONS + 3)]);
         for round in 0.. {
             assert!(round < 1_000, "the group never came together: {:#?}", self.clients);
@@ -184,7 +188,7 @@ impl Mixed {
 
     fn call(&mut self, version: i16, body: Body) -> Option<Response> {
         let token = self.ask(version, body)?;
-        Some(self.trial.answer(token).expect("answered at once"))
+        self.trial.answer(token)
     }
 
     fn act(&mut self, index: usize, faults: bool) {
@@ -204,7 +208,7 @@ impl Mixed {
         faults: bool,
     ) {
         if let Some(target) = target
-            && !(faults && self.random.one_in(3))
+            && !(faults && self.dice.one_in(3))
         {
             // It lets go and takes hold, and tells of it.
             let client = &mut self.clients[index];
@@ -218,10 +222,10 @@ impl Mixed {
             self.clients[index].protocol = Protocol::Consumer { target: None, must_tell };
         }
         let request = self.clients[index].beat(must_tell);
-        if faults && self.random.one_in(10) {
+        if faults && self.dice.one_in(10) {
             // The first answer is lost.
             let lost = self.call(1, Body::ConsumerGroupHeartbeat(request.clone()));
-            if lost.is_none() || self.random.one_in(2) {
+            if lost.is_none() || self.dice.one_in(2) {
                 if let Protocol::Consumer { must_tell, .. } = &mut self.clients[index].protocol {
                     *must_tell = true;
                 }
@@ -231,7 +235,12 @@ impl Mixed {
         match self.call(1, Body::ConsumerGroupHeartbeat(request)) {
             Some(Response::ConsumerGroupHeartbeat(response)) => self.heard(index, &response),
             Some(other) => panic!("not a heartbeat answer: {other:?}"),
-            None => {}
+            // It does not know what the coordinator knows, and tells all again.
+            None => {
+                if let Protocol::Consumer { must_tell, .. } = &mut self.clients[index].protocol {
+                    *must_tell = true;
+                }
+            }
         }
     }
 
@@ -284,7 +293,7 @@ impl Mixed {
                 Some(other) => panic!("not a sync answer: {other:?}"),
                 None => {}
             },
-            Classic::Working if faults && self.random.one_in(20) => {
+            Classic::Working if faults && self.dice.one_in(20) => {
                 self.clients[index].protocol = Protocol::Classic(Classic::Out);
             }
             Classic::Working => {
@@ -354,9 +363,12 @@ impl Mixed {
 
     /// Moves every position forward and commits it, as a member believes that it may.
     fn commit(&mut self, index: usize) {
-        let step = 1 + self.random.below(3) as i64;
-        let committed: BTreeMap<i32, i64> =
-            self.trial.committed().into_iter().map(|(_, index, offset)| (index, offset)).collect();
+        let step = 1 + self.dice.below(3) as i64;
+        let committed = match self.call(7, Body::OffsetFetch(fetch_request())) {
+            Some(Response::OffsetFetch(response)) => offsets_of(&response),
+            Some(other) => panic!("not a fetch answer: {other:?}"),
+            None => return,
+        };
         let client = &mut self.clients[index];
         if client.owned.is_empty() {
             return;
@@ -420,12 +432,45 @@ impl Mixed {
         }
     }
 
+    /// Somebody claims an epoch that has not been, or to be a member that there is not: it is refused, and nothing
+    /// changes. A member that claims to own everything is told what it owns, and takes nothing from anybody.
+    fn lie(&mut self, index: usize) {
+        let client = &self.clients[index];
+        let mut request = client.beat(true);
+        let claims_all = matches!(client.protocol, Protocol::Consumer { .. })
+            && client.epoch > 0
+            && self.dice.one_in(3);
+        if claims_all {
+            let all = TopicPartitions {
+                topic_id: topic_id(TOPIC),
+                partitions: (0..PARTITIONS + 3).collect(),
+                ..TopicPartitions::default()
+            };
+            request.topic_partitions = Some(vec![all]);
+            self.call(1, Body::ConsumerGroupHeartbeat(request));
+            // What it was told it has not listened to.
+            if let Protocol::Consumer { must_tell, .. } = &mut self.clients[index].protocol {
+                *must_tell = true;
+            }
+            return;
+        }
+        request.member_epoch = self.dice.pick(&[1_000_000, i32::MAX]);
+        if request.member_id.is_empty() || self.dice.one_in(2) {
+            request.member_id = "stranger".to_owned();
+        }
+        let before = (self.trial.log.len(), self.trial.crashes);
+        let Some(answer) = self.call(1, Body::ConsumerGroupHeartbeat(request)) else { return };
+        let Response::ConsumerGroupHeartbeat(response) = answer else { panic!("{answer:?}") };
+        assert_ne!(code(response.error_code), ErrorCode::None, "a lie is believed");
+        assert_eq!((self.trial.log.len(), self.trial.crashes), before, "a lie changes the log");
+    }
+
     fn leave(&mut self, index: usize) {
         let client = self.clients[index].clone();
         let is_static = client.instance.is_some();
         match client.protocol {
             Protocol::Consumer { .. } => {
-                let for_a_while = is_static && self.random.one_in(2);
+                let for_a_while = is_static && self.dice.one_in(2);
                 let request = ConsumerGroupHeartbeatRequest {
                     member_epoch: if for_a_while { -2 } else { -1 },
                     ..client.beat(false)
@@ -449,7 +494,7 @@ impl Mixed {
     }
 
     fn check(&mut self) {
-        let reloads = self.random.one_in(10);
+        let reloads = self.dice.one_in(10);
         let machine = self.trial.runner.machine();
         let Some(Group::Consumer(group)) = machine.group(GROUP) else { return };
         if reloads {

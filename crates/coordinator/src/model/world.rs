@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use ottla_machine::{Millis, Token};
+use ottla_trial::Dice;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
 use ottla_wire::messages::offset_commit_request::{
@@ -17,34 +18,16 @@ use ottla_wire::messages::{
 
 use super::client::{Client, Phase};
 use crate::group::Group;
-use crate::trial::{Crash, GROUP, Trial, code, hard_state, sync_request};
+use crate::trial::{
+    GROUP, Trial, code, commit_request, fetch_request, hard_state, heartbeat_request, offsets_of,
+    sync_request,
+};
 use crate::{Body, Config, Record, Response};
 
 const PARTITIONS: i32 = 8;
 
-/// The numbers of a seed (splitmix64).
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)) % end
-    }
-
-    pub(super) fn one_in(&mut self, chances: u64) -> bool {
-        self.below(chances) == 0
-    }
-}
-
 pub(super) struct World {
-    random: Random,
+    dice: Dice,
     trial: Trial,
     clients: Vec<Client>,
     /// Requests that somebody has sent and not yet seen answered, even if the sender has given up.
@@ -53,31 +36,34 @@ pub(super) struct World {
     owners: BTreeMap<(usize, i32, i32), String>,
     /// The highest offset that was acknowledged, by partition.
     acknowledged: BTreeMap<i32, i64>,
+    /// Commits that are on their way for long, and of which life of the group they are.
+    late: Vec<(usize, OffsetCommitRequest)>,
     generations: BTreeSet<i32>,
     commits: usize,
 }
 
 impl World {
-    pub(super) fn new(mut random: Random) -> Self {
+    pub(super) fn new(dice: Dice) -> Self {
         let config = Config { group_initial_rebalance_delay_ms: 1_000, ..Config::default() };
-        let clients = (0..3 + random.below(4))
+        let clients = (0..3 + dice.below(4))
             .map(|index| {
-                let instance = match random.below(4) {
+                let instance = match dice.below(4) {
                     0 => Some(format!("instance-{index}")),
                     1 => Some("double".to_owned()),
                     _ => None,
                 };
-                let version = if instance.is_some() { 8 } else { 3 } + random.below(2) as i16;
+                let version = if instance.is_some() { 8 } else { 3 } + dice.below(2) as i16;
                 Client::new(instance, version)
             })
             .collect();
         Self {
-            random,
+            dice,
             trial: Trial::new(config),
             clients,
             open: BTreeSet::new(),
             owners: BTreeMap::new(),
             acknowledged: BTreeMap::new(),
+            late: Vec::new(),
             generations: BTreeSet::new(),
             commits: 0,
         }
@@ -101,29 +87,33 @@ impl World {
     }
 
     pub(super) fn step_with_faults(&mut self) {
-        let pause = self.random.below(1_500) as i32;
+        let pause = self.dice.below(1_500) as i32;
         self.pass(pause);
-        if self.random.one_in(15) {
-            let after = self.random.below(4);
-            self.trial.crash = Some(Crash { after, keeps_records: self.random.one_in(2) });
+        let crashes = self.trial.crashes;
+        super::disturb(&mut self.trial, &self.dice);
+        self.notice_crash(crashes);
+        if self.dice.one_in(10) {
+            self.deliver_late();
         }
-        let index = self.random.below(self.clients.len() as u64) as usize;
+        let index = self.dice.below(self.clients.len() as u64) as usize;
         let now = self.trial.now;
         let client = &mut self.clients[index];
         if client.is_dead || client.asleep_until > now {
             return;
         }
-        if self.random.one_in(20) {
-            client.asleep_until = now + self.random.below(40_000) as Millis;
+        if self.dice.one_in(20) {
+            client.asleep_until = now + self.dice.below(40_000) as Millis;
             return;
         }
-        if self.random.one_in(15) {
+        if self.dice.one_in(15) {
             // The connection is lost: whatever was asked may still be answered, to nobody.
             if matches!(client.phase, Phase::Joining(_) | Phase::Syncing { .. }) {
                 client.phase = Phase::Out;
             }
-        } else if self.random.one_in(40) {
+        } else if self.dice.one_in(40) {
             self.leave(index);
+        } else if self.dice.one_in(20) {
+            self.lie(index);
         } else {
             self.act(index, true);
         }
@@ -132,7 +122,7 @@ impl World {
 
     /// No more faults: every client does what it should until the group has come together.
     pub(super) fn heal(&mut self) {
-        self.trial.crash = None;
+        super::calm(&mut self.trial);
         for round in 0.. {
             assert!(round < 2_000, "the group never came together: {:?}", self.clients);
             self.pass(500);
@@ -148,7 +138,7 @@ impl World {
         }
         for index in 0..self.clients.len() {
             let before = self.commits;
-            self.commit(index);
+            self.commit(index, false);
             let has_work = matches!(&self.clients[index].phase,
                 Phase::Working { positions, .. } if !positions.is_empty());
             assert!(self.commits > before || !has_work, "a settled member can commit");
@@ -198,6 +188,14 @@ impl World {
         self.notice_crash(crashes);
     }
 
+    /// What the group has committed, if somebody answers.
+    fn committed(&mut self) -> Option<BTreeMap<i32, i64>> {
+        match self.call(7, Body::OffsetFetch(fetch_request()))? {
+            Response::OffsetFetch(response) => Some(offsets_of(&response)),
+            other => panic!("not a fetch answer: {other:?}"),
+        }
+    }
+
     /// None when the coordinator crashed over it.
     fn ask(&mut self, version: i16, body: Body) -> Option<Token> {
         let crashes = self.trial.crashes;
@@ -211,13 +209,12 @@ impl World {
 
     fn call(&mut self, version: i16, body: Body) -> Option<Response> {
         let token = self.ask(version, body)?;
-        self.open.remove(&token);
-        Some(self.trial.answer(token).expect("answered at once"))
+        self.take(token)
     }
 
     /// Sends a request whose answer may take long, now and then twice.
     fn ask_maybe_twice(&mut self, version: i16, body: Body, faults: bool) -> Option<Token> {
-        if faults && self.random.one_in(10) {
+        if faults && self.dice.one_in(10) {
             self.ask(version, body.clone())?;
         }
         self.ask(version, body)
@@ -257,9 +254,9 @@ impl World {
                 Some(other) => panic!("not a sync answer: {other:?}"),
                 None => {}
             },
-            Phase::Working { .. } => match self.random.below(4) {
-                0 if faults && self.random.one_in(4) => self.clients[index].phase = Phase::Out,
-                0 | 1 => self.commit(index),
+            Phase::Working { .. } => match self.dice.below(4) {
+                0 if faults && self.dice.one_in(4) => self.clients[index].phase = Phase::Out,
+                0 | 1 => self.commit(index, faults),
                 _ => self.heartbeat(index),
             },
         }
@@ -324,19 +321,19 @@ impl World {
             }
         }
         self.generations.insert(generation);
-        let committed: BTreeMap<i32, i64> = self
-            .trial
-            .committed()
-            .into_iter()
-            .map(|(_, partition, offset)| (partition, offset))
-            .collect();
         let life = self.life();
+        let owner = self.clients[index].owner();
+        for partition in response.assignment.iter().map(|byte| i32::from(*byte)) {
+            let first = self.owners.entry((life, generation, partition)).or_insert(owner.clone());
+            assert_eq!(*first, owner, "partition {partition} of generation {generation}");
+        }
+        let Some(committed) = self.committed() else {
+            self.clients[index].phase = Phase::Out;
+            return;
+        };
         let mut positions = BTreeMap::new();
         for partition in response.assignment.iter().map(|byte| i32::from(*byte)) {
             positions.insert(partition, committed.get(&partition).copied().unwrap_or(0));
-            let owner = self.clients[index].owner();
-            let first = self.owners.entry((life, generation, partition)).or_insert(owner.clone());
-            assert_eq!(*first, owner, "partition {partition} of generation {generation}");
         }
         self.clients[index].phase = Phase::Working { generation, positions };
     }
@@ -366,8 +363,8 @@ impl World {
     }
 
     /// Moves every position forward and commits it.
-    fn commit(&mut self, index: usize) {
-        let step = 1 + self.random.below(3) as i64;
+    fn commit(&mut self, index: usize, faults: bool) {
+        let step = 1 + self.dice.below(3) as i64;
         let client = &self.clients[index];
         let Phase::Working { generation, positions } = &client.phase else { return };
         let positions: BTreeMap<i32, i64> =
@@ -395,6 +392,10 @@ impl World {
         };
         // Consumed is consumed, whatever becomes of the commit.
         self.clients[index].phase = Phase::Working { generation, positions: positions.clone() };
+        if faults && self.dice.one_in(10) {
+            let life = self.life();
+            return self.late.push((life, request));
+        }
         let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
         let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
         match code(response.topics[0].partitions[0].error_code) {
@@ -421,6 +422,62 @@ impl World {
         };
         client.forget_membership();
         self.call(5, Body::LeaveGroup(request));
+    }
+
+    /// A commit arrives when its generation is over: nobody may lose what others have committed since.
+    fn deliver_late(&mut self) {
+        let newest =
+            self.owners.keys().next_back().map(|(life, generation, _)| (*life, *generation));
+        let is_over = |(life, late): &(usize, OffsetCommitRequest)| {
+            Some((*life, late.generation_id_or_member_epoch)) < newest
+        };
+        let Some(at) = self.late.iter().position(is_over) else { return };
+        let (_, request) = self.late.swap_remove(at);
+        let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
+        let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
+        let told = code(response.topics[0].partitions[0].error_code);
+        assert_ne!(told, ErrorCode::None, "a generation that is over commits");
+    }
+
+    /// Somebody claims to be a member that there is not, or of a generation that has not been: it is refused, and
+    /// nothing changes.
+    fn lie(&mut self, index: usize) {
+        let client = &self.clients[index];
+        let is_stranger = client.member_id.is_empty() || self.dice.one_in(2);
+        let member_id = if is_stranger { "stranger".to_owned() } else { client.member_id.clone() };
+        let generation = self.dice.pick(&[1_000_000, i32::MAX]);
+        let before = (self.trial.log.len(), self.trial.crashes);
+        let answer = match self.dice.below(4) {
+            0 => self.call(4, Body::Heartbeat(heartbeat_request(&member_id, generation))),
+            1 => self.call(5, Body::SyncGroup(sync_request(&member_id, generation, &[]))),
+            2 => {
+                self.call(9, Body::OffsetCommit(commit_request(&member_id, generation, "topic", 0)))
+            }
+            _ => {
+                let stranger = MemberIdentity {
+                    member_id: "stranger".to_owned(),
+                    ..MemberIdentity::default()
+                };
+                let request = LeaveGroupRequest {
+                    group_id: GROUP.to_owned(),
+                    members: vec![stranger],
+                    ..LeaveGroupRequest::default()
+                };
+                self.call(5, Body::LeaveGroup(request))
+            }
+        };
+        let told = match answer {
+            None => return,
+            Some(Response::Heartbeat(response)) => response.error_code,
+            Some(Response::SyncGroup(response)) => response.error_code,
+            Some(Response::OffsetCommit(response)) => response.topics[0].partitions[0].error_code,
+            Some(Response::LeaveGroup(response)) => {
+                response.error_code | response.members[0].error_code
+            }
+            Some(other) => panic!("a lie is answered {other:?}"),
+        };
+        assert_ne!(code(told), ErrorCode::None, "{member_id} of {generation} is believed");
+        assert_eq!((self.trial.log.len(), self.trial.crashes), before, "a lie changes the log");
     }
 
     fn collect_abandoned(&mut self) {

@@ -268,7 +268,7 @@ fn many_offsets_expire_in_batches() {
 fn offsets_of_topics_that_went_unnoticed_go_once_the_coordinator_is_loaded() {
     let mut trial = Trial::new(Config::default());
     trial.set_topics(&[("kept", 1), ("recreated", 1), ("gone", 1)]);
-    let kept = trial.metadata.id_of("kept").expect("a topic");
+    let kept = trial.subject.metadata.id_of("kept").expect("a topic");
     let other = Uuid::from_halves(9, 9);
     for (topic, id) in [("kept", kept), ("recreated", other), ("gone", Uuid::ZERO)] {
         let mut request = commit_request("", -1, topic, 5);

@@ -1,8 +1,8 @@
 //! Finding by offset, by time and by leader epoch gives what a walk over all batches gives.
 use ottla_log::{Isolation, Log, ReadOptions};
+use ottla_trial::Dice;
 
 use crate::batches::{Batch, Record, decode_all};
-use crate::dice::Dice;
 use crate::history::History;
 
 const PROBES: usize = 4;

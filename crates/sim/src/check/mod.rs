@@ -9,9 +9,9 @@ mod producers;
 mod survivors;
 
 use ottla_log::Log;
+use ottla_trial::Dice;
 
 use crate::batches::{Batch, read_all};
-use crate::dice::Dice;
 use crate::history::History;
 
 pub use compacted::{Evidence, last_write_per_key};

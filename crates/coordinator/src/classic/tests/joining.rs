@@ -212,7 +212,7 @@ fn a_full_group_refuses() {
 fn a_group_loaded_above_its_limit_turns_the_last_ones_away() {
     let (big, members) = Trial::stable(3);
     let mut trial = Trial::new(Config { group_max_size: 2, ..Config::default() });
-    trial.log = big.log;
+    trial.log.clone_from(&big.log);
     trial.reload();
     assert_eq!(trial.state(), "PreparingRebalance");
     let joins: Vec<_> = members.iter().map(|member_id| trial.rejoin(member_id)).collect();

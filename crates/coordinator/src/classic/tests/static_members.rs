@@ -150,7 +150,8 @@ fn a_group_that_waits_for_static_members_does_not_spin() {
     while trial.state() != "Empty" {
         let deadline = trial.runner.next_deadline().expect("sessions end");
         assert!(looks < 200, "looks again and again");
-        trial.pass((deadline - trial.now).max(0) as i32);
+        let left = (deadline - trial.now).max(0) as i32;
+        trial.pass(left);
         looks += 1;
     }
 }
