@@ -17,6 +17,7 @@ use crate::trial::Trial;
 
 const SEEDS: u64 = 300;
 const MIXED_SEEDS: u64 = 100;
+const CONSUMER_SEEDS: u64 = 100;
 const TRANSACTION_SEEDS: u64 = 200;
 
 /// The coordinator dies at one of its next appends, or loses its leadership now; its replicas fall behind, or catch up.
@@ -73,9 +74,9 @@ fn groups_survive_faults() {
     assert!(runs == 1 || commits > 5 * runs, "{commits} commits");
 }
 
-fn run_mixed(seed: u64) -> Mixed {
+fn run_mixed(seed: u64, only_consumers: bool) -> Mixed {
     let _seed = Seed(seed);
-    let mut mixed = Mixed::new(Dice::new(seed));
+    let mut mixed = Mixed::new(Dice::new(seed), only_consumers);
     for _ in 0..400 {
         mixed.step_with_faults();
     }
@@ -90,7 +91,7 @@ fn groups_of_both_protocols_survive_faults() {
     let seeds = seeds(MIXED_SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
-        let mixed = run_mixed(seed);
+        let mixed = run_mixed(seed, false);
         crashes += mixed.crashes();
         epochs += mixed.epochs();
         migrations += mixed.migrations();
@@ -102,6 +103,24 @@ fn groups_of_both_protocols_survive_faults() {
     assert!(runs == 1 || crashes > runs, "{crashes} crashes");
     assert!(runs == 1 || epochs > 20 * runs, "{epochs} epochs");
     assert!(runs == 1 || migrations > 2 * runs, "{migrations} groups went over");
+    assert!(runs == 1 || commits > 10 * runs, "{commits} commits");
+}
+
+/// Members of the consumer protocol alone: no change of protocol begins their group anew.
+#[test]
+fn groups_of_consumers_survive_faults() {
+    let (mut crashes, mut epochs, mut commits) = (0, 0, 0);
+    let seeds = seeds(CONSUMER_SEEDS);
+    let runs = (seeds.end - seeds.start) as usize;
+    for seed in seeds {
+        let consumers = run_mixed(seed, true);
+        crashes += consumers.crashes();
+        epochs += consumers.epochs();
+        commits += consumers.commits();
+    }
+    println!("{runs} seeds: {crashes} crashes, {epochs} epochs, {commits} commits");
+    assert!(runs == 1 || crashes > runs, "{crashes} crashes");
+    assert!(runs == 1 || epochs > 20 * runs, "{epochs} epochs");
     assert!(runs == 1 || commits > 10 * runs, "{commits} commits");
 }
 
@@ -148,7 +167,10 @@ fn transactions_are_all_or_nothing_over_partitions_and_groups() {
 fn a_seed_replays_bit_for_bit() {
     for seed in seeds(3) {
         assert_eq!(run(seed).log(), run(seed).log(), "seed {seed}");
-        assert_eq!(run_mixed(seed).log(), run_mixed(seed).log(), "seed {seed}");
+        for only_consumers in [false, true] {
+            let run = || run_mixed(seed, only_consumers).log();
+            assert_eq!(run(), run(), "seed {seed}");
+        }
         assert_eq!(run_transactions(seed).log(), run_transactions(seed).log(), "seed {seed}");
     }
 }

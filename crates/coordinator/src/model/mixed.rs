@@ -31,6 +31,8 @@ const PARTITIONS: i32 = 8;
 
 pub(super) struct Mixed {
     dice: Dice,
+    /// Nobody speaks the classic protocol.
+    only_consumers: bool,
     trial: Trial,
     clients: Vec<Speaker>,
     /// The highest offset that was acknowledged, by partition.
@@ -39,19 +41,20 @@ pub(super) struct Mixed {
 }
 
 impl Mixed {
-    pub(super) fn new(dice: Dice) -> Self {
+    pub(super) fn new(dice: Dice, only_consumers: bool) -> Self {
         let config = Config { group_initial_rebalance_delay_ms: 1_000, ..Config::default() };
         let clients = (0..2 + dice.below(4))
             .map(|index| {
                 let instance = (dice.below(4) == 0).then(|| format!("instance-{index}"));
                 let mut client = Speaker::new(instance);
-                client.restart(index as usize, dice.one_in(2));
+                client.restart(index as usize, only_consumers || dice.one_in(2));
                 client
             })
             .collect();
         let mut trial = Trial::new(config);
         trial.set_topics(&[(TOPIC, PARTITIONS)]);
-        Self { dice, trial, clients, acknowledged: BTreeMap::new(), commits: 0 }
+        let acknowledged = BTreeMap::new();
+        Self { dice, only_consumers, trial, clients, acknowledged, commits: 0 }
     }
 
     pub(super) fn commits(&self) -> usize {
@@ -104,7 +107,7 @@ impl Mixed {
             self.clients[index].asleep_until = until;
         } else if self.dice.one_in(30) {
             self.leave(index);
-            let as_consumer = self.dice.one_in(2);
+            let as_consumer = self.only_consumers || self.dice.one_in(2);
             self.clients[index].restart(index, as_consumer);
         } else if self.dice.one_in(20) {
             self.lie(index);

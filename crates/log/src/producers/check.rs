@@ -150,8 +150,12 @@ fn check_first_sequence(
     pending: Option<&Pending>,
     append: &ProducerAppend<'_>,
 ) -> Result<(), Refusal> {
-    let Some(pending) = pending else { return Ok(()) };
     let header = append.header;
+    let Some(pending) = pending else { return Ok(()) };
+    // Batches that come late or twice are waited for as well: of an epoch that is over, or of what the log has already.
+    if pending.epoch != header.producer_epoch || comes_next(producer, header) {
+        return Ok(());
+    }
     let sequence = header.base_sequence;
     let place = format_args!("offset {} in partition {}", header.base_offset, append.partition);
     if pending.starts_at_zero && sequence != 0 && producer.last().is_none() {
@@ -171,6 +175,17 @@ fn check_first_sequence(
     Ok(())
 }
 
+/// Whether it follows the last batch of its epoch.
+fn comes_next(producer: &Producer, header: &BatchHeader) -> bool {
+    let last = producer.last().filter(|_| producer.epoch == header.producer_epoch);
+    last.is_some_and(|last| follows(header.base_sequence, last.last_sequence))
+}
+
+/// Sequences begin at 0 again once there is no greater number.
+fn follows(sequence: i32, last: i32) -> bool {
+    sequence == if last == i32::MAX { 0 } else { last + 1 }
+}
+
 fn check_sequence(producer: &Producer, append: &ProducerAppend<'_>) -> Result<(), Refusal> {
     let header = append.header;
     let sequence = header.base_sequence;
@@ -187,8 +202,7 @@ fn check_sequence(producer: &Producer, append: &ProducerAppend<'_>) -> Result<()
     }
     // Without any batch the producer is known by a marker alone: -1, and so its sequences start at 0 again.
     let last = producer.last_sequence();
-    let follows = sequence == if last == i32::MAX { 0 } else { last + 1 };
-    if producer.epoch == NO_PRODUCER_EPOCH || follows {
+    if producer.epoch == NO_PRODUCER_EPOCH || follows(sequence, last) {
         return Ok(());
     }
     Err(out_of_order(format!(

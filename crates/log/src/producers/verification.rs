@@ -34,7 +34,7 @@ pub struct Verifying {
 #[derive(Debug)]
 pub(super) struct Pending {
     guard: VerificationGuard,
-    epoch: i16,
+    pub(super) epoch: i16,
     pub(super) lowest_sequence: i32,
     pub(super) starts_at_zero: bool,
     since: i64,

@@ -167,3 +167,27 @@ fn a_guard_keeps_the_first_batch_first_and_does_not_last() {
     log.expire_producers(NOW + 1_000);
     assert_eq!(try_append(&mut log, 1, 0, guard), Err(ErrorCode::InvalidTxnState));
 }
+
+/// A batch that comes late or twice asks for a guard as well; what runs does not wait for it.
+#[test]
+fn a_late_batch_holds_nobody_up() {
+    let mut log = log_with(|_| {});
+    let begin = |log: &mut Log, epoch, sequence| {
+        let guard = log.verify(verifying(epoch, sequence), NOW);
+        assert_eq!(try_append(log, epoch, sequence, guard), Ok(false), "{epoch} {sequence}");
+    };
+    begin(&mut log, 0, 0);
+    let marker = EndTransactionMarker { is_commit: true, coordinator_epoch: 5 };
+    let marker = |epoch| marker.batch(9, epoch, NOW).unwrap().freeze();
+    log.append(marker(0), AppendOrigin::Coordinator, leader(0)).unwrap();
+    log.verify(verifying(0, 0), NOW);
+    begin(&mut log, 0, 1);
+    log.append(marker(1), AppendOrigin::Coordinator, leader(0)).unwrap();
+    begin(&mut log, 1, 0);
+    log.verify(verifying(0, 0), NOW);
+    assert_eq!(try_append(&mut log, 1, 1, None), Ok(false), "its transaction is open");
+    // Of what the log does not know the lowest comes first, still.
+    log.verify(verifying(2, 0), NOW);
+    let guard = log.verify(verifying(2, 1), NOW);
+    assert_eq!(try_append(&mut log, 2, 1, guard), Err(ErrorCode::OutOfOrderSequenceNumber));
+}
