@@ -34,10 +34,11 @@ impl World {
         let flying =
             if is_repeated { self.markers[at].clone() } else { self.markers.swap_remove(at) };
         let is_ours = flying.coordinator_epoch == coordinator_epoch;
-        // Before KIP-890 nothing tells an old marker of a coordinator from a new one of the same, but that it waits
-        // for it: none may be on its way when the transaction is complete.
-        if is_ours && flying.markers.transaction_version < 2 && !self.ledger.awaits(&flying.markers)
-        {
+        // Before KIP-890 nothing tells a marker that comes when its transaction is complete from one of the next
+        // transaction, but that a place has heard of a newer coordinator: none may come elsewhere, in Kafka neither.
+        let is_over =
+            flying.markers.transaction_version < 2 && !self.ledger.awaits(&flying.markers);
+        if is_over && !self.knows_newer(&flying) {
             return true;
         }
         match self.mark(&flying) {
@@ -49,6 +50,16 @@ impl World {
             false => {}
         }
         true
+    }
+
+    /// Whether a later coordinator has written to the place for the same producer.
+    fn knows_newer(&self, flying: &Flying) -> bool {
+        let log = match flying.place {
+            group @ 0..GROUPS => self.groups[group].log(),
+            place => &self.partitions[place - GROUPS],
+        };
+        let known = log.coordinator_epoch(flying.markers.producer_id);
+        known.is_some_and(|known| known > flying.coordinator_epoch)
     }
 
     /// Whether the place has the marker, or a later one.

@@ -61,6 +61,11 @@ impl Offsets {
         self.judge_log();
     }
 
+    /// The log as brokers have it.
+    pub(super) fn log(&self) -> &Records {
+        &self.judge
+    }
+
     /// What the coordinator of transactions is to confirm; nothing when the transaction has begun here.
     pub(super) fn verify(&mut self, producer: ProducerEpoch) -> Option<VerificationGuard> {
         self.judge.verify(&sent(producer), false)

@@ -110,6 +110,13 @@ impl Records {
         self.take(marker(ended, self.now), AppendOrigin::Coordinator, options)
     }
 
+    /// Of who has written the last marker for a producer.
+    pub(super) fn coordinator_epoch(&self, producer_id: i64) -> Option<i32> {
+        let producers = self.log.active_producers();
+        let known = producers.iter().find(|producer| producer.producer_id == producer_id);
+        known.map(|producer| producer.coordinator_epoch)
+    }
+
     /// Whether a coordinator's batch would be appended.
     pub(super) fn would_append(
         &self,
