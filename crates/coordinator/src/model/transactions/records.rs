@@ -119,7 +119,7 @@ impl Records {
 
     /// Whether a coordinator's batch would be appended.
     pub(super) fn would_append(
-        &self,
+        &mut self,
         sent: &Sent,
         verification: Verification,
     ) -> Result<(), ErrorCode> {
@@ -127,11 +127,11 @@ impl Records {
         self.would_take(batch(sent, self.now), options)
     }
 
-    pub(super) fn would_mark(&self, ended: EndedTransaction) -> Result<(), ErrorCode> {
+    pub(super) fn would_mark(&mut self, ended: EndedTransaction) -> Result<(), ErrorCode> {
         self.would_take(marker(ended, self.now), self.options(ended.transaction_version))
     }
 
-    fn would_take(&self, batch: Bytes, options: LeaderAppend) -> Result<(), ErrorCode> {
+    fn would_take(&mut self, batch: Bytes, options: LeaderAppend) -> Result<(), ErrorCode> {
         let policy = self.log.append_policy();
         let batch = policy.validate(batch, AppendOrigin::Coordinator, self.now);
         let judged = batch
