@@ -152,8 +152,9 @@ fn check_first_sequence(
 ) -> Result<(), Refusal> {
     let header = append.header;
     let Some(pending) = pending else { return Ok(()) };
-    // Batches that come late or twice are waited for as well: of an epoch that is over, or of what the log has already.
-    if pending.epoch != header.producer_epoch || comes_next(producer, header) {
+    // Batches that come late are waited for as well: of an epoch that is over, or of what the log has already.
+    let is_next = producer.last().is_some() && check_sequence(producer, append).is_ok();
+    if pending.epoch != header.producer_epoch || is_next {
         return Ok(());
     }
     let sequence = header.base_sequence;
@@ -175,17 +176,6 @@ fn check_first_sequence(
     Ok(())
 }
 
-/// Whether it follows the last batch of its epoch.
-fn comes_next(producer: &Producer, header: &BatchHeader) -> bool {
-    let last = producer.last().filter(|_| producer.epoch == header.producer_epoch);
-    last.is_some_and(|last| follows(header.base_sequence, last.last_sequence))
-}
-
-/// Sequences begin at 0 again once there is no greater number.
-fn follows(sequence: i32, last: i32) -> bool {
-    sequence == if last == i32::MAX { 0 } else { last + 1 }
-}
-
 fn check_sequence(producer: &Producer, append: &ProducerAppend<'_>) -> Result<(), Refusal> {
     let header = append.header;
     let sequence = header.base_sequence;
@@ -202,7 +192,8 @@ fn check_sequence(producer: &Producer, append: &ProducerAppend<'_>) -> Result<()
     }
     // Without any batch the producer is known by a marker alone: -1, and so its sequences start at 0 again.
     let last = producer.last_sequence();
-    if producer.epoch == NO_PRODUCER_EPOCH || follows(sequence, last) {
+    let follows = sequence == if last == i32::MAX { 0 } else { last + 1 };
+    if producer.epoch == NO_PRODUCER_EPOCH || follows {
         return Ok(());
     }
     Err(out_of_order(format!(
