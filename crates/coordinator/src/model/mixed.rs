@@ -224,16 +224,17 @@ impl Mixed {
             // lost may have taken that away again.
             self.clients[index].protocol = Protocol::Consumer { target: None, must_tell };
         }
-        let request = self.clients[index].beat(must_tell);
+        let mut request = self.clients[index].beat(must_tell);
         if faults && self.dice.one_in(10) {
-            // The first answer is lost.
-            let lost = self.call(1, Body::ConsumerGroupHeartbeat(request.clone()));
+            // The first answer is lost, and with it what it has told: whoever hears nothing tells all again.
+            let lost = self.call(1, Body::ConsumerGroupHeartbeat(request));
+            if let Protocol::Consumer { must_tell, .. } = &mut self.clients[index].protocol {
+                *must_tell = true;
+            }
             if lost.is_none() || self.dice.one_in(2) {
-                if let Protocol::Consumer { must_tell, .. } = &mut self.clients[index].protocol {
-                    *must_tell = true;
-                }
                 return;
             }
+            request = self.clients[index].beat(true);
         }
         match self.call(1, Body::ConsumerGroupHeartbeat(request)) {
             Some(Response::ConsumerGroupHeartbeat(response)) => self.heard(index, &response),
