@@ -102,20 +102,14 @@ impl Log {
     ) -> Result<()> {
         let key = self.journal_key();
         // A cut between two batches leaves nothing up to its offset: a start finds the end of the first one.
-        let (end, follows) = (self.log_end, self.next_base());
+        let (end, follows, truncations) = (self.log_end, self.next_base(), self.truncations);
         let Some(journaling) = &mut self.journaling else { return Ok(()) };
         let Some(key) = key.filter(|_| self.config.durability == Durability::Fsync) else {
             journaling.run = None;
             return Ok(());
         };
-        let append = Append {
-            follows,
-            base_offset,
-            last_offset,
-            leader_epoch,
-            truncations: self.truncations,
-            records,
-        };
+        let append =
+            Append { follows, base_offset, last_offset, leader_epoch, truncations, records };
         if !journaling.journal.append(key, &append)? {
             journaling.run = None;
             return Ok(());
