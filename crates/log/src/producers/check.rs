@@ -150,13 +150,8 @@ fn check_first_sequence(
     pending: Option<&Pending>,
     append: &ProducerAppend<'_>,
 ) -> Result<(), Refusal> {
-    let header = append.header;
     let Some(pending) = pending else { return Ok(()) };
-    // Batches that come late are waited for as well: of an epoch that is over, or of what the log has already.
-    let is_next = producer.last().is_some() && check_sequence(producer, append).is_ok();
-    if pending.epoch != header.producer_epoch || is_next {
-        return Ok(());
-    }
+    let header = append.header;
     let sequence = header.base_sequence;
     let place = format_args!("offset {} in partition {}", header.base_offset, append.partition);
     if pending.starts_at_zero && sequence != 0 && producer.last().is_none() {
@@ -165,6 +160,11 @@ fn check_first_sequence(
              Expected sequence 0 for transactions v2 idempotent producer with no existing state.",
             header.producer_id
         )));
+    }
+    // Batches that come late are waited for as well: of an epoch that is over, or of what the log has already.
+    let is_next = producer.last().is_some() && check_sequence(producer, append).is_ok();
+    if pending.epoch != header.producer_epoch || is_next {
+        return Ok(());
     }
     if sequence > pending.lowest_sequence {
         return Err(out_of_order(format!(

@@ -164,6 +164,7 @@ fn a_guard_keeps_the_first_batch_first_and_does_not_last() {
     let guard = log.verify(verifying(0, 5), NOW);
     assert_eq!(try_append(&mut log, 0, 5, guard), Err(ErrorCode::OutOfOrderSequenceNumber));
     assert_eq!(log.verify(verifying(1, 0), NOW), guard, "a newer epoch takes over");
+    assert_eq!(try_append(&mut log, 0, 5, guard), Err(ErrorCode::OutOfOrderSequenceNumber));
     log.expire_producers(NOW + 1_000);
     assert_eq!(try_append(&mut log, 1, 0, guard), Err(ErrorCode::InvalidTxnState));
 }
