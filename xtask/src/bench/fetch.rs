@@ -120,33 +120,47 @@ fn tail(suite: &Suite, process: &Process, consumers: u64) -> Result<Figures> {
     ])
 }
 
-/// F2: a consumer reads everything while a producer goes on at a fixed rate.
+/// F2: a consumer reads everything while a producer goes on at a fixed rate; from the disk, and from memory.
 pub fn catch_up(suite: &mut Suite) -> Result<()> {
     let duo = warm_duo(suite)?;
     let bytes = suite.scaled(4_000_000_000);
     let topics =
         [filled(suite, duo.of(Side::Ottla), bytes)?, filled(suite, duo.of(Side::Kafka), bytes)?];
-    suite.pairs("cached, 50 MB/s produced", |suite, side| {
-        let process = duo.of(side);
-        let other = fresh_topic(suite, process, PARTITIONS, &[])?;
-        let own = Own {
-            partitions: PARTITIONS,
-            connections: 4,
-            batch_records: 16,
-            rate: 3000,
-            seconds: suite.seconds(12),
-            ..Own::default()
-        };
-        let arguments = own.arguments(process, &other);
-        let producing =
-            suite.tools.spawn_load(&arguments.iter().map(String::as_str).collect::<Vec<_>>())?;
-        let mut figures =
-            read_all(suite, process, &topics[usize::from(side == Side::Kafka)], bytes)?;
-        let report = producing.report()?;
-        delete_topic(suite, process, &other)?;
-        figures.push(("produce_p99_us", number(&report, "p99_us")?));
-        figures.push(("produce_p999_us", number(&report, "p999_us")?));
-        figures.retain(|(name, _)| *name != "cpu_s_per_gb");
-        Ok(figures)
-    })
+    for (case, is_cold) in [("cold, 50 MB/s produced", true), ("cached, 50 MB/s produced", false)] {
+        suite.pairs(case, |suite, side| {
+            let (process, topic) = (duo.of(side), &topics[usize::from(side == Side::Kafka)]);
+            if is_cold {
+                process.evict(topic)?;
+            }
+            read_beside_a_producer(suite, process, topic, bytes)
+        })?;
+    }
+    Ok(())
+}
+
+fn read_beside_a_producer(
+    suite: &Suite,
+    process: &Process,
+    topic: &str,
+    bytes: u64,
+) -> Result<Figures> {
+    let other = fresh_topic(suite, process, PARTITIONS, &[])?;
+    let own = Own {
+        partitions: PARTITIONS,
+        connections: 4,
+        batch_records: 16,
+        rate: 3000,
+        seconds: suite.seconds(12),
+        ..Own::default()
+    };
+    let arguments = own.arguments(process, &other);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let producing = suite.tools.spawn_load(&arguments)?;
+    let mut figures = read_all(suite, process, topic, bytes)?;
+    let report = producing.report()?;
+    delete_topic(suite, process, &other)?;
+    figures.push(("produce_p99_us", number(&report, "p99_us")?));
+    figures.push(("produce_p999_us", number(&report, "p999_us")?));
+    figures.retain(|(name, _)| *name != "cpu_s_per_gb");
+    Ok(figures)
 }

@@ -2,6 +2,7 @@
 
 use super::tools::Tools;
 use anyhow::{Context, Result, bail, ensure};
+use rustix::fs::{Advice, fadvise};
 use std::fmt;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -141,6 +142,24 @@ impl Process {
     /// Open descriptors.
     pub fn descriptors(&self) -> Result<f64> {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count() as f64)
+    }
+
+    /// Has a topic's segments leave the page cache for the disk.
+    pub fn evict(&self, topic: &str) -> Result<()> {
+        let data = self.log.with_file_name("data");
+        let prefix = format!("{topic}-");
+        for folder in fs::read_dir(data)? {
+            let folder = folder?;
+            if !folder.file_name().to_string_lossy().starts_with(&prefix) {
+                continue;
+            }
+            for file in fs::read_dir(folder.path())? {
+                let file = File::open(file?.path())?;
+                file.sync_all()?;
+                fadvise(&file, 0, None, Advice::DontNeed)?;
+            }
+        }
+        Ok(())
     }
 
     fn proc(&self, name: &str) -> Result<String> {
