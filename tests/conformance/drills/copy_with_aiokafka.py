@@ -12,6 +12,7 @@ import sys
 import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
+from aiokafka.admin import AIOKafkaAdminClient
 
 BOOTSTRAP, INPUT, OUTPUT, GROUP, TRANSACTIONAL_ID, PARTITION, TIMEOUT_MS = sys.argv[1:]
 BATCH = 50
@@ -21,10 +22,28 @@ PLACE = TopicPartition(INPUT, int(PARTITION))
 logging.disable(logging.CRITICAL)
 
 
+async def committed():
+    """The group's offset, -1 when it has none.
+
+    A consumer of aiokafka takes the error of a coordinator that is still loading for a group without
+    offsets; its admin client leaves the partition out then.
+    """
+    admin = AIOKafkaAdminClient(bootstrap_servers=BOOTSTRAP)
+    await admin.start()
+    try:
+        while True:
+            offsets = await admin.list_consumer_group_offsets(GROUP, partitions=[PLACE])
+            if PLACE in offsets:
+                return offsets[PLACE].offset
+            await asyncio.sleep(0.1)
+    finally:
+        await admin.close()
+
+
 async def rewind(consumer):
     """Back to what the group has committed."""
-    offset = await consumer.committed(PLACE)
-    if offset is None:
+    offset = await committed()
+    if offset < 0:
         await consumer.seek_to_beginning(PLACE)
     else:
         consumer.seek(PLACE, offset)

@@ -29,6 +29,9 @@ pub struct Options {
     /// The workloads; S1, S2, P1 and P2 when none is named
     #[arg(value_enum, ignore_case = true)]
     workloads: Vec<Workload>,
+    /// Every workload: some twenty minutes a pair
+    #[arg(long, conflicts_with = "workloads")]
+    all: bool,
     /// How many pairs of measurements
     #[arg(long, default_value_t = 5)]
     pairs: usize,
@@ -93,6 +96,7 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
         return results::write_table(root);
     }
     let workloads = match options.workloads.as_slice() {
+        _ if options.all => Workload::value_variants().to_vec(),
         [] => Workload::USUAL.to_vec(),
         named => named.to_vec(),
     };
@@ -116,6 +120,8 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
             Workload::T1 => transactions::commits(&mut suite)?,
             Workload::H2 => groups::rebalances(&mut suite)?,
         }
+        suite.keep()?;
     }
-    suite.finish()
+    println!("{}", suite.summary());
+    Ok(())
 }

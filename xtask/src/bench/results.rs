@@ -58,6 +58,8 @@ struct Line {
 pub struct Results {
     template: Line,
     measurements: Vec<Measurement>,
+    /// How many of them are in the file.
+    recorded: usize,
 }
 
 impl Results {
@@ -73,7 +75,7 @@ impl Results {
             machine: machine()?,
             measurement: nothing,
         };
-        Ok(Results { template, measurements: Vec::new() })
+        Ok(Results { template, measurements: Vec::new(), recorded: 0 })
     }
 
     pub fn note(&mut self, measurement: Measurement) {
@@ -90,14 +92,15 @@ impl Results {
         text
     }
 
-    /// Adds the measurements to the recorded ones.
-    pub fn record(&self, root: &Path) -> Result<()> {
+    /// Adds the measurements to the recorded ones, each once.
+    pub fn record(&mut self, root: &Path) -> Result<()> {
         fs::create_dir_all(root.join(FOLDER))?;
         let mut file = OpenOptions::new().create(true).append(true).open(root.join(FILE))?;
-        for measurement in &self.measurements {
+        for measurement in &self.measurements[self.recorded..] {
             let line = Line { measurement: measurement.clone(), ..self.template.clone() };
             writeln!(file, "{}", serde_json::to_string(&line)?)?;
         }
+        self.recorded = self.measurements.len();
         Ok(())
     }
 }

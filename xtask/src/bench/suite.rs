@@ -70,14 +70,18 @@ impl Suite {
         Ok(())
     }
 
-    /// Prints the ratios; records them unless the run was a smoke run.
-    pub fn finish(self) -> Result<()> {
-        println!("{}", self.results.summary());
+    /// Records what the workload has measured, so that no later one can lose it; a smoke run's is not kept.
+    pub fn keep(&mut self) -> Result<()> {
         if self.is_smoke {
             return Ok(());
         }
         self.results.record(&self.root)?;
         super::results::write_table(&self.root)
+    }
+
+    /// The ratios.
+    pub fn summary(&self) -> String {
+        self.results.summary()
     }
 }
 
