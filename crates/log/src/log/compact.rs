@@ -76,8 +76,13 @@ impl Log {
 
     /// Segments from here on are left alone: the active one, what is not stable or not yet on disk,
     /// what is younger than `min.compaction.lag.ms`. A transaction counts as open as long as its marker is
-    /// not on disk: a crash may take that, and nothing of the transaction then.
+    /// not on disk: a crash may take that, and nothing of the transaction then. The same goes for a marker above
+    /// the high watermark, which a cut may take; where those are not known, the cleaner waits until the high
+    /// watermark has come past them, as it does soon after a start.
     fn first_uncleanable(&self, now_ms: i64) -> Result<i64> {
+        if !self.producers.knows_ends_from(self.high_watermark) {
+            return Ok(0);
+        }
         let ended = self.first_unsynced_end().unwrap_or(i64::MAX);
         let stable = self.last_stable_offset().min(self.recovery_point).min(ended);
         let mut bound = self.active().base_offset().min(stable);

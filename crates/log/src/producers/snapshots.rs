@@ -31,7 +31,7 @@ impl Producers {
                     let alive =
                         producers.into_iter().filter(|producer| !self.is_expired(producer, now_ms));
                     let alive: Vec<Producer> = alive.collect();
-                    self.end_offset = offset;
+                    self.begin_unread_at(offset);
                     self.unread_before = (!alive.is_empty()).then_some(offset);
                     for producer in alive {
                         if let Some(first) = producer.transaction_start {

@@ -58,6 +58,8 @@ pub(crate) struct Producers {
     pub(super) log_start: i64,
     /// Where the snapshot lies that producers were loaded from, until what is before it has been read back.
     pub(super) unread_before: Option<i64>,
+    /// Which transactions ended before this offset is not known, but for those that are still open.
+    pub(super) ends_unread_before: i64,
     pub(super) expiration_ms: i64,
 }
 
@@ -82,6 +84,7 @@ impl Producers {
             end_offset: 0,
             log_start: 0,
             unread_before: None,
+            ends_unread_before: 0,
             expiration_ms,
         }
     }
@@ -99,12 +102,18 @@ impl Producers {
         self.end_offset = offset;
     }
 
+    /// The log has records before this offset, and none of them was looked at.
+    pub(crate) fn begin_unread_at(&mut self, offset: i64) {
+        (self.end_offset, self.ends_unread_before) = (offset, offset);
+    }
+
     pub(super) fn forget(&mut self) {
         self.producers.clear();
         self.verifications.clear();
         self.ongoing.clear();
         self.unreplicated.clear();
         self.unread_before = None;
+        self.ends_unread_before = 0;
     }
 
     /// Whether the next batch of a producer may be appended; changes nothing.
@@ -214,6 +223,12 @@ impl Producers {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         }
+    }
+
+    /// Whether every transaction is known whose marker lies at `offset` or after. A snapshot does not tell them,
+    /// as in Kafka.
+    pub(crate) fn knows_ends_from(&self, offset: i64) -> bool {
+        offset >= self.ends_unread_before
     }
 
     /// Transactions whose marker is before the high watermark (or the log start) hold nothing back.

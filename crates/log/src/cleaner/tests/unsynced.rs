@@ -82,6 +82,31 @@ fn a_marker_that_only_a_killed_process_wrote_does_not_count_either() {
     assert_eq!(compact_flushed(&mut log, NOW), Some(1));
 }
 
+/// A snapshot does not say which transactions ended above the high watermark, where a cut may take their
+/// markers.
+#[test]
+fn a_marker_above_the_high_watermark_does_not_count_after_a_restart() {
+    for is_commit in [false, true] {
+        let disk = disk(1);
+        let mut log = open(&disk, false, 0);
+        put(&mut log, &[pair("a", Some("first"))]);
+        let records = produced(0, 0, true, &[pair("a", Some("second"))]);
+        append(&mut log, AppendOrigin::Client, records);
+        log.roll(NOW).unwrap();
+        let marker_at = log.log_end_offset();
+        end(&mut log, 0, is_commit);
+        log.close(NOW).unwrap();
+        drop(log);
+        let mut log = open(&disk, true, 0);
+        log.update_high_watermark(marker_at).unwrap();
+        assert_eq!(compact_flushed(&mut log, NOW), None, "a cut may take the marker");
+        log.update_high_watermark(log.log_end_offset()).unwrap();
+        assert_eq!(compact_flushed(&mut log, NOW), Some(2));
+        let left = if is_commit { "second" } else { "first" };
+        assert_eq!(records_of(&log, "a"), [Some(left.to_owned())]);
+    }
+}
+
 #[test]
 fn an_emptied_marker_still_tells_the_epoch() {
     let disk = disk(1);
