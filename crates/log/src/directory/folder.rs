@@ -44,9 +44,7 @@ impl LogDirectory {
     /// # Errors
     /// [`Error::Locked`] when another process has it.
     pub fn open(disk: Arc<dyn Disk>, path: &Path) -> Result<LogDirectory> {
-        if !disk.exists(path).map_err(Error::io("look at", path))? {
-            disk.create_dir_all(path).map_err(Error::io("create", path))?;
-        }
+        create(disk.as_ref(), path)?;
         let lock_path = path.join(LOCK);
         let lock = match disk.lock(&lock_path) {
             Ok(lock) => lock,
@@ -67,22 +65,10 @@ impl LogDirectory {
         };
         directory.clean_shutdown = directory.take_clean_shutdown()?;
         if directory.clean_shutdown.is_none() {
-            directory.keep_name()?;
+            // Whoever made it may not have lived to do so.
+            keep_name(directory.disk.as_ref(), path)?;
         }
         Ok(directory)
-    }
-
-    /// Makes the folder's own name durable, which whoever made it may not have lived to do.
-    fn keep_name(&self) -> Result<()> {
-        // A path of one name has an empty parent: the current directory.
-        let parent = (self.path.parent())
-            .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
-        let Some(parent) = parent else { return Ok(()) };
-        match self.disk.sync_dir(parent) {
-            // Somebody else's folder, who has given us this one.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
-            synced => synced.map_err(Error::io("sync", parent)),
-        }
     }
 
     /// Has its logs share the files that may be open with those of others.
@@ -173,6 +159,36 @@ impl LogDirectory {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("remove", deleted)(error)),
         }
+    }
+}
+
+/// Creates a folder that is absent. The names of the parents that are made on the way are on disk then; its own
+/// is seen to at every start.
+fn create(disk: &dyn Disk, path: &Path) -> Result<()> {
+    let mut made = Vec::new();
+    for folder in path.ancestors().filter(|folder| *folder != Path::new("")) {
+        if disk.exists(folder).map_err(Error::io("look at", folder))? {
+            break;
+        }
+        made.push(folder);
+    }
+    if made.is_empty() {
+        return Ok(());
+    }
+    disk.create_dir_all(path).map_err(Error::io("create", path))?;
+    made.iter().skip(1).try_for_each(|folder| keep_name(disk, folder))
+}
+
+/// Makes a folder's own name durable.
+fn keep_name(disk: &dyn Disk, folder: &Path) -> Result<()> {
+    // A path of one name has an empty parent: the current directory.
+    let parent = (folder.parent())
+        .map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+    let Some(parent) = parent else { return Ok(()) };
+    match disk.sync_dir(parent) {
+        // Somebody else's folder, who has given us this one.
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(Error::io("sync", parent)),
     }
 }
 

@@ -140,3 +140,21 @@ fn garbage_in_a_checkpoint_means_more_to_recover() {
     drop(directory);
     assert_eq!(load(&open(&disk)).logs[0].log_end_offset(), 1);
 }
+
+#[test]
+fn a_folder_that_was_made_with_its_parents_outlasts_a_loss_of_power() {
+    let path = Path::new("/srv/ottla/data");
+    for seed in 0..40 {
+        let disk = MemoryDisk::new(seed);
+        let open = || LogDirectory::open(Arc::new(disk.clone()), path).unwrap();
+        let directory = open();
+        let mut log = directory.create_log(&partition(0), None, config(), NOW).unwrap();
+        append(&mut log);
+        log.flush(NOW).unwrap();
+        drop((log, directory));
+        disk.crash();
+        let loaded = load(&open());
+        let ends: Vec<i64> = loaded.logs.iter().map(Log::log_end_offset).collect();
+        assert_eq!(ends, [1], "seed {seed}");
+    }
+}
