@@ -10,7 +10,8 @@ use ottla_world::Disk;
 use crate::checkpoint::{Durability, read_lines, write_lines};
 use crate::error::Result;
 
-const FILE_NAME: &str = "leader-epoch-checkpoint";
+/// The file's name in the log's directory.
+pub(crate) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
 
 /// The end of a leader epoch in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ pub(crate) struct LeaderEpochs {
 impl LeaderEpochs {
     /// Reads the file in a log's directory.
     pub(crate) fn open(disk: Arc<dyn Disk>, directory: &Path) -> Result<LeaderEpochs> {
-        let path = directory.join(FILE_NAME);
+        let path = directory.join(EPOCHS_FILE);
         let entries = read_lines(disk.as_ref(), &path, |line| {
             let (epoch, offset) = line.split_once(' ')?;
             let (leader_epoch, start_offset) = (epoch.parse().ok()?, offset.parse().ok()?);
@@ -56,7 +57,7 @@ impl LeaderEpochs {
 
     /// No epochs, whatever the file says.
     pub(crate) fn empty(disk: Arc<dyn Disk>, directory: &Path) -> LeaderEpochs {
-        let path = directory.join(FILE_NAME);
+        let path = directory.join(EPOCHS_FILE);
         LeaderEpochs { disk, path, entries: Vec::new(), unsynced: true, unwritten: false }
     }
 

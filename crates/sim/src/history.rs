@@ -150,7 +150,7 @@ impl History {
     /// The log holds what is from `start` to `end`, and nobody will take it back.
     pub fn settle(&mut self, start: i64, end: i64) {
         let starting_over = self.starting_over.take();
-        // It may be empty elsewhere: because all that is left of it was deleted.
+        // All or nothing. It may be empty elsewhere: because all that is left of it was deleted.
         if start == end && starting_over == Some(start) {
             self.start_over(start);
         }
@@ -158,11 +158,6 @@ impl History {
         self.end = end;
         self.log_start = start;
         self.log_start_furthest = self.log_start_furthest.max(start);
-        if starting_over.is_some() {
-            // Of what is left of a log that was to be emptied, much may have been compacted away for the sake
-            // of what is gone.
-            self.log_start_furthest = end;
-        }
         self.sent.iter_mut().for_each(|sent| sent.acked = true);
     }
 

@@ -3,10 +3,11 @@ use std::sync::Arc;
 
 use super::Log;
 use crate::cleaner::discard;
+use crate::epochs::EPOCHS_FILE;
 use crate::error::{Error, Result};
 use crate::journal::Event;
-use crate::names::SWAP_SUFFIX;
-use crate::segment::Segment;
+use crate::names::{FileKind, SWAP_SUFFIX};
+use crate::segment::{Home, Segment};
 
 impl Log {
     /// Drops everything from `offset` on. False when there was nothing to drop.
@@ -93,10 +94,11 @@ impl Log {
         outcome
     }
 
+    /// All or nothing: whoever is interrupted leaves word, and the next start finishes it.
     fn replace_all(&mut self, offset: i64, now_ms: i64) -> Result<()> {
-        // Whoever asks from now on is told that offset, even if it comes to nothing.
+        // Whoever asks from now on is told that offset.
         self.doubt.told(offset);
-        self.doubt.raise_for_cut(self.recovery_point().min(offset))?;
+        self.doubt.raise_for_start_over(offset)?;
         let all: Vec<i64> = self.segments.keys().copied().collect();
         for base_offset in all.into_iter().rev() {
             // Else the next start would put in place what a run of the cleaner has made of it.
@@ -113,6 +115,22 @@ impl Log {
         self.log_start = offset;
         self.high_watermark = offset;
         self.tell_journal(Event::StartedOver(offset));
-        Ok(())
+        // Nothing may be appended that the next start would take for what is to be emptied.
+        self.sync_everything()?;
+        self.doubt.has_started_over()
     }
+}
+
+/// Empties the directory of a log that was starting over when its process ended: `names` are in it.
+pub(super) fn finish_start_over(home: &Home, names: &[String]) -> Result<()> {
+    let Home { disk, directory, .. } = home;
+    for name in names {
+        let whole = name.strip_suffix(SWAP_SUFFIX).unwrap_or(name);
+        if FileKind::parse(whole).is_none() && name != EPOCHS_FILE {
+            continue;
+        }
+        let path = directory.join(name);
+        disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+    }
+    Ok(())
 }

@@ -38,11 +38,7 @@ pub fn check(
     dice: &Dice,
 ) -> Result<Vec<Batch>, String> {
     let found = read_all(log, dice.pick(&[1, 500, 1 << 20]))?;
-    let mut lost = survivors::check(log, history, &found, promise)?;
-    // Where a log was to be emptied, the cleaner may have taken all of a batch that a snapshot tells of.
-    let is_cut_short = history.starting_over.is_some();
-    let seen_to = history.cleanings.iter().map(|cleaning| cleaning.seen_to).max().unwrap_or(0);
-    lost.retain(|base_offset| !is_cut_short || *base_offset >= seen_to);
+    let lost = survivors::check(log, history, &found, promise)?;
     history.has_holes |= !lost.is_empty();
     history.sent.retain(|sent| !lost.contains(&sent.batch.base_offset));
     history.settle(log.log_start_offset(), log.log_end_offset());

@@ -50,7 +50,7 @@ fn check_bounds(history: &History, start: i64, end: i64, promise: Promise) -> Re
         let expected = (history.log_start, history.end);
         return Err(format!("the log goes from {start} to {end} instead of {expected:?}"));
     }
-    if start == end && history.starting_over.is_some() {
+    if start == end && history.starting_over == Some(start) {
         return Ok(());
     }
     let promised = history.boundary(promise.end);

@@ -77,9 +77,6 @@ impl Simulation {
         if starts_over {
             let offset = history.end + 5;
             history.starting_over = Some(offset);
-            // Once it begins nothing is promised any more.
-            (history.synced, history.log_start_kept) = (0, 0);
-            history.sent.iter_mut().for_each(|sent| sent.acked = false);
             let outcome = log.truncate_fully_and_start_at(offset, now_ms);
             let outcome = outcome.map_err(|error| self.fault("starting over", &error));
             self.cut_is_kept(index, outcome)?;

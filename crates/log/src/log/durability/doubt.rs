@@ -6,7 +6,8 @@
 //! goes on. Whoever is killed while a sync fails can't say so any more, so the file is there as long as a
 //! sync takes. Where the power was lost meanwhile the disk tells by itself, and it does no harm.
 //!
-//! After a cut the file bears an offset as well: a checkpoint may have a recovery point beyond it.
+//! After a cut the file bears an offset as well: a checkpoint may have a recovery point beyond it. While a log
+//! starts over it bears where, so that the next start finishes that.
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(in crate::log) struct Doubt {
     is_raised: bool,
     /// Nothing from here on is known to be on disk, whatever a checkpoint says.
     cut_at: Option<i64>,
+    /// The log is being emptied, and will begin here.
+    starts_over_at: Option<i64>,
     /// The largest recovery point that a checkpoint may have.
     told: i64,
     /// Each sync whose outcome nobody knows yet has a clone.
@@ -43,17 +46,18 @@ impl Doubt {
         told: i64,
     ) -> Result<Doubt> {
         let path = directory.join(DOUBT_FILE);
-        let mut cut_at = None;
+        let mut offsets = Vec::new();
         if is_raised {
             // Without an offset it is empty. One that bears one was synced before it got its name.
-            cut_at = match read_lines(disk.as_ref(), &path, |line| line.parse::<i64>().ok()) {
-                Ok(offsets) => offsets.first().copied(),
-                Err(Error::Corrupt { .. }) => None,
+            offsets = match read_lines(disk.as_ref(), &path, |line| line.parse::<i64>().ok()) {
+                Ok(offsets) => offsets,
+                Err(Error::Corrupt { .. }) => Vec::new(),
                 Err(error) => return Err(error),
             };
         }
+        let (cut_at, starts_over_at) = (offsets.first().copied(), offsets.get(1).copied());
         let disk = Arc::clone(disk);
-        Ok(Doubt { disk, path, is_raised, cut_at, told, syncs: Arc::default() })
+        Ok(Doubt { disk, path, is_raised, cut_at, starts_over_at, told, syncs: Arc::default() })
     }
 
     pub(in crate::log) fn is_raised(&self) -> bool {
@@ -89,9 +93,32 @@ impl Doubt {
         Ok(())
     }
 
+    /// Before a log is emptied, to begin at `offset`. From now on the next start does so, too.
+    pub(in crate::log) fn raise_for_start_over(&mut self, offset: i64) -> Result<()> {
+        self.starts_over_at = Some(offset);
+        let lowest = self.cut_at.unwrap_or(offset);
+        self.write(lowest.min(offset))?;
+        self.is_raised = true;
+        Ok(())
+    }
+
+    /// Where a log has to begin that was being emptied.
+    pub(in crate::log) fn starts_over_at(&self) -> Option<i64> {
+        self.starts_over_at
+    }
+
+    /// The new beginning is on disk, and nothing else is.
+    pub(in crate::log) fn has_started_over(&mut self) -> Result<()> {
+        match (self.starts_over_at.take(), self.cut_at) {
+            (Some(_), Some(cut_at)) => self.write(cut_at),
+            _ => Ok(()),
+        }
+    }
+
     fn write(&mut self, cut_at: i64) -> Result<()> {
-        let line = std::iter::once(cut_at.to_string());
-        write_lines(self.disk.as_ref(), &self.path, line, Durability::Synced)?;
+        let offsets: Vec<i64> = [Some(cut_at), self.starts_over_at].into_iter().flatten().collect();
+        let lines = offsets.iter().map(i64::to_string);
+        write_lines(self.disk.as_ref(), &self.path, lines, Durability::Synced)?;
         self.cut_at = Some(cut_at);
         Ok(())
     }

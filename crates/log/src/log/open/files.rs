@@ -10,6 +10,7 @@ use super::OpenLog;
 use crate::error::{Error, Result};
 use crate::log::Log;
 use crate::log::durability::{DOUBT_FILE, Doubt};
+use crate::log::truncate::finish_start_over;
 use crate::names::{CLEANED_SUFFIX, DELETED_SUFFIX, FileKind, SWAP_SUFFIX, TopicPartition};
 use crate::segment::{Home, Segment};
 
@@ -48,11 +49,20 @@ impl UnopenedLog {
             directory: options.directory.clone(),
             suffix: "",
         });
-        let (names, is_new) = settle_files(&home)?;
-        let is_in_doubt = names.iter().any(|name| name == DOUBT_FILE);
+        let listed = names_in(&home)?;
+        let is_in_doubt = listed.iter().flatten().any(|name| name == DOUBT_FILE);
         let told = options.recovery_point;
         let doubt = Doubt::find(&home.disk, &home.directory, is_in_doubt, told)?;
         options.recovery_point = doubt.believe(told);
+        let is_new = listed.is_none();
+        let mut names = listed.unwrap_or_default();
+        if let Some(offset) = doubt.starts_over_at() {
+            tracing::warn!(%partition, offset, "the log was being emptied when its process ended; finishing that");
+            finish_start_over(&home, &names)?;
+            names = names_in(&home)?.unwrap_or_default();
+            options.log_start_offset = offset;
+        }
+        let names = settle_files(&home, is_new, names)?;
         let mut found = UnopenedLog {
             options,
             partition,
@@ -139,17 +149,16 @@ fn partition_of(directory: &Path) -> Result<TopicPartition> {
 }
 
 /// Removes what deletions left, completes or undoes what compaction left, drops indexes without
-/// records. Returns the names that remain, and whether the directory was created.
-fn settle_files(home: &Home) -> Result<(Vec<String>, bool)> {
+/// records. Returns the names that remain.
+fn settle_files(home: &Home, is_new: bool, mut names: Vec<String>) -> Result<Vec<String>> {
     let Home { disk, directory, .. } = home;
     let remove = |name: &str| {
         let path = directory.join(name);
         disk.remove_file(&path).map_err(Error::io("remove", &path))
     };
-    let Some(mut names) = names_in(home)? else {
+    if is_new {
         disk.create_dir_all(directory).map_err(Error::io("create", directory))?;
-        return Ok((Vec::new(), true));
-    };
+    }
     if names.iter().any(|name| name.ends_with(SWAP_SUFFIX)) {
         crate::cleaner::complete_swap(home, &names)?;
         names = names_in(home)?.unwrap_or_default();
@@ -171,7 +180,7 @@ fn settle_files(home: &Home) -> Result<(Vec<String>, bool)> {
             kept.push(name);
         }
     }
-    Ok((kept, false))
+    Ok(kept)
 }
 
 /// The files of the log's directory; `None` when there is none.

@@ -117,7 +117,7 @@ impl Log {
         self.settle_offsets(options)?;
         if options.clean && !had_snapshots && self.log_end > self.log_start {
             // Closed in order and no snapshot: written by a version that kept no producers.
-            self.producers.set_end_offset(self.log_end);
+            self.producers.begin_unread_at(self.log_end);
         } else {
             self.reload_producers(options.now_ms)?;
         }
@@ -125,10 +125,11 @@ impl Log {
         if !options.clean {
             self.producers.take_snapshot()?;
         }
-        if was_cut || doubts.is_unkept {
+        if was_cut || doubts.is_unkept || self.doubt.starts_over_at().is_some() {
             // Else the next crash could bring back what was cut off, in place of what is written now.
             let flushed = self.sync_everything()?;
             self.recovery_point = flushed.offset;
+            self.doubt.has_started_over()?;
         }
         if was_cut || doubts.is_unkept || options.clean {
             let recovery_point = self.recovery_point();

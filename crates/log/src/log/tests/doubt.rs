@@ -178,6 +178,32 @@ fn a_log_that_did_not_start_over_is_not_taken_for_one_that_did() {
 }
 
 #[test]
+fn a_log_starts_over_or_stays_as_it_is() {
+    for (seed, is_killed) in (0..40).map(|seed| (seed, seed % 2 == 0)) {
+        let start_over = |log: &mut Log| log.truncate_fully_and_start_at(50, NOW).is_ok();
+        let stops = stopped_everywhere(seed, true, start_over, |disk, stop, checkpoint| {
+            if is_killed { disk.kill() } else { disk.crash() }
+            let mut log = small_segments(disk, checkpoint);
+            let start = log.log_start_offset();
+            assert!([0, 50].contains(&start), "seed {seed}, stop {stop}: starts at {start}");
+            let found = ranges(&log, start).len();
+            assert_eq!(found, if start == 0 { 8 } else { 0 }, "seed {seed}, stop {stop}");
+            if start == 50 {
+                assert_eq!((log.latest_epoch(), log.active_producers()), (None, Vec::new()));
+            }
+            // What comes next is not taken for what was to go.
+            let end = log.log_end_offset();
+            append_in(&mut log, 3);
+            drop(log);
+            disk.kill();
+            let log = small_segments(disk, checkpoint);
+            assert_eq!((log.log_start_offset(), log.log_end_offset()), (start, end + 1));
+        });
+        assert!(stops > 10, "it stopped {stops} times");
+    }
+}
+
+#[test]
 fn a_transaction_index_that_was_cut_to_nothing_stays_so() {
     for seed in 0..40 {
         let disk = disk(seed);
