@@ -2,6 +2,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use ottla_world::disk::is_without_room;
+
 use crate::append::Refusal;
 
 /// Too many open files, of this process or of the system.
@@ -54,28 +56,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether this tells of a file that has no room to grow: the disk is full, or the process may not
-    /// write files that large.
-    pub fn is_without_room(&self) -> bool {
-        let Error::Io { source, .. } = self else { return false };
-        matches!(
-            source.kind(),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
-        )
-    }
-
     /// Whether this tells of a broken disk: then nothing else in the log directory can be relied on. Too
     /// little room or too few descriptors will pass, and a file with wrong contents spoils its log alone.
     pub fn blames_disk(&self) -> bool {
         let Error::Io { source, .. } = self else { return false };
         let out_of_descriptors = [EMFILE, ENFILE].map(Some).contains(&source.raw_os_error());
         !out_of_descriptors
+            && !is_without_room(source)
             && !matches!(
                 source.kind(),
-                ErrorKind::StorageFull
-                    | ErrorKind::QuotaExceeded
-                    | ErrorKind::FileTooLarge
-                    | ErrorKind::OutOfMemory
+                ErrorKind::OutOfMemory
                     | ErrorKind::Interrupted
                     | ErrorKind::InvalidInput
                     | ErrorKind::InvalidFilename
@@ -122,6 +112,24 @@ impl Error {
 
     pub(crate) fn corrupt(path: &Path, detail: impl Into<String>) -> Error {
         Error::Corrupt { path: path.to_owned(), detail: detail.into() }
+    }
+}
+
+/// A fault of the directory's journal is one of the log that relies on it.
+impl From<ottla_journal::Error> for Error {
+    fn from(error: ottla_journal::Error) -> Error {
+        match error {
+            ottla_journal::Error::Io { operation, path, source } => {
+                Error::Io { operation, path, source }
+            }
+            ottla_journal::Error::Offline { path } => Error::Offline { path },
+            // Those are all there are.
+            other => Error::Io {
+                operation: "use the journal",
+                path: PathBuf::new(),
+                source: io::Error::other(other),
+            },
+        }
     }
 }
 

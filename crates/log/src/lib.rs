@@ -12,7 +12,6 @@
 //! - [`epochs`]: where each leader epoch starts
 //! - [`directory`]: a folder of logs: lock, checkpoints, loading
 //! - [`checkpoint`]: Kafka's small text files
-//! - [`journal`]: one file for all logs of a directory, on disk before an acknowledgement leaves
 //! - `cleaner`: compaction
 //!
 //! Tests: `log/tests`, and a directory of Apache Kafka in `tests/golden/log`.
@@ -25,7 +24,6 @@ pub mod epochs;
 pub mod error;
 #[cfg(test)]
 mod fixture;
-pub mod journal;
 pub mod log;
 mod names;
 pub mod producers;
@@ -41,13 +39,13 @@ pub use directory::{
 };
 pub use epochs::EpochEnd;
 pub use error::{AppendError, Error, ReadError, Result};
-pub use journal::{Commit, Committed, Journal, JournalSize, JournalStats, LogKey, Replay};
 pub use log::{
     AbortedTransaction, Appended, DOUBT_FILE, FileSlice, FlushedTo, Isolation, LeaderAppend, Log,
     LogRead, Offsets, OpenLog, PendingFlush, ReadOptions, RecoveryWatch, TimestampOffset,
     UnopenedLog,
 };
 pub use names::TopicPartition;
+pub use ottla_journal::{Commit, Committed, Journal, JournalSize, JournalStats, LogKey, Replay};
 pub use ottla_wire::records::TimestampType;
 pub use ottla_world::Descriptors;
 pub use producers::ActiveProducer;

@@ -162,7 +162,7 @@ impl Simulation {
             .checkpoint_high_watermarks(&high_watermarks)
             .and_then(|()| directory.checkpoint_recovery_points(&recovery_points))
             .and_then(|()| directory.checkpoint_log_start_offsets(&log_starts))
-            .and_then(|()| journal.map_or(Ok(()), |journal| journal.close()))
+            .and_then(|()| journal.map_or(Ok(()), |journal| Ok(journal.close()?)))
             .and_then(|()| directory.mark_clean_shutdown(1));
         written.map_err(|error| self.fault("writing the last checkpoints", &error))?;
         for partition in &mut self.partitions {

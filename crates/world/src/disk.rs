@@ -126,6 +126,12 @@ pub trait Disk: Debug + Send + Sync {
     }
 }
 
+/// Whether a file has no room to grow: the disk is full, or the process may not write files that large.
+pub fn is_without_room(error: &io::Error) -> bool {
+    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+}
+
 /// Room in a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Space {

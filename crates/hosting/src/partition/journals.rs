@@ -102,7 +102,7 @@ impl Journals {
     pub(crate) fn close(&self, directory: usize) -> ottla_log::Result<()> {
         let Some(committer) = &self.committers[directory] else { return Ok(()) };
         committer.stop();
-        committer.journal.close()
+        Ok(committer.journal.close()?)
     }
 }
 
@@ -134,7 +134,7 @@ impl Work {
                     self.commit_nanos.fetch_add(nanos, Ordering::Relaxed);
                     self.tell(&commit);
                 }
-                Err(error) => return self.fail(&error),
+                Err(error) => return self.fail(&error.into()),
             }
         }
     }

@@ -2,11 +2,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use ottla_journal::{Journal, JournalSize, Replay};
 use ottla_wire::Uuid;
 
 use super::LogDirectory;
 use crate::error::{Error, Result};
-use crate::journal::{Journal, JournalSize, Replay};
 use crate::log::Log;
 
 /// The journal of a folder.
@@ -104,6 +104,6 @@ impl FolderJournal {
         if self.replay.is_empty() || self.journal.has_failed() {
             return Ok(());
         }
-        self.journal.begin(&self.replay)
+        Ok(self.journal.begin(&self.replay)?)
     }
 }

@@ -6,6 +6,8 @@
 //! - `moving`: copies of logs that move to another folder
 mod checkpoints;
 mod folder;
+#[cfg(test)]
+mod journal_tests;
 mod journaled;
 mod load;
 mod moving;

@@ -1,11 +1,11 @@
 //! High watermark, last stable offset, log start, leader epochs, and offsets by time.
+use ottla_journal::Event;
 use ottla_wire::ErrorCode;
 
 use super::Log;
 use crate::append::Refusal;
 use crate::epochs::EpochEnd;
 use crate::error::{AppendError, Result};
-use crate::journal::Event;
 use crate::segment::TimestampedRecord;
 
 /// The four offsets of a log.

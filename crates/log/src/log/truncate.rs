@@ -1,11 +1,12 @@
 //! The end cut off: a follower that goes back to what its leader has.
 use std::sync::Arc;
 
+use ottla_journal::Event;
+
 use super::Log;
 use crate::cleaner::discard;
 use crate::epochs::EPOCHS_FILE;
 use crate::error::{Error, Result};
-use crate::journal::Event;
 use crate::names::{FileKind, SWAP_SUFFIX};
 use crate::segment::{Home, Segment};
 

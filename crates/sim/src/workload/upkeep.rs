@@ -237,7 +237,9 @@ impl Simulation {
         };
         let written = match self.dice.below(4) {
             0 => return self.checkpoint_recovery_points(),
-            3 => directory.journal().map_or(Ok(()), |journal| journal.look_for_room().map(drop)),
+            3 => directory
+                .journal()
+                .map_or(Ok(()), |journal| Ok(journal.look_for_room().map(drop)?)),
             1 => directory.checkpoint_high_watermarks(&offsets(|log| Some(log.high_watermark()))),
             _ => {
                 let starts = offsets(|log| {

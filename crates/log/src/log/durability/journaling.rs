@@ -5,9 +5,10 @@
 //! in, and the names of its files. So a run of appends is anchored by an ordinary flush.
 use std::sync::Arc;
 
+use ottla_journal::{Append, Committed, Event, Journal, LogKey};
+
 use crate::config::Durability;
 use crate::error::{Error, Result};
-use crate::journal::{Append, Committed, Event, Journal, LogKey};
 use crate::log::Log;
 
 /// A log's place in a journal.

@@ -1,9 +1,9 @@
 //! What the journal has of a log and its segments may lack, at a start after a crash.
+use ottla_journal::{LogPlan, PlannedAppend, Replay};
 use ottla_wire::records::{BatchView, BatchViews};
 
 use crate::append::AppendOrigin;
 use crate::error::{Error, Result};
-use crate::journal::{LogPlan, PlannedAppend, Replay};
 use crate::log::Log;
 
 impl Log {

@@ -182,7 +182,11 @@ fn a_log_starts_over_or_stays_as_it_is() {
     for (seed, is_killed) in (0..40).map(|seed| (seed, seed % 2 == 0)) {
         let start_over = |log: &mut Log| log.truncate_fully_and_start_at(50, NOW).is_ok();
         let stops = stopped_everywhere(seed, true, start_over, |disk, stop, checkpoint| {
-            if is_killed { disk.kill() } else { disk.crash() }
+            if is_killed {
+                disk.kill()
+            } else {
+                disk.crash()
+            }
             let mut log = small_segments(disk, checkpoint);
             let start = log.log_start_offset();
             assert!([0, 50].contains(&start), "seed {seed}, stop {stop}: starts at {start}");

@@ -18,7 +18,6 @@ use super::layout::{
 };
 use super::plan::{LogPlan, Place, Plan};
 use crate::error::{Error, Result};
-use crate::names::with_suffix;
 
 /// No journal gets there by counting.
 const NUMBER_MAX: u64 = 1 << 62;
@@ -94,12 +93,15 @@ impl Replay {
     }
 
     /// What a log may lack.
-    pub(crate) fn log(&self, key: LogKey) -> Option<&LogPlan> {
+    pub fn log(&self, key: LogKey) -> Option<&LogPlan> {
         self.logs.get(&key)
     }
 
     /// The records of a planned append.
-    pub(crate) fn records(&self, place: Place) -> Result<Bytes> {
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn records(&self, place: Place) -> Result<Bytes> {
         let found = &self.files[&place.slot];
         let mut records = vec![0; place.bytes as usize];
         read_exact_at(found.file.as_ref(), &mut records, place.position)
@@ -108,12 +110,12 @@ impl Replay {
     }
 
     /// True when the directory has a journal.
-    pub(super) fn has_files(&self) -> bool {
+    pub(crate) fn has_files(&self) -> bool {
         !self.files.is_empty()
     }
 
     /// Every file, newest first: what is left at any time is a journal by itself.
-    pub(super) fn newest_first(&self) -> Vec<&Path> {
+    pub(crate) fn newest_first(&self) -> Vec<&Path> {
         let mut files: Vec<&Found> = self.files.values().collect();
         let lap = |found: &Found| found.header.map_or(u64::MAX, |header| header.lap);
         files.sort_by_key(|found| std::cmp::Reverse(lap(found)));
@@ -121,12 +123,12 @@ impl Replay {
     }
 
     /// Files beyond the first `count`.
-    pub(super) fn beyond(&self, count: usize) -> impl Iterator<Item = &Path> {
+    pub(crate) fn beyond(&self, count: usize) -> impl Iterator<Item = &Path> {
         self.files.range(count..).map(|(_, found)| found.path.as_path())
     }
 
     /// Which of the first `count` files were written throughout, at this size.
-    pub(super) fn zeroed(&self, count: usize, file_bytes: u64) -> Vec<bool> {
+    pub(crate) fn zeroed(&self, count: usize, file_bytes: u64) -> Vec<bool> {
         let is_zeroed = |found: &Found| {
             found.bytes == file_bytes && found.header.is_some_and(|header| header.is_zeroed)
         };
@@ -134,7 +136,7 @@ impl Replay {
     }
 
     /// Numbers that no commit has had: lap and sequence.
-    pub(super) fn next(&self) -> (u64, u64) {
+    pub(crate) fn next(&self) -> (u64, u64) {
         (self.next_lap, self.next_sequence)
     }
 
@@ -181,7 +183,9 @@ impl Found {
         let read = read_up_to(file.as_ref(), &mut block, 0).map_err(Error::io("read", &path))?;
         let header = FileHeader::decode(&block[..read]);
         if header.is_some_and(|header| header.directory_id != directory_id) {
-            let aside = with_suffix(&path, STRAY_SUFFIX);
+            let mut aside = path.clone().into_os_string();
+            aside.push(STRAY_SUFFIX);
+            let aside = PathBuf::from(aside);
             tracing::warn!(
                 path = %aside.display(),
                 "a journal of another directory is put aside: its records are not this directory's"

@@ -1,12 +1,11 @@
 //! A disk that has no room for a journal, or for all of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ottla_world::Disk;
 use ottla_world::memory::Faults;
 
 use super::{NOW, Place, SMALL, new_disk, numbered, values};
-use crate::journal::file::path;
 
 /// No byte more than there is goes into the journal's file of this number.
 fn no_room(disk: &ottla_world::memory::MemoryDisk, slot: usize) {
@@ -15,7 +14,7 @@ fn no_room(disk: &ottla_world::memory::MemoryDisk, slot: usize) {
 }
 
 fn file(slot: usize) -> PathBuf {
-    path(Path::new("/data"), slot)
+    PathBuf::from(format!("/data/ottla-journal-{slot}"))
 }
 
 fn has_file(place: &Place, slot: usize) -> bool {

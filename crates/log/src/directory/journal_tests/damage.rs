@@ -6,9 +6,11 @@ use std::io::IoSlice;
 
 use super::*;
 use crate::CleanupPolicy;
-use crate::journal::layout::{BLOCK_BYTES, COMMIT_HEADER_BYTES};
 
 const JOURNAL: &str = "/data/ottla-journal-0";
+/// Where commits begin: at multiples of this.
+const BLOCK_BYTES: u64 = 4096;
+const COMMIT_HEADER_BYTES: usize = 48;
 
 /// A directory whose log has lost all that only the journal has: three commits of a record each.
 fn three_commits(seed: u64) -> MemoryDisk {

@@ -12,11 +12,11 @@ use ottla_wire::records::{BatchBuilder, BatchOptions, BatchViews};
 use ottla_world::Disk;
 use ottla_world::memory::MemoryDisk;
 
-use super::{Commit, Journal, JournalSize};
 use crate::directory::LoadOptions;
 use crate::fixture::{NOW, disk as new_disk, everything, in_transaction, leader, marker};
 use crate::{
-    AppendOrigin, CleanupPolicy, Durability, Log, LogConfig, LogDirectory, TopicPartition,
+    AppendOrigin, CleanupPolicy, Commit, Durability, Journal, JournalSize, Log, LogConfig,
+    LogDirectory, TopicPartition,
 };
 
 const DIRECTORY_ID: Uuid = Uuid::from_halves(7, 7);
@@ -215,7 +215,7 @@ fn what_is_too_large_for_the_journal_is_flushed() {
     let log = place.create(0);
     let large = "x".repeat(SMALL.file_bytes as usize / 2);
     let size = JournalSize { files: 3, file_bytes: 4 * 4096 };
-    let replay = super::Replay::read(&place.disk, Path::new("/data"), DIRECTORY_ID, true);
+    let replay = crate::Replay::read(&place.disk, Path::new("/data"), DIRECTORY_ID, true);
     let replay = replay.expect("a disk that works");
     let disk: Arc<dyn Disk> = Arc::new(place.disk.clone());
     let small = Arc::new(Journal::new(disk, Path::new("/data"), DIRECTORY_ID, size, &replay));

@@ -2,13 +2,15 @@
 //!
 //! A log that promises `ottla.durability=fsync` writes its segment as ever and hands a copy to the
 //! journal. Whoever commits writes everything that has gathered since the last time and waits for the
-//! disk once. Segments follow later; a start after a crash appends to them what they lack.
+//! disk once. Segments follow later; a start after a crash appends to them what they lack. What a batch is,
+//! and where a log lies, the journal does not know.
 //!
 //! # Layout
 //! - `layout`: bytes of a file: header, commits, entries; `ring`: which file is written, and which may
 //!   be used again; `gathered`: what the next commit writes; `plan`: what a start still needs. All pure.
 //! - `reader`: the files after a crash; `file`: one file while it is written
 //! - `handle`: the journal as logs and the committing thread share it
+mod error;
 mod file;
 mod gathered;
 mod handle;
@@ -19,10 +21,11 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use gathered::{Append, Event};
+pub use error::{Error, Result};
+pub use gathered::{Append, Event};
 pub use handle::{Commit, Journal, JournalStats};
 pub use layout::LogKey;
-pub(crate) use plan::{LogPlan, PlannedAppend};
+pub use plan::{LogPlan, Place, PlannedAppend};
 pub use reader::Replay;
 
 /// How large a journal is.
@@ -48,5 +51,5 @@ pub struct Committed {
     /// Bytes of records that this commit made durable.
     pub bytes: u64,
     /// The log's truncations when it was gathered: what was cut since does not count.
-    pub(crate) truncations: u64,
+    pub truncations: u64,
 }

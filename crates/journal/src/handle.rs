@@ -166,7 +166,10 @@ impl Journal {
     }
 
     /// Hands batches in. False when they are too large for the journal, or there is none.
-    pub(crate) fn append(&self, key: LogKey, append: &Append<'_>) -> Result<bool> {
+    ///
+    /// # Errors
+    /// When the journal has failed.
+    pub fn append(&self, key: LogKey, append: &Append<'_>) -> Result<bool> {
         self.require_working()?;
         let mut shared = self.shared.lock();
         let was_empty = shared.gathered.is_empty();
@@ -183,7 +186,7 @@ impl Journal {
     }
 
     /// Hands in what happened to a log.
-    pub(crate) fn event(&self, key: LogKey, event: Event) {
+    pub fn event(&self, key: LogKey, event: Event) {
         match event {
             Event::Truncated(offset) | Event::StartedOver(offset) => {
                 let mut shared = self.shared.lock();
@@ -202,7 +205,7 @@ impl Journal {
     }
 
     /// Nothing of a log has to be kept, whatever was handed in: it is on disk, or gone.
-    pub(crate) fn release(&self, key: LogKey) {
+    pub fn release(&self, key: LogKey) {
         let mut shared = self.shared.lock();
         shared.gathered.released(key);
         let is_freed = self.ring.lock().released(key);
@@ -211,7 +214,7 @@ impl Journal {
     }
 
     /// A log has everything before `offset` on disk itself.
-    pub(crate) fn flushed(&self, key: LogKey, offset: i64) {
+    pub fn flushed(&self, key: LogKey, offset: i64) {
         let is_freed = self.ring.lock().flushed(key, offset);
         self.freed(is_freed);
     }
@@ -225,12 +228,12 @@ impl Journal {
 
     /// True when so much waits for the disk that more should not be accepted before. Those who wait for
     /// their own answers bound themselves; this is for those who do not.
-    pub(crate) fn is_behind(&self) -> bool {
+    pub fn is_behind(&self) -> bool {
         self.backlog_bytes.load(Ordering::Relaxed) > BACKLOG_BYTES
     }
 
     /// Nothing is taken any more: a log that relies on the journal lost what it wrote.
-    pub(crate) fn fail(&self) {
+    pub fn fail(&self) {
         self.has_failed.store(true, Ordering::Release);
         drop(self.shared.lock());
         self.changed.notify_one();

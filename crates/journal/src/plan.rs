@@ -9,22 +9,24 @@ use super::layout::{EntryHeader, EntryKind, LogKey};
 
 /// Batches that a log may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PlannedAppend {
+pub struct PlannedAppend {
     /// Where the log ended before.
-    pub(crate) follows: i64,
-    pub(crate) base_offset: i64,
-    pub(crate) last_offset: i64,
+    pub follows: i64,
+    /// Offset of the first record.
+    pub base_offset: i64,
+    /// Offset of the last record.
+    pub last_offset: i64,
     /// Of the last batch.
-    pub(crate) leader_epoch: i32,
+    pub leader_epoch: i32,
     /// Batches from here on were cut off later.
-    pub(crate) cut_at: i64,
-    /// Where the records lie.
-    pub(crate) records: Place,
+    pub cut_at: i64,
+    /// Where the records lie, for [`Replay::records`](crate::Replay::records).
+    pub records: Place,
 }
 
 /// Where bytes lie in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub struct Place {
     pub(crate) slot: usize,
     pub(crate) position: u64,
     pub(crate) bytes: u32,
@@ -32,21 +34,22 @@ pub(crate) struct Place {
 
 /// What one log may lack.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct LogPlan {
-    pub(crate) appends: Vec<PlannedAppend>,
+pub struct LogPlan {
+    /// In the order in which they were handed in.
+    pub appends: Vec<PlannedAppend>,
     /// Nothing before it counts.
-    pub(crate) log_start: Option<i64>,
+    pub log_start: Option<i64>,
 }
 
 /// What every log may lack.
 #[derive(Debug, Default)]
-pub(super) struct Plan {
-    pub(super) logs: BTreeMap<LogKey, LogPlan>,
+pub(crate) struct Plan {
+    pub(crate) logs: BTreeMap<LogKey, LogPlan>,
 }
 
 impl Plan {
     /// Takes the next entry into account.
-    pub(super) fn take(&mut self, entry: &EntryHeader, records: Place) {
+    pub(crate) fn take(&mut self, entry: &EntryHeader, records: Place) {
         if entry.kind == EntryKind::Forgotten {
             self.logs.remove(&entry.key);
             return;

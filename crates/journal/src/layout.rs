@@ -10,11 +10,11 @@ use ottla_wire::Uuid;
 use ottla_wire::records::crc32c;
 
 /// Where commits begin: at multiples of this.
-pub(super) const BLOCK_BYTES: u64 = 4096;
+pub(crate) const BLOCK_BYTES: u64 = 4096;
 /// Size of a commit's header.
-pub(super) const COMMIT_HEADER_BYTES: usize = 48;
+pub(crate) const COMMIT_HEADER_BYTES: usize = 48;
 /// Size of an entry's header.
-pub(super) const ENTRY_HEADER_BYTES: usize = 56;
+pub(crate) const ENTRY_HEADER_BYTES: usize = 56;
 
 const MAGIC: [u8; 8] = *b"ottlajnl";
 const VERSION: u32 = 1;
@@ -31,22 +31,22 @@ pub struct LogKey {
 
 /// What the first block of a file says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileHeader {
+pub(crate) struct FileHeader {
     /// `directory.id` of the directory the journal belongs to.
-    pub(super) directory_id: Uuid,
+    pub(crate) directory_id: Uuid,
     /// Counts files begun; a file that is used again begins a new lap.
-    pub(super) lap: u64,
+    pub(crate) lap: u64,
     /// The first lap whose commits a start has to look at.
-    pub(super) oldest_lap: u64,
+    pub(crate) oldest_lap: u64,
     /// Number of the file's first commit.
-    pub(super) first_sequence: u64,
+    pub(crate) first_sequence: u64,
     /// Every block of the file has been written before.
-    pub(super) is_zeroed: bool,
+    pub(crate) is_zeroed: bool,
 }
 
 impl FileHeader {
     /// The file's first block.
-    pub(super) fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(BLOCK_BYTES as usize);
         bytes.extend(MAGIC);
         bytes.extend([0; 4]);
@@ -64,7 +64,7 @@ impl FileHeader {
     }
 
     /// Reads a file's first block; `None` when it is not whole or not a journal's.
-    pub(super) fn decode(block: &[u8]) -> Option<FileHeader> {
+    pub(crate) fn decode(block: &[u8]) -> Option<FileHeader> {
         let bytes = block.get(..FILE_HEADER_BYTES)?;
         let mut fields = Fields(bytes);
         if fields.take::<8>() != MAGIC
@@ -85,15 +85,15 @@ impl FileHeader {
 
 /// Whose commit it is, and which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CommitId {
-    pub(super) directory_id: Uuid,
-    pub(super) lap: u64,
+pub(crate) struct CommitId {
+    pub(crate) directory_id: Uuid,
+    pub(crate) lap: u64,
     /// Counts commits without a gap, over all laps.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
 }
 
 /// Fills in the header at the start of `commit`, whose entries are there already, and pads it to whole blocks.
-pub(super) fn seal_commit(commit: &mut Vec<u8>, id: CommitId) {
+pub(crate) fn seal_commit(commit: &mut Vec<u8>, id: CommitId) {
     let entry_bytes = commit.len() - COMMIT_HEADER_BYTES;
     let entry_bytes = u32::try_from(entry_bytes).expect("a commit is smaller than its file");
     commit[4..8].copy_from_slice(&entry_bytes.to_be_bytes());
@@ -106,13 +106,13 @@ pub(super) fn seal_commit(commit: &mut Vec<u8>, id: CommitId) {
 }
 
 /// The size of the entries of the commit whose header this is, if it is the one that is expected.
-pub(super) fn commit_entry_bytes(header: &[u8], expected: CommitId) -> Option<usize> {
+pub(crate) fn commit_entry_bytes(header: &[u8], expected: CommitId) -> Option<usize> {
     let (id, entry_bytes) = commit_header(header)?;
     (id == expected && entry_bytes > 0).then_some(entry_bytes as usize)
 }
 
 /// Whose commit a header says it is, and how many bytes of entries follow. Nobody has checked it.
-pub(super) fn commit_header(header: &[u8]) -> Option<(CommitId, u32)> {
+pub(crate) fn commit_header(header: &[u8]) -> Option<(CommitId, u32)> {
     let header = header.get(..COMMIT_HEADER_BYTES)?;
     let mut fields = Fields(&header[4..]);
     let entry_bytes = u32::from_be_bytes(fields.take());
@@ -125,19 +125,19 @@ pub(super) fn commit_header(header: &[u8]) -> Option<(CommitId, u32)> {
 }
 
 /// True when a commit, header and entries, is as it was written.
-pub(super) fn commit_is_whole(commit: &[u8]) -> bool {
+pub(crate) fn commit_is_whole(commit: &[u8]) -> bool {
     let stored = commit.first_chunk().map(|crc| u32::from_be_bytes(*crc));
     stored.is_some_and(|stored| stored == crc32c(&commit[4..]))
 }
 
 /// The next block's start.
-pub(super) const fn padded(len: u64) -> u64 {
+pub(crate) const fn padded(len: u64) -> u64 {
     len.next_multiple_of(BLOCK_BYTES)
 }
 
 /// What an entry tells of its log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EntryKind {
+pub(crate) enum EntryKind {
     /// Batches follow.
     Append {
         /// Where the log ended before.
@@ -158,15 +158,15 @@ pub(super) enum EntryKind {
 
 /// An entry's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct EntryHeader {
-    pub(super) key: LogKey,
-    pub(super) kind: EntryKind,
+pub(crate) struct EntryHeader {
+    pub(crate) key: LogKey,
+    pub(crate) kind: EntryKind,
     /// Bytes of records that follow.
-    pub(super) bytes: u32,
+    pub(crate) bytes: u32,
 }
 
 impl EntryHeader {
-    pub(super) fn encode(&self) -> [u8; ENTRY_HEADER_BYTES] {
+    pub(crate) fn encode(&self) -> [u8; ENTRY_HEADER_BYTES] {
         let (kind, epoch, offsets) = match self.kind {
             EntryKind::Append { follows, base_offset, last_offset, leader_epoch } => {
                 (1u32, leader_epoch, [follows, base_offset, last_offset])
@@ -189,7 +189,7 @@ impl EntryHeader {
     }
 
     /// Reads the header of the entry that `bytes` begins with, all of whose records must be there.
-    pub(super) fn decode(bytes: &[u8]) -> Option<EntryHeader> {
+    pub(crate) fn decode(bytes: &[u8]) -> Option<EntryHeader> {
         let header = bytes.get(..ENTRY_HEADER_BYTES)?;
         let mut fields = Fields(header);
         let kind = u32::from_be_bytes(fields.take());

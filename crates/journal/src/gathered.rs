@@ -16,21 +16,24 @@ const LARGE_BYTES: usize = 256 << 10;
 
 /// Batches that a log wrote.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Append<'a> {
+pub struct Append<'a> {
     /// Where the log ended before.
-    pub(crate) follows: i64,
-    pub(crate) base_offset: i64,
-    pub(crate) last_offset: i64,
-    pub(crate) leader_epoch: i32,
+    pub follows: i64,
+    /// Offset of the first record.
+    pub base_offset: i64,
+    /// Offset of the last record.
+    pub last_offset: i64,
+    /// Of the last batch.
+    pub leader_epoch: i32,
     /// Of the log, so far.
-    pub(crate) truncations: u64,
+    pub truncations: u64,
     /// One after the other.
-    pub(crate) records: [&'a [u8]; 2],
+    pub records: [&'a [u8]; 2],
 }
 
 /// What happened to a log besides an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Event {
+pub enum Event {
     /// Everything from the offset on was cut off.
     Truncated(i64),
     /// Nothing before the offset counts any more.
@@ -43,13 +46,13 @@ pub(crate) enum Event {
 
 /// Entries of one commit, and whom they make durable.
 #[derive(Debug, Default)]
-pub(super) struct Unwritten {
+pub(crate) struct Unwritten {
     /// Room for the commit's header, then entries.
     bytes: Vec<u8>,
-    pub(super) entries: u64,
+    pub(crate) entries: u64,
     /// Bytes of records in the entries.
-    pub(super) record_bytes: u64,
-    pub(super) logs: HashMap<LogKey, Committed>,
+    pub(crate) record_bytes: u64,
+    pub(crate) logs: HashMap<LogKey, Committed>,
 }
 
 impl Unwritten {
@@ -60,12 +63,12 @@ impl Unwritten {
     }
 
     /// Bytes that it takes in the file.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         padded(self.bytes.len() as u64)
     }
 
     /// The bytes as they are written.
-    pub(super) fn seal(&mut self, id: CommitId) -> &[u8] {
+    pub(crate) fn seal(&mut self, id: CommitId) -> &[u8] {
         seal_commit(&mut self.bytes, id);
         &self.bytes
     }
@@ -88,7 +91,7 @@ impl Unwritten {
 
 /// Commits that wait to be written, in order.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(crate) struct Gathered {
     waiting: VecDeque<Unwritten>,
     spares: Vec<Vec<u8>>,
     /// The largest commit that a file takes.
@@ -97,17 +100,17 @@ pub(super) struct Gathered {
 
 impl Gathered {
     /// For files of this size.
-    pub(super) fn new(file_bytes: u64) -> Gathered {
+    pub(crate) fn new(file_bytes: u64) -> Gathered {
         let commit_bytes_max = file_bytes.saturating_sub(BLOCK_BYTES);
         Gathered { waiting: VecDeque::new(), spares: Vec::new(), commit_bytes_max }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Takes batches. False when no file could hold them.
-    pub(super) fn append(&mut self, key: LogKey, append: &Append<'_>) -> bool {
+    pub(crate) fn append(&mut self, key: LogKey, append: &Append<'_>) -> bool {
         let bytes: usize = append.records.iter().map(|slice| slice.len()).sum();
         let alone = padded((COMMIT_HEADER_BYTES + ENTRY_HEADER_BYTES + bytes) as u64);
         let Ok(len) = u32::try_from(bytes) else { return false };
@@ -129,7 +132,7 @@ impl Gathered {
     }
 
     /// Takes what happened to a log.
-    pub(super) fn event(&mut self, key: LogKey, event: Event) {
+    pub(crate) fn event(&mut self, key: LogKey, event: Event) {
         let kind = match event {
             Event::Truncated(offset) => EntryKind::Truncated { offset },
             Event::StartMoved(offset) => EntryKind::StartMoved { offset },
@@ -140,7 +143,7 @@ impl Gathered {
     }
 
     /// A log ends at `offset` now: of what was handed in before, nothing behind it is needed.
-    pub(super) fn truncated(&mut self, key: LogKey, offset: i64) {
+    pub(crate) fn truncated(&mut self, key: LogKey, offset: i64) {
         for commit in &mut self.waiting {
             if let Some(log) = commit.logs.get_mut(&key) {
                 log.end_offset = offset.min(log.end_offset);
@@ -149,7 +152,7 @@ impl Gathered {
     }
 
     /// Nothing of a log is needed any more.
-    pub(super) fn released(&mut self, key: LogKey) {
+    pub(crate) fn released(&mut self, key: LogKey) {
         for commit in &mut self.waiting {
             commit.logs.remove(&key);
         }
@@ -167,7 +170,7 @@ impl Gathered {
 
     /// The commits that come next and fit into `room` bytes together. The first one comes at any rate
     /// if there is any: whoever asks finds another file for it.
-    pub(super) fn take(&mut self, room: u64) -> Vec<Unwritten> {
+    pub(crate) fn take(&mut self, room: u64) -> Vec<Unwritten> {
         let mut taken: Vec<Unwritten> = self.waiting.pop_front().into_iter().collect();
         let mut len: u64 = taken.iter().map(Unwritten::len).sum();
         while let Some(next) = self.waiting.front()
@@ -180,19 +183,19 @@ impl Gathered {
     }
 
     /// Takes everything, for nothing of it is going to be written.
-    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Unwritten> {
+    pub(crate) fn take_all(&mut self) -> impl Iterator<Item = Unwritten> {
         std::mem::take(&mut self.waiting).into_iter()
     }
 
     /// Puts back what could not be written yet.
-    pub(super) fn put_back(&mut self, taken: Vec<Unwritten>) {
+    pub(crate) fn put_back(&mut self, taken: Vec<Unwritten>) {
         for commit in taken.into_iter().rev() {
             self.waiting.push_front(commit);
         }
     }
 
     /// Keeps a written commit's buffer for the next ones.
-    pub(super) fn reuse(&mut self, written: Unwritten) {
+    pub(crate) fn reuse(&mut self, written: Unwritten) {
         if self.spares.len() < SPARES_MAX && written.bytes.capacity() <= COMMIT_BYTES_MAX {
             self.spares.push(written.bytes);
         }

@@ -22,7 +22,7 @@ struct Slot {
 
 /// The files of a journal in their order of use.
 #[derive(Debug)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     directory_id: Uuid,
     file_bytes: u64,
     slots: Vec<Slot>,
@@ -36,7 +36,7 @@ pub(super) struct Ring {
 
 impl Ring {
     /// A ring that begins its first lap at `next_lap`. `zeroed` says which files are written throughout.
-    pub(super) fn new(
+    pub(crate) fn new(
         directory_id: Uuid,
         file_bytes: u64,
         zeroed: &[bool],
@@ -61,51 +61,51 @@ impl Ring {
     }
 
     /// Bytes that the current file still takes.
-    pub(super) fn room(&self) -> u64 {
+    pub(crate) fn room(&self) -> u64 {
         self.file_bytes - self.position
     }
 
-    pub(super) fn directory_id(&self) -> Uuid {
+    pub(crate) fn directory_id(&self) -> Uuid {
         self.directory_id
     }
 
-    pub(super) fn current(&self) -> usize {
+    pub(crate) fn current(&self) -> usize {
         self.current
     }
 
     /// The file that is written after the current one.
-    pub(super) fn next(&self) -> usize {
+    pub(crate) fn next(&self) -> usize {
         (self.current + 1) % self.slots.len()
     }
 
     /// Goes on with the first `count` files: the current one is the last of them, and the rest were not
     /// used since the start.
-    pub(super) fn shrink(&mut self, count: usize) {
+    pub(crate) fn shrink(&mut self, count: usize) {
         assert!(count >= 2 && self.current == count - 1, "files are used in their order");
         self.slots.truncate(count);
     }
 
     /// The files are new ones, in which nothing was written.
-    pub(super) fn forget_zeros(&mut self) {
+    pub(crate) fn forget_zeros(&mut self) {
         self.slots.iter_mut().for_each(|slot| slot.zeroed = 0);
     }
 
-    pub(super) fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         self.position
     }
 
-    pub(super) fn lap(&self) -> u64 {
+    pub(crate) fn lap(&self) -> u64 {
         self.next_lap - 1
     }
 
     /// The number of the next commit.
-    pub(super) fn take_sequence(&mut self) -> u64 {
+    pub(crate) fn take_sequence(&mut self) -> u64 {
         self.next_sequence += 1;
         self.next_sequence - 1
     }
 
     /// Begins the next file, if it is free. Returns its header.
-    pub(super) fn advance(&mut self) -> Option<FileHeader> {
+    pub(crate) fn advance(&mut self) -> Option<FileHeader> {
         let next = self.next();
         if !self.slots[next].needs.is_empty() {
             return None;
@@ -130,7 +130,7 @@ impl Ring {
 
     /// The range that should be filled with zeros before `end` is written, so that later laps overwrite
     /// blocks that are there: a file system then has nothing to note but the bytes.
-    pub(super) fn zero_before(&mut self, end: u64, step: u64) -> Option<std::ops::Range<u64>> {
+    pub(crate) fn zero_before(&mut self, end: u64, step: u64) -> Option<std::ops::Range<u64>> {
         let file_bytes = self.file_bytes;
         let slot = &mut self.slots[self.current];
         if end <= slot.zeroed {
@@ -142,7 +142,7 @@ impl Ring {
     }
 
     /// A commit of so many bytes goes into the current file, with records of a log up to an offset each.
-    pub(super) fn note(&mut self, len: u64, logs: impl Iterator<Item = (LogKey, i64)>) {
+    pub(crate) fn note(&mut self, len: u64, logs: impl Iterator<Item = (LogKey, i64)>) {
         self.position += len;
         assert!(self.position <= self.file_bytes, "a commit is never longer than its room");
         let needs = &mut self.slots[self.current].needs;
@@ -153,7 +153,7 @@ impl Ring {
     }
 
     /// A log has everything before `offset` on disk itself. True when a file became free by it.
-    pub(super) fn flushed(&mut self, key: LogKey, offset: i64) -> bool {
+    pub(crate) fn flushed(&mut self, key: LogKey, offset: i64) -> bool {
         let mut is_freed = false;
         for slot in &mut self.slots {
             if slot.needs.get(&key).is_some_and(|need| *need <= offset) {
@@ -165,7 +165,7 @@ impl Ring {
     }
 
     /// A log ends at `offset` now: nothing behind it is needed.
-    pub(super) fn truncated(&mut self, key: LogKey, offset: i64) {
+    pub(crate) fn truncated(&mut self, key: LogKey, offset: i64) {
         for slot in &mut self.slots {
             if let Some(need) = slot.needs.get_mut(&key) {
                 *need = offset.min(*need);
@@ -174,12 +174,12 @@ impl Ring {
     }
 
     /// Nothing of a log is needed. True when a file became free by it.
-    pub(super) fn released(&mut self, key: LogKey) -> bool {
+    pub(crate) fn released(&mut self, key: LogKey) -> bool {
         self.flushed(key, i64::MAX)
     }
 
     /// Logs that keep full files from being used again, oldest file first; each file's once.
-    pub(super) fn pressed(&mut self) -> Vec<LogKey> {
+    pub(crate) fn pressed(&mut self) -> Vec<LogKey> {
         let mut pressed = Vec::new();
         for slot in self.full_slots() {
             let slot = &mut self.slots[slot];
@@ -191,7 +191,7 @@ impl Ring {
     }
 
     /// All logs that keep full files from being used again.
-    pub(super) fn pressed_again(&self) -> Vec<LogKey> {
+    pub(crate) fn pressed_again(&self) -> Vec<LogKey> {
         let needs = self.full_slots().into_iter().flat_map(|slot| self.slots[slot].needs.keys());
         needs.copied().collect()
     }
@@ -202,7 +202,7 @@ impl Ring {
     }
 
     /// Files that some log needs.
-    pub(super) fn needed(&self) -> usize {
+    pub(crate) fn needed(&self) -> usize {
         self.slots.iter().filter(|slot| !slot.needs.is_empty()).count()
     }
 }

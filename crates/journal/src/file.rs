@@ -13,12 +13,12 @@ use crate::error::{Error, Result};
 const PREFIX: &str = "ottla-journal-";
 
 /// The path of a journal's file.
-pub(super) fn path(directory: &Path, slot: usize) -> PathBuf {
+pub(crate) fn path(directory: &Path, slot: usize) -> PathBuf {
     directory.join(format!("{PREFIX}{slot}"))
 }
 
 /// Which file of a journal a name says.
-pub(super) fn slot_of(name: &str) -> Option<usize> {
+pub(crate) fn slot_of(name: &str) -> Option<usize> {
     let digits = name.strip_prefix(PREFIX)?;
     let slot = digits.parse().ok()?;
     // One name for each number: no leading zeros, no sign.
@@ -27,7 +27,7 @@ pub(super) fn slot_of(name: &str) -> Option<usize> {
 
 /// An open journal file.
 #[derive(Debug)]
-pub(super) struct JournalFile {
+pub(crate) struct JournalFile {
     file: Arc<dyn File>,
     path: PathBuf,
 }
@@ -35,7 +35,7 @@ pub(super) struct JournalFile {
 impl JournalFile {
     /// Opens or makes the file, with room for `bytes` and its name on disk. One that is new and gets no
     /// room leaves nothing behind.
-    pub(super) fn open(disk: &dyn Disk, directory: &Path, slot: usize, bytes: u64) -> Result<Self> {
+    pub(crate) fn open(disk: &dyn Disk, directory: &Path, slot: usize, bytes: u64) -> Result<Self> {
         let path = path(directory, slot);
         let is_new = !disk.exists(&path).map_err(Error::io("look at", &path))?;
         let file = disk.open(&path, OpenMode::Create).map_err(Error::io("open", &path))?;
@@ -54,20 +54,20 @@ impl JournalFile {
         Ok(Self { file, path })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn write(&self, slices: &mut [IoSlice<'_>], position: u64) -> Result<()> {
+    pub(crate) fn write(&self, slices: &mut [IoSlice<'_>], position: u64) -> Result<()> {
         write_all_at(self.file.as_ref(), slices, position).map_err(Error::io("write", &self.path))
     }
 
-    pub(super) fn fill_with_zeros(&self, range: Range<u64>) -> Result<()> {
+    pub(crate) fn fill_with_zeros(&self, range: Range<u64>) -> Result<()> {
         fill_with_zeros(self.file.as_ref(), range).map_err(Error::io("write", &self.path))
     }
 
     /// Returns once the disk has what was written.
-    pub(super) fn sync(&self) -> Result<()> {
+    pub(crate) fn sync(&self) -> Result<()> {
         self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
 }
