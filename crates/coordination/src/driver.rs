@@ -1,18 +1,24 @@
 //! A coordinator's task: loads the machine, has it serve, and loads it again after a failure: nothing is undone.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_machine::Runner;
 use ottla_wire::ErrorCode;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
 
 use super::kind::{Kind, RequestOf};
 use super::loader::{LoadError, Loaded, Loader};
-use super::queue::{Command, QUEUE_MAX};
+use super::queue::{Command, QUEUE_MAX, Question};
 use super::serving::{Serving, Stop};
 use super::shards::Shard;
 use crate::metrics::{Span, Stage};
+
+/// How long whoever asks waits for a coordinator that loads. Some clients take an OffsetFetch that is refused by the
+/// coordinator for a group without offsets, and begin from the start.
+const LOAD_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a coordinator rests before it loads again after a failure.
 const RELOAD_PAUSE: Duration = Duration::from_millis(500);
@@ -23,38 +29,51 @@ type Commands<K> = mpsc::Receiver<Command<K>>;
 pub(super) struct Driver<K: Kind> {
     shard: Shard<K>,
     load_turns: Arc<Semaphore>,
-    /// What to tell the machine once it is loaded.
-    notes: Vec<RequestOf<K>>,
+    put_off: PutOff<K>,
+}
+
+/// What the machine is told and asked once it is loaded.
+pub(super) struct PutOff<K: Kind> {
+    pub(super) notes: Vec<RequestOf<K>>,
+    pub(super) questions: Vec<Box<Question<K>>>,
 }
 
 impl<K: Kind> Driver<K> {
     pub(super) fn new(shard: Shard<K>, load_turns: Arc<Semaphore>) -> Self {
-        Self { shard, load_turns, notes: Vec::new() }
+        Self { shard, load_turns, put_off: PutOff::default() }
     }
 
     /// Serves until the queue closes.
     pub(super) async fn run(mut self, mut commands: Commands<K>) {
         while let Some(runner) = self.load(&mut commands).await {
-            let notes = std::mem::take(&mut self.notes);
+            let put_off = std::mem::take(&mut self.put_off);
             let _active = self.shard.metrics.at(Stage::Active);
-            match Serving::new(&self.shard, runner).run(&mut commands, notes).await {
+            match Serving::new(&self.shard, runner).run(&mut commands, put_off).await {
                 Stop::Closed => return,
                 Stop::Failed => {}
             }
         }
     }
 
-    /// Loads the machine, however often it takes. Requests that come meanwhile are told so. `None`: the queue has
-    /// closed.
+    /// Loads the machine, however often it takes. Requests that come meanwhile wait; after a while they are told
+    /// so. `None`: the queue has closed.
     async fn load(&mut self, commands: &mut Commands<K>) -> Option<Runner<K::Machine>> {
         let (kind, partition) = (K::NAME, self.shard.partition.index());
         let metrics = &self.shard.metrics;
         loop {
             let at_loading = metrics.at(Stage::Loading);
             let begun = metrics.now();
-            let loading = load(&self.shard, &self.load_turns);
-            let code = ErrorCode::CoordinatorLoadInProgress;
-            match put_off_until(loading, commands, code, &mut self.notes).await? {
+            let mut loading = pin!(load(&self.shard, &self.load_turns));
+            let soon = timeout(LOAD_PATIENCE, &mut loading);
+            let loaded = match self.put_off.until(soon, commands, None).await? {
+                Ok(loaded) => loaded,
+                Err(_) => {
+                    let code = ErrorCode::CoordinatorLoadInProgress;
+                    self.put_off.refuse(code);
+                    self.put_off.until(loading, commands, Some(code)).await?
+                }
+            };
+            match loaded {
                 Ok(runner) => {
                     metrics.note(Span::Load, begun);
                     tracing::debug!(kind, partition, "coordinator loaded");
@@ -69,9 +88,56 @@ impl<K: Kind> Driver<K> {
             }
             drop(at_loading);
             let _failed = metrics.at(Stage::Failed);
-            let pause = tokio::time::sleep(RELOAD_PAUSE);
             let code = ErrorCode::NotCoordinator;
-            put_off_until(pause, commands, code, &mut self.notes).await?;
+            self.put_off.refuse(code);
+            self.put_off.until(sleep(RELOAD_PAUSE), commands, Some(code)).await?;
+        }
+    }
+}
+
+impl<K: Kind> Default for PutOff<K> {
+    fn default() -> Self {
+        Self { notes: Vec::new(), questions: Vec::new() }
+    }
+}
+
+impl<K: Kind> PutOff<K> {
+    /// Waits, and keeps what comes meanwhile; what is asked is refused where there is a code for it. `None`: the
+    /// queue has closed.
+    async fn until<Output>(
+        &mut self,
+        event: impl Future<Output = Output>,
+        commands: &mut Commands<K>,
+        code: Option<ErrorCode>,
+    ) -> Option<Output> {
+        tokio::pin!(event);
+        loop {
+            let command = tokio::select! {
+                biased;
+                output = &mut event => return Some(output),
+                command = commands.recv() => command?,
+            };
+            match command {
+                Command::Ask(question) if code.is_none() && self.questions.len() < QUEUE_MAX => {
+                    self.questions.push(question);
+                }
+                Command::Ask(question) => {
+                    let code = code.unwrap_or(ErrorCode::CoordinatorLoadInProgress);
+                    let _ = question.answer.send(Err(code));
+                }
+                Command::Note(note) if self.notes.len() < QUEUE_MAX => self.notes.push(note),
+                Command::Note(_) => {
+                    tracing::warn!(kind = K::NAME, "a note is lost: too many wait");
+                }
+                Command::Look(_) => {}
+            }
+        }
+    }
+
+    /// Tells everybody who waits.
+    fn refuse(&mut self, code: ErrorCode) {
+        for question in self.questions.drain(..) {
+            let _ = question.answer.send(Err(code));
         }
     }
 }
@@ -93,31 +159,6 @@ async fn load<K: Kind>(
         match piece.await?? {
             Loaded::Piece(more) => loader = more,
             Loaded::All(runner) => return Ok(runner),
-        }
-    }
-}
-
-/// Waits, and refuses what is asked meanwhile; notes are kept for later. `None`: the queue has closed.
-async fn put_off_until<K: Kind, Output>(
-    event: impl Future<Output = Output>,
-    commands: &mut Commands<K>,
-    code: ErrorCode,
-    notes: &mut Vec<RequestOf<K>>,
-) -> Option<Output> {
-    tokio::pin!(event);
-    loop {
-        let command = tokio::select! {
-            biased;
-            output = &mut event => return Some(output),
-            command = commands.recv() => command?,
-        };
-        match command {
-            Command::Ask(question) => {
-                let _ = question.answer.send(Err(code));
-            }
-            Command::Note(note) if notes.len() < QUEUE_MAX => notes.push(note),
-            Command::Note(_) => tracing::warn!(kind = K::NAME, "a note is lost: too many wait"),
-            Command::Look(_) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use ottla_wire::ErrorCode;
 use tokio::sync::{mpsc, oneshot};
 
 use super::commits::Commits;
+use super::driver::PutOff;
 use super::kind::{Kind, RequestOf, ResponseOf};
 use super::queue::{Command, Question};
 use super::shards::Shard;
@@ -64,21 +65,27 @@ impl<'a, K: Kind> Serving<'a, K> {
         }
     }
 
-    /// Serves until the queue closes or the log fails. `notes` came while the machine was loading.
+    /// Serves until the queue closes or the log fails. What was put off came while the machine was loading.
     pub(super) async fn run(
         mut self,
         commands: &mut mpsc::Receiver<Command<K>>,
-        notes: Vec<RequestOf<K>>,
+        put_off: PutOff<K>,
     ) -> Stop {
-        for note in notes.into_iter().chain(K::first_note()) {
+        for note in put_off.notes.into_iter().chain(K::first_note()) {
             self.decide(note, Verification::NotRequired, None);
         }
+        let mut questions = put_off.questions.into_iter();
         let mut outcome = Ok(());
         loop {
-            if let Err(code) = outcome.and_then(|()| self.settle(commands.len())) {
+            let more = commands.len() + questions.len();
+            if let Err(code) = outcome.and_then(|()| self.settle(more)) {
                 self.refuse_waiting(code);
                 self.shard.kind.retire(self.runner.machine());
                 return Stop::Failed;
+            }
+            if let Some(question) = questions.next() {
+                self.carry_out(Command::Ask(question));
+                continue;
             }
             outcome = match self.next(commands).await {
                 Event::Closed => {

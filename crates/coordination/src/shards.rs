@@ -43,7 +43,7 @@ pub(crate) struct Shards<K: Kind> {
     parts: Parts,
     metrics: Arc<LoopMetrics>,
     /// Turns at loading, a piece of a partition each.
-    load_turns: Arc<Semaphore>,
+    pub(super) load_turns: Arc<Semaphore>,
     tasks: Mutex<Tasks<K>>,
 }
 

@@ -13,6 +13,7 @@ use ottla_metadata::config::BrokerValues;
 use ottla_wire::ErrorCode;
 use ottla_wire::codec::EncodeError;
 use ottla_wire::records::{BatchHeader, Batches, Compression, CompressionType, Record};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::writes::Writes;
 use super::{Kind, Linger, LogTerms, Parts, Shard, Shards};
@@ -132,6 +133,44 @@ async fn ask(shards: &Shards<Told>, mut request: impl FnMut() -> Ask) -> Result<
             answer => return answer,
         }
     }
+}
+
+/// Coordinators that do not load before they are let.
+fn held(fixture: &Fixture) -> (Shards<Told>, OwnedSemaphorePermit) {
+    let shards = shards(fixture, Linger::Adaptive);
+    let turns = Arc::clone(&shards.load_turns);
+    let every = u32::try_from(turns.available_permits()).expect("few");
+    let held = turns.try_acquire_many_owned(every).expect("nobody loads yet");
+    (shards, held)
+}
+
+#[tokio::test]
+async fn what_is_asked_while_a_coordinator_loads_waits_for_it() {
+    let fixture = fixture();
+    let (shards, held) = held(&fixture);
+    let [first, second] = [(); 2].map(|()| {
+        let queue = shards.at(0).expect("a task");
+        tokio::spawn(queue.ask(Ask::Say(vec!["a"]), Verification::NotRequired))
+    });
+    for _ in 0..9 {
+        tokio::task::yield_now().await;
+    }
+    drop(held);
+    assert_eq!(first.await.expect("no panic"), Ok(0));
+    assert_eq!(second.await.expect("no panic"), Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_has_waited_long_for_a_load_is_told_to_come_again() {
+    let fixture = fixture();
+    let (shards, held) = held(&fixture);
+    for _ in 0..2 {
+        let queue = shards.at(0).expect("a task");
+        let answer = queue.ask(Ask::Count, Verification::NotRequired).await;
+        assert_eq!(answer, Err(ErrorCode::CoordinatorLoadInProgress));
+    }
+    drop(held);
+    assert_eq!(ask(&shards, || Ask::Count).await, Ok(0));
 }
 
 #[tokio::test]

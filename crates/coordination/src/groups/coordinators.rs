@@ -40,6 +40,12 @@ impl GroupCoordinators {
         self.shards.reconcile(partitions, led);
     }
 
+    /// Whether the coordinator of `group_id` is here: its partition is led by this broker, and its log is open.
+    #[must_use]
+    pub fn has(&self, group_id: &str) -> bool {
+        self.shards.of(group_id).is_ok()
+    }
+
     /// Ends every coordinator; whoever waits is told to look for another.
     pub fn shutdown(&self) {
         self.shards.shutdown();

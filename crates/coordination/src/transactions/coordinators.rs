@@ -69,6 +69,12 @@ impl TransactionCoordinators {
         self.shards.reconcile(partitions, led);
     }
 
+    /// Whether the coordinator of `transactional_id` is here: its partition is led by this broker, and its log is open.
+    #[must_use]
+    pub fn has(&self, transactional_id: &str) -> bool {
+        self.shards.of(transactional_id).is_ok()
+    }
+
     /// Ends every coordinator; whoever waits is told to look for another.
     pub fn shutdown(&self) {
         self.shards.shutdown();

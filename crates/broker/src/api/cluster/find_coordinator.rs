@@ -72,6 +72,8 @@ async fn find(broker: &Broker, caller: &Caller, key_type: i8, key: &str) -> Coor
         .partition(partition_for(key, count))
         .and_then(|partition| image.broker(partition.leader))
         .filter(|leader| leader.is_active())
+        // Recovery may take longer than the start: there is no coordinator before the log is open.
+        .filter(|leader| leader.id != broker.node_id || is_here(broker, key_type, key))
         .and_then(|leader| Some((leader.id, listener(leader, caller)?)));
     match endpoint {
         None => refused(key, ErrorCode::CoordinatorNotAvailable),
@@ -84,6 +86,10 @@ async fn find(broker: &Broker, caller: &Caller, key_type: i8, key: &str) -> Coor
             ..Coordinator::default()
         },
     }
+}
+
+fn is_here(broker: &Broker, key_type: i8, key: &str) -> bool {
+    if key_type == GROUP { broker.groups.has(key) } else { broker.transactions.has(key) }
 }
 
 /// `group:topic id:partition`.

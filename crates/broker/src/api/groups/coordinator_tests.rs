@@ -7,13 +7,15 @@ use ottla_wire::ErrorCode;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use ottla_wire::messages::register_broker_record::BrokerEndpoint;
 use ottla_wire::messages::{
-    DeleteGroupsRequest, HeartbeatRequest, MetadataRecord, OffsetCommitRequest, RemoveTopicRecord,
+    DeleteGroupsRequest, FindCoordinatorRequest, MetadataRecord, OffsetCommitRequest,
+    RegisterBrokerRecord, RemoveTopicRecord,
 };
 
 use super::delete_groups::delete_groups;
-use super::heartbeat::heartbeat;
 use super::offset_commit::offset_commit;
+use crate::api::cluster::find_coordinator;
 use crate::fixture::{BROKER, Fixture, START_MS, caller};
 use crate::internal_topics::OFFSETS_TOPIC;
 
@@ -48,29 +50,6 @@ async fn commit(fixture: &Fixture, partitions: std::ops::Range<i32>) -> i16 {
 /// How many records each batch of the offsets topic holds.
 fn batches(fixture: &Fixture) -> Vec<i32> {
     records_per_batch(&fixture.partition(OFFSETS_TOPIC, 0))
-}
-
-/// Whoever beats meanwhile begins a new session: the coordinator does not know yet whether it is a member.
-#[tokio::test]
-async fn a_heartbeat_while_the_group_is_loaded_is_no_error() {
-    let mut fixture = Fixture::new();
-    fixture.create(OFFSETS_TOPIC, 1, &[]);
-    let beat = || async {
-        let request = HeartbeatRequest {
-            group_id: "g".to_owned(),
-            member_id: "m".to_owned(),
-            generation_id: 1,
-            ..HeartbeatRequest::default()
-        };
-        heartbeat(&fixture.broker, &caller(4), request).await.error_code
-    };
-    assert_eq!(beat().await, 0);
-    loop {
-        match beat().await {
-            0 => tokio::task::yield_now().await,
-            code => return assert_eq!(code, ErrorCode::UnknownMemberId.code()),
-        }
-    }
 }
 
 #[tokio::test]
@@ -136,4 +115,27 @@ async fn a_commit_waits_so_long_and_no_longer() {
     };
     assert_eq!(code, ErrorCode::CoordinatorNotAvailable.code());
     assert_eq!(batches(&fixture), [1], "it may be committed yet");
+}
+
+/// The metadata says who leads at once; the log behind a coordinator may take long to be recovered.
+#[tokio::test]
+async fn nobody_is_sent_to_a_coordinator_whose_log_is_not_open() {
+    let mut fixture = Fixture::new();
+    let listener = BrokerEndpoint { name: "PLAINTEXT".to_owned(), ..BrokerEndpoint::default() };
+    let registration = RegisterBrokerRecord {
+        broker_id: BROKER,
+        end_points: vec![listener],
+        fenced: false,
+        ..RegisterBrokerRecord::default()
+    };
+    fixture.apply([MetadataRecord::RegisterBroker(registration)]);
+    fixture.create(OFFSETS_TOPIC, 1, &[]);
+    let find = || async {
+        let request =
+            FindCoordinatorRequest { key: "g".to_owned(), ..FindCoordinatorRequest::default() };
+        find_coordinator(&fixture.broker, &caller(3), request).await.error_code
+    };
+    assert_eq!(find().await, 0);
+    fixture.broker.stop_coordinating();
+    assert_eq!(find().await, ErrorCode::CoordinatorNotAvailable.code());
 }

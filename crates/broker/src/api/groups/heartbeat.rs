@@ -16,11 +16,30 @@ pub(crate) async fn heartbeat(
     request: HeartbeatRequest,
 ) -> HeartbeatResponse {
     let group_id = request.group_id.clone();
-    match ask(broker, caller, &group_id, Body::Heartbeat(request)).await {
+    answer(ask(broker, caller, &group_id, Body::Heartbeat(request)).await)
+}
+
+fn answer(told: Result<Response, ErrorCode>) -> HeartbeatResponse {
+    match told {
         Ok(Response::Heartbeat(response)) => response,
         Ok(other) => unreachable!("a coordinator answers what it was asked, not {other:?}"),
         // Whoever beats while its group is loaded is not to blame: every member begins a new session then.
         Err(ErrorCode::CoordinatorLoadInProgress) => HeartbeatResponse::default(),
         Err(code) => HeartbeatResponse { error_code: code.code(), ..HeartbeatResponse::default() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_is_loaded_blames_nobody() {
+        for (code, expected) in [
+            (ErrorCode::CoordinatorLoadInProgress, ErrorCode::None),
+            (ErrorCode::NotCoordinator, ErrorCode::NotCoordinator),
+        ] {
+            assert_eq!(answer(Err(code)).error_code, expected.code());
+        }
     }
 }
