@@ -109,6 +109,12 @@ impl TransactionCoordinator {
             State::CompleteAbort => repeats && !end.is_commit,
             _ => false,
         };
+        if is_done && transaction.producer_epoch == i16::MAX {
+            // The coordinator's abort has taken the last epoch, which no producer may have.
+            let Some(fresh) = fresh else { return Ok(Step::NeedsProducerId) };
+            let timeout_ms = transaction.timeout_ms;
+            return Ok(Step::Prepare(transaction.rotated(fresh, asked_epoch, timeout_ms, now)));
+        }
         if is_done {
             return Ok(Step::Done(transaction.producer()));
         }

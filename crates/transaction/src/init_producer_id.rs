@@ -87,11 +87,14 @@ impl TransactionCoordinator {
             let fenced = transaction.fenced(self.transaction_version, now);
             return fenced.map(Step::Abort).ok_or(ErrorCode::UnknownServerError);
         }
-        let same_epoch =
-            |expected: ProducerEpoch| expected.producer_epoch == transaction.producer_epoch;
-        if transaction.is_exhausted() && request.expected.is_none_or(same_epoch) {
+        // Its own epoch, or the one before an abort by the coordinator that has taken the last one.
+        let is_own = |expected: ProducerEpoch| {
+            let (epoch, current) = (expected.producer_epoch, transaction.producer_epoch);
+            epoch == current || current == i16::MAX && epoch == transaction.last_epoch
+        };
+        if transaction.is_exhausted() && request.expected.is_none_or(is_own) {
             let Some(producer_id) = fresh else { return Ok(Step::NeedsProducerId) };
-            let last_epoch = request.expected.map_or(NO_EPOCH, |_| transaction.producer_epoch);
+            let last_epoch = request.expected.map_or(NO_EPOCH, |own| own.producer_epoch);
             return Ok(Step::Begin(transaction.rotated(producer_id, last_epoch, timeout_ms, now)));
         }
         begin(transaction, request.expected, timeout_ms, now).map(Step::Begin)

@@ -28,6 +28,26 @@ fn exhausted(trial: &mut Trial) -> ProducerEpoch {
 }
 
 #[test]
+fn the_last_epoch_is_no_producers() {
+    for ends in [false, true] {
+        let mut trial = Trial::new(Config::default());
+        let producer = exhausted(&mut trial);
+        assert_eq!(trial.add(ID, producer, 2, &[0]), ErrorCode::None);
+        // It takes too long: the abort takes the last epoch.
+        trial.pass(2 * TIMEOUT_MS);
+        trial.write_markers();
+        assert_eq!(trial.state(ID), Some("CompleteAbort"));
+        let next = match ends {
+            true => trial.end(ID, producer, 2, false),
+            false => trial.init(ID, Some(producer)),
+        };
+        let next = next.expect("it goes on");
+        assert_ne!(next.producer_id, producer.producer_id, "under another id");
+        assert_eq!(next.producer_epoch, 0);
+    }
+}
+
+#[test]
 fn a_producer_is_new_or_resumed() {
     let mut trial = Trial::new(Config::default());
     let first = trial.init(ID, None).expect("a new producer");
