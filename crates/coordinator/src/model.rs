@@ -4,7 +4,9 @@
 //! random appends and comes back from its log. Then the faults stop, and the group must come together.
 
 mod client;
+mod committing;
 mod mixed;
+mod mixed_commits;
 mod speaker;
 mod transactions;
 mod world;
@@ -58,20 +60,25 @@ fn run(seed: u64) -> World {
 
 #[test]
 fn groups_survive_faults() {
-    let (mut crashes, mut generations, mut commits) = (0, 0, 0);
+    let (mut crashes, mut generations, mut commits, mut transactions) = (0, 0, 0, 0);
     let seeds = seeds(SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
         let world = run(seed);
         crashes += world.crashes();
         generations += world.generations();
-        commits += world.commits();
+        commits += world.commits;
+        transactions += world.transactions;
     }
-    println!("{runs} seeds: {crashes} crashes, {generations} generations, {commits} commits");
+    println!(
+        "{runs} seeds: {crashes} crashes, {generations} generations, {commits} commits, \
+         {transactions} transactions"
+    );
     // The faults and the work must really happen, or the test proves nothing.
     assert!(runs == 1 || crashes > runs, "{crashes} crashes");
     assert!(runs == 1 || generations > 5 * runs, "{generations} generations");
     assert!(runs == 1 || commits > 5 * runs, "{commits} commits");
+    assert!(runs == 1 || 20 * transactions > runs, "{transactions} transactions");
 }
 
 fn run_mixed(seed: u64, only_consumers: bool) -> Mixed {
@@ -88,6 +95,7 @@ fn run_mixed(seed: u64, only_consumers: bool) -> Mixed {
 #[test]
 fn groups_of_both_protocols_survive_faults() {
     let (mut crashes, mut epochs, mut migrations, mut commits) = (0, 0, 0, 0);
+    let mut refused = 0;
     let seeds = seeds(MIXED_SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
@@ -96,20 +104,23 @@ fn groups_of_both_protocols_survive_faults() {
         epochs += mixed.epochs();
         migrations += mixed.migrations();
         commits += mixed.commits();
+        refused += mixed.refused();
     }
     println!(
-        "{runs} seeds: {crashes} crashes, {epochs} epochs, {migrations} groups went over, {commits} commits"
+        "{runs} seeds: {crashes} crashes, {epochs} epochs, {migrations} groups went over, {commits} commits, \
+         {refused} too late"
     );
     assert!(runs == 1 || crashes > runs, "{crashes} crashes");
     assert!(runs == 1 || epochs > 20 * runs, "{epochs} epochs");
     assert!(runs == 1 || migrations > 2 * runs, "{migrations} groups went over");
     assert!(runs == 1 || commits > 10 * runs, "{commits} commits");
+    assert!(runs == 1 || refused > runs / 2, "{refused} too late");
 }
 
 /// Members of the consumer protocol alone: no change of protocol begins their group anew.
 #[test]
 fn groups_of_consumers_survive_faults() {
-    let (mut crashes, mut epochs, mut commits) = (0, 0, 0);
+    let (mut crashes, mut epochs, mut commits, mut refused) = (0, 0, 0, 0);
     let seeds = seeds(CONSUMER_SEEDS);
     let runs = (seeds.end - seeds.start) as usize;
     for seed in seeds {
@@ -117,11 +128,15 @@ fn groups_of_consumers_survive_faults() {
         crashes += consumers.crashes();
         epochs += consumers.epochs();
         commits += consumers.commits();
+        refused += consumers.refused();
     }
-    println!("{runs} seeds: {crashes} crashes, {epochs} epochs, {commits} commits");
+    println!(
+        "{runs} seeds: {crashes} crashes, {epochs} epochs, {commits} commits, {refused} too late"
+    );
     assert!(runs == 1 || crashes > runs, "{crashes} crashes");
     assert!(runs == 1 || epochs > 20 * runs, "{epochs} epochs");
     assert!(runs == 1 || commits > 10 * runs, "{commits} commits");
+    assert!(runs == 1 || refused > runs / 2, "{refused} too late");
 }
 
 fn run_transactions(seed: u64) -> transactions::World {

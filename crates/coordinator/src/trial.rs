@@ -14,15 +14,19 @@ use ottla_wire::messages::offset_commit_request::{
 };
 use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_wire::messages::{
-    DescribeGroupsRequest, HeartbeatRequest, JoinGroupRequest, JoinGroupResponse,
-    LeaveGroupRequest, LeaveGroupResponse, MetadataRecord, OffsetCommitRequest, OffsetFetchRequest,
-    OffsetFetchResponse, PartitionRecord, SyncGroupRequest, SyncGroupResponse, TopicRecord,
+    DescribeGroupsRequest, GroupMetadataValue, HeartbeatRequest, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, MetadataRecord, OffsetCommitRequest,
+    OffsetFetchRequest, OffsetFetchResponse, PartitionRecord, SyncGroupRequest, SyncGroupResponse,
+    TopicRecord,
 };
 use ottla_wire::{ErrorCode, Uuid};
 
+use crate::classic::State;
+use crate::consumer::ConsumerGroup;
 use crate::group::Group;
 use crate::{
-    Body, Caller, Config, GroupCoordinator, Metadata, Record, Request, Response, TopicChanges,
+    Body, Caller, CommittedOffset, Config, GroupCoordinator, Metadata, Record, Request, Response,
+    TopicChanges,
 };
 
 /// The group of most tests.
@@ -252,8 +256,16 @@ impl Trial {
     }
 }
 
-/// What the log is to bring back: every group as its record would say, and every offset.
-pub(crate) fn hard_state(coordinator: &GroupCoordinator) -> Vec<String> {
+/// What the log is to bring back.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Hard<'a> {
+    Classic(State, &'a str, Box<GroupMetadataValue>),
+    Consumer(Box<ConsumerGroup>),
+    Offset(CommittedOffset<'a>),
+}
+
+/// Every group as its record would say, and every offset.
+pub(crate) fn hard_state(coordinator: &GroupCoordinator) -> Vec<Hard<'_>> {
     let groups = coordinator.groups().map(|group| match group {
         Group::Classic(group) => {
             let mut record = group.to_record();
@@ -261,12 +273,11 @@ pub(crate) fn hard_state(coordinator: &GroupCoordinator) -> Vec<String> {
                 // The moment a group became stable is not recorded, as in Kafka.
                 record.current_state_timestamp = -1;
             }
-            format!("{} {:?} {record:?}", group.id, group.state())
+            Hard::Classic(group.state(), &group.id, Box::new(record))
         }
-        Group::Consumer(group) => group.hard_state(),
+        Group::Consumer(group) => Hard::Consumer(Box::new(group.hard_state())),
     });
-    let offsets = coordinator.committed_offsets().map(|committed| format!("{committed:?}"));
-    groups.chain(offsets).collect()
+    groups.chain(coordinator.committed_offsets().map(Hard::Offset)).collect()
 }
 
 /// An image with these topics, whose ids are made from their names.

@@ -44,7 +44,7 @@ pub struct Trial<S: Subject> {
     pub subject: S,
     /// The machine, as it lives.
     pub runner: Runner<S::Machine>,
-    /// Every record that is in the log.
+    /// Every record that is in the log, as it is read again.
     pub log: Vec<RecordOf<S>>,
     /// The clock.
     pub now: Millis,
@@ -174,7 +174,7 @@ impl<S: Subject<Machine: Machine<Record: Clone>>> Trial<S> {
     pub fn loaded(&self) -> Runner<S::Machine> {
         let mut runner = Runner::new(self.subject.start(), PARKED_MAX);
         for (offset, record) in (0..).zip(&self.log) {
-            runner.replay(offset, &S::reread(record));
+            runner.replay(offset, record);
         }
         runner
     }
@@ -189,7 +189,7 @@ impl<S: Subject<Machine: Machine<Record: Clone>>> Trial<S> {
         if step.records.is_empty() {
             return;
         }
-        self.log.extend(step.records);
+        self.log.extend(step.records.iter().map(S::reread));
         self.uncommitted.push_back(self.log.len());
         match &mut self.crash {
             Some(Crash { after: 0, kept }) => {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ottla_machine::{Millis, Token};
 use ottla_wire::messages::JoinGroupRequest;
 
+use crate::transaction::ProducerEpoch;
 use crate::trial::join_request;
 
 /// What a client believes about its membership.
@@ -27,10 +28,28 @@ pub(super) struct Client {
     /// Fenced: the application has stopped.
     pub(super) is_dead: bool,
     pub(super) join_version: i16,
+    /// Its next transaction's.
+    pub(super) producer: ProducerEpoch,
+    pub(super) transaction: Option<Transaction>,
+}
+
+/// Offsets that a client is committing together with what it has produced.
+#[derive(Clone, Debug)]
+pub(super) struct Transaction {
+    pub(super) positions: BTreeMap<i32, i64>,
+    /// It was told that they are there. A transaction of which it wasn't is aborted.
+    pub(super) was_told: bool,
+}
+
+impl Transaction {
+    /// How its application decides: most of them are committed.
+    pub(super) fn is_commit(&self) -> bool {
+        self.positions.values().sum::<i64>() % 4 != 0
+    }
 }
 
 impl Client {
-    pub(super) fn new(instance: Option<String>, join_version: i16) -> Self {
+    pub(super) fn new(index: i64, instance: Option<String>, join_version: i16) -> Self {
         Self {
             instance,
             member_id: String::new(),
@@ -38,6 +57,8 @@ impl Client {
             asleep_until: 0,
             is_dead: false,
             join_version,
+            producer: ProducerEpoch { producer_id: 1_000 + index, producer_epoch: 0 },
+            transaction: None,
         }
     }
 

@@ -11,33 +11,33 @@ use ottla_trial::Dice;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::consumer_group_heartbeat_request::TopicPartitions;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
-use ottla_wire::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
 use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_wire::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, HeartbeatRequest,
-    JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest,
+    JoinGroupResponse, LeaveGroupRequest,
 };
 
+use super::mixed_commits::Late;
 use super::speaker::{Classic, Protocol, Speaker, TOPIC, read, write};
 use crate::group::Group;
-use crate::trial::{
-    GROUP, Trial, code, fetch_request, hard_state, offsets_of, sync_request, topic_id,
-};
+use crate::trial::{GROUP, Trial, code, hard_state, sync_request, topic_id};
 use crate::{Body, Config, Record, Response};
 
 const PARTITIONS: i32 = 8;
+/// A group has come together when for so many rounds nothing has changed, longer than a session lasts.
+const ROUNDS_AT_REST: usize = 100;
 
 pub(super) struct Mixed {
-    dice: Dice,
+    pub(super) dice: Dice,
     /// Nobody speaks the classic protocol.
     only_consumers: bool,
-    trial: Trial,
-    clients: Vec<Speaker>,
+    pub(super) trial: Trial,
+    pub(super) clients: Vec<Speaker>,
     /// The highest offset that was acknowledged, by partition.
-    acknowledged: BTreeMap<i32, i64>,
-    commits: usize,
+    pub(super) acknowledged: BTreeMap<i32, i64>,
+    pub(super) late: Vec<Late>,
+    pub(super) commits: usize,
+    pub(super) refused: usize,
 }
 
 impl Mixed {
@@ -54,11 +54,17 @@ impl Mixed {
         let mut trial = Trial::new(config);
         trial.set_topics(&[(TOPIC, PARTITIONS)]);
         let acknowledged = BTreeMap::new();
-        Self { dice, only_consumers, trial, clients, acknowledged, commits: 0 }
+        let late = Vec::new();
+        Self { dice, only_consumers, trial, clients, acknowledged, late, commits: 0, refused: 0 }
     }
 
     pub(super) fn commits(&self) -> usize {
         self.commits
+    }
+
+    /// How many commits came too late.
+    pub(super) fn refused(&self) -> usize {
+        self.refused
     }
 
     pub(super) fn crashes(&self) -> usize {
@@ -99,6 +105,9 @@ impl Mixed {
             self.trial.set_topics(&[(TOPIC, partitions)]);
         }
         let index = self.dice.below(self.clients.len() as u64) as usize;
+        if self.dice.one_in(8) {
+            self.deliver_late();
+        }
         if self.clients[index].asleep_until > self.trial.now {
             return;
         }
@@ -112,7 +121,7 @@ impl Mixed {
         } else if self.dice.one_in(20) {
             self.lie(index);
         } else if self.dice.one_in(4) {
-            self.commit(index);
+            self.commit(index, true);
         } else {
             self.act(index, true);
         }
@@ -123,23 +132,35 @@ impl Mixed {
     pub(super) fn heal(&mut self) {
         super::calm(&mut self.trial);
         self.trial.set_topics(&[(TOPIC, PARTITIONS + 3)]);
+        let (mut rest, mut at_rest) = (None, 0);
         for round in 0.. {
-            assert!(round < 1_000, "the group never came together: {:#?}", self.clients);
+            let history = self.trial.machine().history_of(GROUP);
+            assert!(round < 2_000, "never at rest: {:?} {history:?}", self.clients);
             self.pass(500);
             for index in 0..self.clients.len() {
                 self.act(index, false);
                 self.check();
             }
-            if self.is_settled() {
+            let now = self.is_settled().then(|| self.epoch());
+            at_rest = if now.is_some() && now == rest { at_rest + 1 } else { 0 };
+            rest = now;
+            if at_rest == ROUNDS_AT_REST {
                 break;
             }
         }
         for index in 0..self.clients.len() {
             let (before, works) = (self.commits, !self.clients[index].owned.is_empty());
-            self.commit(index);
+            self.commit(index, false);
             assert!(self.commits > before || !works, "a settled member can commit");
         }
         self.check_offsets();
+    }
+
+    fn epoch(&self) -> Option<i32> {
+        self.trial.machine().group(GROUP).map(|group| match group {
+            Group::Classic(group) => group.generation(),
+            Group::Consumer(group) => group.epoch(),
+        })
     }
 
     fn is_settled(&mut self) -> bool {
@@ -153,13 +174,24 @@ impl Mixed {
                 return false;
             }
         }
+        let group = self.trial.runner.machine().group(GROUP);
+        if group.is_some_and(|group| group.state().name() != "Stable") {
+            return false;
+        }
+        let members: BTreeSet<&str> =
+            self.clients.iter().map(|client| client.id.as_str()).collect();
         // Nobody here tells the leader of a classic group that the topic has grown.
-        let (members, wanted) = match self.trial.runner.machine().group(GROUP) {
-            Some(Group::Classic(group)) => (group.members().count(), PARTITIONS),
-            Some(Group::Consumer(group)) => (group.owners().len(), PARTITIONS + 3),
-            None => (0, 0),
+        let (is_whole, wanted) = match group {
+            Some(Group::Classic(group)) => {
+                let known = group.members().map(|member| member.id.as_str());
+                (known.eq(members.iter().copied()), PARTITIONS)
+            }
+            Some(Group::Consumer(group)) => {
+                (group.owners().into_keys().eq(members.iter().copied()), PARTITIONS + 3)
+            }
+            None => (members.is_empty(), 0),
         };
-        members == self.clients.len() && owned.len() >= wanted as usize
+        is_whole && owned.len() >= wanted as usize
     }
 
     fn pass(&mut self, duration_ms: i32) {
@@ -189,7 +221,7 @@ impl Mixed {
         (!self.notice_crash(crashes)).then_some(token)
     }
 
-    fn call(&mut self, version: i16, body: Body) -> Option<Response> {
+    pub(super) fn call(&mut self, version: i16, body: Body) -> Option<Response> {
         let token = self.ask(version, body)?;
         self.trial.answer(token)
     }
@@ -234,6 +266,7 @@ impl Mixed {
             if lost.is_none() || self.dice.one_in(2) {
                 return;
             }
+            self.clients[index].protocol = Protocol::Consumer { target: None, must_tell: true };
             request = self.clients[index].beat(true);
         }
         match self.call(1, Body::ConsumerGroupHeartbeat(request)) {
@@ -365,79 +398,8 @@ impl Mixed {
         }
     }
 
-    /// Moves every position forward and commits it, as a member believes that it may.
-    fn commit(&mut self, index: usize) {
-        let step = 1 + self.dice.below(3) as i64;
-        let committed = match self.call(7, Body::OffsetFetch(fetch_request())) {
-            Some(Response::OffsetFetch(response)) => offsets_of(&response),
-            Some(other) => panic!("not a fetch answer: {other:?}"),
-            None => return,
-        };
-        let client = &mut self.clients[index];
-        if client.owned.is_empty() {
-            return;
-        }
-        for partition in client.owned.clone() {
-            let known = || committed.get(&partition).copied().unwrap_or(0);
-            *client.positions.entry(partition).or_insert_with(known) += step;
-        }
-        let partition = |(partition, position): (&i32, &i64)| OffsetCommitRequestPartition {
-            partition_index: *partition,
-            committed_offset: *position,
-            ..OffsetCommitRequestPartition::default()
-        };
-        let request = OffsetCommitRequest {
-            group_id: GROUP.to_owned(),
-            generation_id_or_member_epoch: client.epoch,
-            member_id: client.id.clone(),
-            group_instance_id: client.instance.clone(),
-            topics: vec![OffsetCommitRequestTopic {
-                name: TOPIC.to_owned(),
-                partitions: client.positions.iter().map(partition).collect(),
-                ..OffsetCommitRequestTopic::default()
-            }],
-            ..OffsetCommitRequest::default()
-        };
-        let positions = client.positions.clone();
-        let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
-        let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
-        match code(response.topics[0].partitions[0].error_code) {
-            ErrorCode::None => {
-                self.commits += 1;
-                self.acknowledged.extend(positions);
-            }
-            // It hears more with its next beat.
-            ErrorCode::StaleMemberEpoch | ErrorCode::RebalanceInProgress => {}
-            ErrorCode::UnknownMemberId
-            | ErrorCode::IllegalGeneration
-            | ErrorCode::FencedInstanceId
-            | ErrorCode::GroupIdNotFound => {
-                let client = &mut self.clients[index];
-                client.abandon();
-                if matches!(client.protocol, Protocol::Classic(_)) {
-                    client.id.clear();
-                }
-            }
-            other => panic!("no client would expect {other:?}"),
-        }
-    }
-
-    /// Committed offsets only grow, and none that was acknowledged is lost.
-    fn check_offsets(&self) {
-        let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
-        for record in &self.trial.log {
-            let Record::OffsetCommit { key, value: Some(value) } = record else { continue };
-            let before = highest.insert(key.partition, value.offset);
-            assert!(before.is_none_or(|before| before <= value.offset), "{key:?} went back");
-        }
-        for (partition, acknowledged) in &self.acknowledged {
-            let kept = highest.get(partition).copied();
-            assert!(kept >= Some(*acknowledged), "partition {partition} lost {acknowledged}");
-        }
-    }
-
-    /// Somebody claims an epoch that has not been, or to be a member that there is not: it is refused, and nothing
-    /// changes. A member that claims to own everything is told what it owns, and takes nothing from anybody.
+    /// Somebody claims an epoch that has not been, or to be a member that it is not: it is refused, and nothing changes.
+    /// A member that claims to own everything is told what it owns, and takes nothing from anybody.
     fn lie(&mut self, index: usize) {
         let client = &self.clients[index];
         let mut request = client.beat(true);
@@ -458,9 +420,13 @@ impl Mixed {
             }
             return;
         }
-        request.member_epoch = self.dice.pick(&[1_000_000, i32::MAX]);
-        if request.member_id.is_empty() || self.dice.one_in(2) {
+        let is_stranger = request.member_id.is_empty() || self.dice.one_in(2);
+        if is_stranger {
             request.member_id = "stranger".to_owned();
+        }
+        // A stranger may know the right epoch, and the name of an instance.
+        if !(is_stranger && request.member_epoch > 0 && self.dice.one_in(2)) {
+            request.member_epoch = self.dice.pick(&[1_000_000, i32::MAX]);
         }
         let before = (self.trial.log.len(), self.trial.crashes);
         let Some(answer) = self.call(1, Body::ConsumerGroupHeartbeat(request)) else { return };
@@ -502,8 +468,12 @@ impl Mixed {
         let machine = self.trial.runner.machine();
         let Some(Group::Consumer(group)) = machine.group(GROUP) else { return };
         if reloads {
-            let state = hard_state(self.trial.loaded().machine());
-            assert_eq!(state, hard_state(machine), "a reload changes nothing");
+            let loaded = self.trial.loaded();
+            assert_eq!(
+                hard_state(loaded.machine()),
+                hard_state(machine),
+                "a reload changes nothing"
+            );
         }
         let mut taken: BTreeMap<i32, &str> = BTreeMap::new();
         let owners = group.owners();

@@ -46,10 +46,14 @@ pub(super) struct Speaker {
     pub(super) epoch: i32,
     /// What it works on.
     pub(super) owned: BTreeSet<i32>,
+    /// The epoch in which it came to own each of them.
+    pub(super) since: BTreeMap<i32, i32>,
     /// Up to where it has consumed what it owns; it learns of the others' work when it first commits.
     pub(super) positions: BTreeMap<i32, i64>,
     pub(super) asleep_until: Millis,
     pub(super) lives: usize,
+    /// How often it has given up everything.
+    pub(super) falls: usize,
 }
 
 impl Speaker {
@@ -60,9 +64,11 @@ impl Speaker {
             protocol: Protocol::Classic(Classic::Out),
             epoch: 0,
             owned: BTreeSet::new(),
+            since: BTreeMap::new(),
             positions: BTreeMap::new(),
             asleep_until: 0,
             lives: 0,
+            falls: 0,
         }
     }
 
@@ -81,6 +87,7 @@ impl Speaker {
 
     /// Gives up everything: it is no member any more.
     pub(super) fn abandon(&mut self) {
+        self.falls += 1;
         self.epoch = 0;
         self.own(BTreeSet::new());
         match &mut self.protocol {
@@ -92,6 +99,10 @@ impl Speaker {
     /// Lets go and takes hold.
     pub(super) fn own(&mut self, owned: BTreeSet<i32>) {
         self.positions.retain(|partition, _| owned.contains(partition));
+        self.since.retain(|partition, _| owned.contains(partition));
+        for partition in &owned {
+            self.since.entry(*partition).or_insert(self.epoch);
+        }
         self.owned = owned;
     }
 

@@ -7,9 +7,6 @@ use ottla_machine::{Millis, Token};
 use ottla_trial::Dice;
 use ottla_wire::ErrorCode;
 use ottla_wire::messages::leave_group_request::MemberIdentity;
-use ottla_wire::messages::offset_commit_request::{
-    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-};
 use ottla_wire::messages::sync_group_request::SyncGroupRequestAssignment;
 use ottla_wire::messages::{
     HeartbeatRequest, JoinGroupResponse, LeaveGroupRequest, OffsetCommitRequest, SyncGroupRequest,
@@ -17,29 +14,33 @@ use ottla_wire::messages::{
 };
 
 use super::client::{Client, Phase};
+use super::committing::{Fetched, Late};
 use crate::group::Group;
 use crate::trial::{
-    GROUP, Trial, code, commit_request, fetch_request, hard_state, heartbeat_request, offsets_of,
-    sync_request,
+    GROUP, Trial, code, commit_request, hard_state, heartbeat_request, sync_request,
 };
-use crate::{Body, Config, Record, Response};
+use crate::{Body, Config, GroupCoordinator, Record, Response};
 
-const PARTITIONS: i32 = 8;
+pub(super) const PARTITIONS: i32 = 8;
+/// A group has come together when for so many rounds nothing has changed, longer than a session lasts.
+const ROUNDS_AT_REST: usize = 30;
 
 pub(super) struct World {
-    dice: Dice,
-    trial: Trial,
-    clients: Vec<Client>,
+    pub(super) dice: Dice,
+    pub(super) trial: Trial,
+    pub(super) clients: Vec<Client>,
     /// Requests that somebody has sent and not yet seen answered, even if the sender has given up.
     open: BTreeSet<Token>,
     /// Who was told to own a partition: by life of the group, generation and partition.
-    owners: BTreeMap<(usize, i32, i32), String>,
-    /// The highest offset that was acknowledged, by partition.
-    acknowledged: BTreeMap<i32, i64>,
-    /// Commits that are on their way for long, and of which life of the group they are.
-    late: Vec<(usize, OffsetCommitRequest)>,
+    pub(super) owners: BTreeMap<(usize, i32, i32), String>,
+    /// The highest offset that somebody knows to be committed, by partition.
+    pub(super) acknowledged: BTreeMap<i32, i64>,
+    /// Commits that are on their way for long.
+    pub(super) late: Vec<Late>,
     generations: BTreeSet<i32>,
-    commits: usize,
+    pub(super) commits: usize,
+    /// Transactions that have committed offsets.
+    pub(super) transactions: usize,
 }
 
 impl World {
@@ -53,7 +54,7 @@ impl World {
                     _ => None,
                 };
                 let version = if instance.is_some() { 8 } else { 3 } + dice.below(2) as i16;
-                Client::new(instance, version)
+                Client::new(index as i64, instance, version)
             })
             .collect();
         Self {
@@ -66,6 +67,7 @@ impl World {
             late: Vec::new(),
             generations: BTreeSet::new(),
             commits: 0,
+            transactions: 0,
         }
     }
 
@@ -82,10 +84,6 @@ impl World {
         self.generations.len()
     }
 
-    pub(super) fn commits(&self) -> usize {
-        self.commits
-    }
-
     pub(super) fn step_with_faults(&mut self) {
         let pause = self.dice.below(1_500) as i32;
         self.pass(pause);
@@ -94,6 +92,10 @@ impl World {
         self.notice_crash(crashes);
         if self.dice.one_in(10) {
             self.deliver_late();
+        }
+        if self.dice.one_in(4) {
+            let index = self.dice.below(self.clients.len() as u64) as usize;
+            self.end_transaction(index);
         }
         let index = self.dice.below(self.clients.len() as u64) as usize;
         let now = self.trial.now;
@@ -123,16 +125,22 @@ impl World {
     /// No more faults: every client does what it should until the group has come together.
     pub(super) fn heal(&mut self) {
         super::calm(&mut self.trial);
+        let (mut rest, mut at_rest) = (None, 0);
         for round in 0.. {
-            assert!(round < 2_000, "the group never came together: {:?}", self.clients);
+            let history = self.trial.machine().history_of(GROUP);
+            assert!(round < 2_000, "never at rest: {:?} {history:?}", self.clients);
             self.pass(500);
             for index in 0..self.clients.len() {
+                self.end_transaction(index);
                 if !self.clients[index].is_dead {
                     self.act(index, false);
                 }
             }
             self.check();
-            if self.is_settled() {
+            let now = self.is_settled().then(|| self.generation());
+            at_rest = if now.is_some() && now == rest { at_rest + 1 } else { 0 };
+            rest = now;
+            if at_rest == ROUNDS_AT_REST {
                 break;
             }
         }
@@ -147,6 +155,15 @@ impl World {
         self.pass(600_000);
         self.collect_abandoned();
         assert!(self.open.is_empty(), "never answered: {:?}", self.open);
+        let pending = self.trial.machine().offsets().pending().of_group(GROUP).next();
+        assert_eq!(pending, None, "every transaction has ended");
+    }
+
+    fn generation(&self) -> Option<i32> {
+        match self.trial.machine().group(GROUP)? {
+            Group::Classic(group) => Some(group.generation()),
+            Group::Consumer(_) => None,
+        }
     }
 
     fn is_settled(&self) -> bool {
@@ -161,11 +178,14 @@ impl World {
             }
             owned.extend(positions.keys());
         }
-        let alive = self.clients.iter().filter(|client| !client.is_dead).count();
+        let alive = self.clients.iter().filter(|client| !client.is_dead);
+        let alive: BTreeSet<&str> = alive.map(|client| client.member_id.as_str()).collect();
         let group = self.trial.runner.machine().group(GROUP);
-        let has_ghosts =
-            matches!(group, Some(Group::Classic(group)) if group.members().count() != alive);
-        !has_ghosts && (owned.len() == PARTITIONS as usize || generation.is_none())
+        let has_ghosts = matches!(group, Some(Group::Classic(group))
+            if !group.members().map(|member| member.id.as_str()).eq(alive.iter().copied()));
+        let is_busy =
+            group.is_some_and(|group| !matches!(group.state().name(), "Stable" | "Empty"));
+        !has_ghosts && !is_busy && (owned.len() == PARTITIONS as usize || generation.is_none())
     }
 
     /// After a crash nobody is answered any more; the clients look for the new coordinator and ask again.
@@ -188,14 +208,6 @@ impl World {
         self.notice_crash(crashes);
     }
 
-    /// What the group has committed, if somebody answers.
-    fn committed(&mut self) -> Option<BTreeMap<i32, i64>> {
-        match self.call(7, Body::OffsetFetch(fetch_request()))? {
-            Response::OffsetFetch(response) => Some(offsets_of(&response)),
-            other => panic!("not a fetch answer: {other:?}"),
-        }
-    }
-
     /// None when the coordinator crashed over it.
     fn ask(&mut self, version: i16, body: Body) -> Option<Token> {
         let crashes = self.trial.crashes;
@@ -207,7 +219,7 @@ impl World {
         Some(token)
     }
 
-    fn call(&mut self, version: i16, body: Body) -> Option<Response> {
+    pub(super) fn call(&mut self, version: i16, body: Body) -> Option<Response> {
         let token = self.ask(version, body)?;
         self.take(token)
     }
@@ -280,7 +292,7 @@ impl World {
         }
     }
 
-    fn failed(&mut self, index: usize, error: ErrorCode) {
+    pub(super) fn failed(&mut self, index: usize, error: ErrorCode) {
         let client = &mut self.clients[index];
         match error {
             ErrorCode::RebalanceInProgress => client.phase = Phase::Out,
@@ -327,19 +339,17 @@ impl World {
             let first = self.owners.entry((life, generation, partition)).or_insert(owner.clone());
             assert_eq!(*first, owner, "partition {partition} of generation {generation}");
         }
-        let Some(committed) = self.committed() else {
-            self.clients[index].phase = Phase::Out;
-            return;
+        let assigned = response.assignment.iter().map(|byte| i32::from(*byte)).collect();
+        self.clients[index].phase = match self.committed(&assigned) {
+            Fetched::Offsets(positions) => Phase::Working { generation, positions },
+            // It asks again for what it is assigned, and then for the offsets.
+            Fetched::Unstable => Phase::Joined { generation, members: Vec::new() },
+            Fetched::Nothing => Phase::Out,
         };
-        let mut positions = BTreeMap::new();
-        for partition in response.assignment.iter().map(|byte| i32::from(*byte)) {
-            positions.insert(partition, committed.get(&partition).copied().unwrap_or(0));
-        }
-        self.clients[index].phase = Phase::Working { generation, positions };
     }
 
     /// How many groups of this name there have been: an empty one without offsets is removed, and begins anew.
-    fn life(&self) -> usize {
+    pub(super) fn life(&self) -> usize {
         let is_end = |record: &&Record| matches!(record, Record::GroupMetadata { value: None, .. });
         self.trial.log.iter().filter(is_end).count()
     }
@@ -362,53 +372,6 @@ impl World {
         }
     }
 
-    /// Moves every position forward and commits it.
-    fn commit(&mut self, index: usize, faults: bool) {
-        let step = 1 + self.dice.below(3) as i64;
-        let client = &self.clients[index];
-        let Phase::Working { generation, positions } = &client.phase else { return };
-        let positions: BTreeMap<i32, i64> =
-            positions.iter().map(|(partition, position)| (*partition, position + step)).collect();
-        if positions.is_empty() {
-            return;
-        }
-        let generation = *generation;
-        let partition = |(partition, position): (&i32, &i64)| OffsetCommitRequestPartition {
-            partition_index: *partition,
-            committed_offset: *position,
-            ..OffsetCommitRequestPartition::default()
-        };
-        let request = OffsetCommitRequest {
-            group_id: GROUP.to_owned(),
-            generation_id_or_member_epoch: generation,
-            member_id: client.member_id.clone(),
-            group_instance_id: client.instance.clone(),
-            topics: vec![OffsetCommitRequestTopic {
-                name: "topic".to_owned(),
-                partitions: positions.iter().map(partition).collect(),
-                ..OffsetCommitRequestTopic::default()
-            }],
-            ..OffsetCommitRequest::default()
-        };
-        // Consumed is consumed, whatever becomes of the commit.
-        self.clients[index].phase = Phase::Working { generation, positions: positions.clone() };
-        if faults && self.dice.one_in(10) {
-            let life = self.life();
-            return self.late.push((life, request));
-        }
-        let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
-        let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
-        match code(response.topics[0].partitions[0].error_code) {
-            ErrorCode::None => {
-                self.commits += 1;
-                for (partition, position) in &positions {
-                    self.acknowledged.insert(*partition, *position);
-                }
-            }
-            error => self.failed(index, error),
-        }
-    }
-
     fn leave(&mut self, index: usize) {
         let client = &mut self.clients[index];
         let request = LeaveGroupRequest {
@@ -424,34 +387,32 @@ impl World {
         self.call(5, Body::LeaveGroup(request));
     }
 
-    /// A commit arrives when its generation is over: nobody may lose what others have committed since.
-    fn deliver_late(&mut self) {
-        let newest =
-            self.owners.keys().next_back().map(|(life, generation, _)| (*life, *generation));
-        let is_over = |(life, late): &(usize, OffsetCommitRequest)| {
-            Some((*life, late.generation_id_or_member_epoch)) < newest
-        };
-        let Some(at) = self.late.iter().position(is_over) else { return };
-        let (_, request) = self.late.swap_remove(at);
-        let Some(response) = self.call(9, Body::OffsetCommit(request)) else { return };
-        let Response::OffsetCommit(response) = response else { panic!("{response:?}") };
-        let told = code(response.topics[0].partitions[0].error_code);
-        assert_ne!(told, ErrorCode::None, "a generation that is over commits");
-    }
-
     /// Somebody claims to be a member that there is not, or of a generation that has not been: it is refused, and
     /// nothing changes.
     fn lie(&mut self, index: usize) {
         let client = &self.clients[index];
         let is_stranger = client.member_id.is_empty() || self.dice.one_in(2);
         let member_id = if is_stranger { "stranger".to_owned() } else { client.member_id.clone() };
-        let generation = self.dice.pick(&[1_000_000, i32::MAX]);
+        let group_instance_id = client.instance.clone();
+        // A stranger may know the right generation, and the name of an instance.
+        let generation = match &client.phase {
+            Phase::Working { generation, .. } if is_stranger && self.dice.one_in(2) => *generation,
+            _ => self.dice.pick(&[1_000_000, i32::MAX]),
+        };
         let before = (self.trial.log.len(), self.trial.crashes);
         let answer = match self.dice.below(4) {
-            0 => self.call(4, Body::Heartbeat(heartbeat_request(&member_id, generation))),
-            1 => self.call(5, Body::SyncGroup(sync_request(&member_id, generation, &[]))),
+            0 => {
+                let request = heartbeat_request(&member_id, generation);
+                self.call(4, Body::Heartbeat(HeartbeatRequest { group_instance_id, ..request }))
+            }
+            1 => {
+                let request = sync_request(&member_id, generation, &[]);
+                self.call(5, Body::SyncGroup(SyncGroupRequest { group_instance_id, ..request }))
+            }
             2 => {
-                self.call(9, Body::OffsetCommit(commit_request(&member_id, generation, "topic", 0)))
+                let request = commit_request(&member_id, generation, "topic", 0);
+                let request = OffsetCommitRequest { group_instance_id, ..request };
+                self.call(9, Body::OffsetCommit(request))
             }
             _ => {
                 let stranger = MemberIdentity {
@@ -488,6 +449,11 @@ impl World {
     fn check(&self) {
         self.check_offsets();
         let machine = self.trial.runner.machine();
+        if let Some(Group::Classic(group)) = machine.group(GROUP) {
+            let instances = group.members().filter_map(|member| member.instance_id.as_ref());
+            let mut seen = BTreeSet::new();
+            instances.for_each(|id| assert!(seen.insert(id), "{id} is two members"));
+        }
         let is_at_rest = machine.groups().all(|group| {
             !matches!(group.state().name(), "PreparingRebalance" | "CompletingRebalance")
         });
@@ -498,20 +464,8 @@ impl World {
                 hard_state(machine),
                 "a reload changes nothing"
             );
-        }
-    }
-
-    /// Committed offsets only grow, and none that was acknowledged is lost.
-    fn check_offsets(&self) {
-        let mut highest: BTreeMap<i32, i64> = BTreeMap::new();
-        for record in &self.trial.log {
-            let Record::OffsetCommit { key, value: Some(value) } = record else { continue };
-            let before = highest.insert(key.partition, value.offset);
-            assert!(before.is_none_or(|before| before <= value.offset), "{key:?} went back");
-        }
-        for (partition, acknowledged) in &self.acknowledged {
-            let kept = highest.get(partition).copied();
-            assert!(kept >= Some(*acknowledged), "partition {partition} lost {acknowledged}");
+            let pending = |machine: &GroupCoordinator| machine.offsets().pending().clone();
+            assert_eq!(pending(loaded.machine()), pending(machine), "nor what is pending");
         }
     }
 }

@@ -53,6 +53,7 @@ pub(in crate::consumer) type Counts = OrdMap<String, usize>;
 
 /// A group, hard and soft state together.
 #[derive(Clone, Debug)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct ConsumerGroup {
     pub(crate) id: String,
     pub(in crate::consumer) epoch: i32,
@@ -227,23 +228,19 @@ impl ConsumerGroup {
         self.members.values().map(|member| (member.id.as_str(), owned(member))).collect()
     }
 
+    #[cfg(test)]
+    pub(crate) fn member_epoch(&self, member_id: &str) -> Option<i32> {
+        self.member(member_id).map(|member| member.epoch)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
     /// All that records make, to be compared in tests.
     #[cfg(test)]
-    pub(crate) fn hard_state(&self) -> String {
-        let Self { id, epoch, metadata_hash, target_epoch, target_since, target, members, .. } =
-            self;
-        format!(
-            "{id} {epoch} {metadata_hash} {target_epoch} {target_since} {target:?} {members:?} {:?} {:?} {:?} \
-             {:?} {:?} {:?} {:?} {} {}",
-            self.static_members,
-            self.owners,
-            self.resolved,
-            self.topics,
-            self.regexes,
-            self.assignors,
-            self.classic_protocols,
-            self.classic_members,
-            self.has_partition_metadata,
-        )
+    pub(crate) fn hard_state(&self) -> Self {
+        Self { soft: Soft::default(), ..self.clone() }
     }
 }

@@ -24,6 +24,7 @@ impl Timers {
 }
 
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(crate) struct Soft {
     timers: OrdMap<String, Timers>,
     /// No deadline is earlier than this. Deadlines move away all the time; this follows when it is due.

@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use bytes::Bytes;
 use ottla_machine::{Machine, Token};
 use ottla_trial::Subject;
+use ottla_wire::messages::{TransactionLogKey, TransactionLogValue};
 
 use crate::transaction::request::InitProducerId;
 use crate::transaction::{
@@ -57,6 +58,22 @@ impl Ledger {
 
     pub(super) fn log_bytes(&self) -> Vec<(Bytes, Option<Bytes>)> {
         self.log.iter().map(|record| record.encode().expect("records encode")).collect()
+    }
+
+    /// A transactional id that has had so many epochs before anything happens here.
+    pub(super) fn wear_out(&mut self, id: &str, producer_epoch: i16) {
+        let value = TransactionLogValue {
+            producer_id: self.fresh_producer_id(),
+            producer_epoch,
+            transaction_timeout_ms: 1,
+            transaction_partitions: None,
+            transaction_last_update_timestamp_ms: self.now,
+            transaction_start_timestamp_ms: -1,
+            ..TransactionLogValue::default()
+        };
+        let key = TransactionLogKey { transactional_id: id.to_owned() };
+        self.trial.log.push(Record::Transaction { key, value: Some(value), value_version: 0 });
+        self.trial.reload();
     }
 
     /// The epoch of the coordinator: every leader has its own.

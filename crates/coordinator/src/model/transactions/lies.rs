@@ -15,9 +15,10 @@ impl World {
         let Some(known) = known.filter_map(|other| other.producer).next() else { return };
         let ProducerEpoch { producer_id, producer_epoch } = known;
         // An epoch that will not be reached, or an id that is nobody's here.
-        let claimed = match self.dice.one_in(2) {
-            true => ProducerEpoch { producer_id, producer_epoch: producer_epoch + 10_000 },
-            false => ProducerEpoch { producer_id: producer_id + 10_000, producer_epoch },
+        let unreached = producer_epoch.checked_add(10_000).filter(|_| self.dice.one_in(2));
+        let claimed = match unreached {
+            Some(producer_epoch) => ProducerEpoch { producer_id, producer_epoch },
+            None => ProducerEpoch { producer_id: producer_id + 10_000, producer_epoch },
         };
         self.lies += 1;
         let place = self.dice.below(PLACES as u64) as usize;

@@ -74,6 +74,8 @@ pub(super) struct Producer {
     pub(super) producer: Option<ProducerEpoch>,
     /// What it had before an error over which it goes on (KIP-360).
     pub(super) expected: Option<ProducerEpoch>,
+    /// It goes on though its transactional id is somebody else's by now.
+    pub(super) is_fenced: bool,
     pub(super) open: Option<Open>,
     pub(super) senders: BTreeMap<usize, Sender>,
     pub(super) asleep_until: Millis,
@@ -89,6 +91,7 @@ impl Producer {
             life,
             producer: None,
             expected: None,
+            is_fenced: false,
             open: None,
             senders: BTreeMap::new(),
             asleep_until: 0,

@@ -86,6 +86,9 @@ impl World {
                 self.producers[index].open = Some(open);
             }
             Some(Response::Producer(Ok(producer))) => {
+                // Of an id that was forgotten meanwhile nobody knows whose it was.
+                let is_fenced = self.producers[index].is_fenced && !self.forgets_ids;
+                assert!(!is_fenced, "{expected:?} goes on, fenced as it is");
                 self.supersede(index);
                 self.producers[index].begin(producer);
             }
@@ -243,11 +246,12 @@ impl World {
             | ErrorCode::TransactionAbortable => {
                 self.fenced += 1;
                 let own = &self.producers[index];
-                let goes_on = self.dice.one_in(2) && !self.superseded.contains(&own.life);
-                let before = own.producer;
+                let (before, is_fenced) = (own.producer, self.superseded.contains(&own.life));
+                let goes_on = self.dice.one_in(if is_fenced { 4 } else { 2 });
                 self.restart(index);
                 if goes_on {
-                    self.producers[index].expected = before;
+                    let own = &mut self.producers[index];
+                    (own.expected, own.is_fenced) = (before, is_fenced);
                 }
             }
             other => panic!("no producer would expect {other:?}"),

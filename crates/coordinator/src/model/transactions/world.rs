@@ -25,6 +25,8 @@ pub(in crate::model) struct World {
     pub(super) dice: Dice,
     /// The `transaction.version` of everybody.
     pub(super) version: i16,
+    /// Transactional ids are forgotten when nobody has used them for a while.
+    pub(super) forgets_ids: bool,
     pub(super) ledger: Ledger,
     pub(super) producers: Vec<Producer>,
     pub(super) groups: Vec<Offsets>,
@@ -56,10 +58,19 @@ impl World {
     pub(in crate::model) fn new(seed: u64) -> Self {
         let dice = Dice::new(seed);
         let version = if dice.one_in(2) { 2 } else { dice.below(2) as i16 };
-        let ledger = Ledger::new(Config { transaction_version: version, ..Config::default() });
+        let mut config = Config { transaction_version: version, ..Config::default() };
+        let forgets_ids = dice.one_in(4);
+        if forgets_ids {
+            (config.id_expiration_ms, config.expiry_interval_ms) = (15_000, 5_000);
+        }
+        let mut ledger = Ledger::new(config);
+        for id in (0..IDS).filter(|_| dice.one_in(4)) {
+            ledger.wear_out(&name(id), i16::MAX - 2 - dice.below(10) as i16);
+        }
         let now = ledger.now;
         let mut world = Self {
             version,
+            forgets_ids,
             producers: Vec::new(),
             groups: (0..GROUPS).map(|_| Offsets::new()).collect(),
             partitions: (0..PARTITIONS).map(|_| Records::new(now)).collect(),
