@@ -20,6 +20,7 @@ use super::book::Case;
 /// Every case, in the order in which they are asked.
 pub fn all() -> Vec<Case> {
     let subjects = [
+        groups::before_all(),
         vec![transactions::before_groups()],
         every_api::cases(),
         create_topics::cases(),

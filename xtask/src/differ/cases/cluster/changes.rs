@@ -9,14 +9,21 @@ use ottla_wire::messages::elect_leaders_request::TopicPartitions;
 use ottla_wire::messages::list_partition_reassignments_request::ListPartitionReassignmentsTopics;
 use ottla_wire::messages::update_features_request::FeatureUpdateKey;
 use ottla_wire::messages::{
-    AlterPartitionReassignmentsRequest, ApiVersionsRequest, CreatePartitionsRequest,
-    CreateTopicsRequest, DescribeQuorumRequest, ElectLeadersRequest,
-    ListPartitionReassignmentsRequest, UnregisterBrokerRequest, UpdateFeaturesRequest,
-    create_partitions_request, create_topics_request, describe_quorum_request,
+    AlterPartitionReassignmentsRequest, ApiVersionsRequest, DescribeQuorumRequest,
+    ElectLeadersRequest, ListPartitionReassignmentsRequest, UnregisterBrokerRequest,
+    UpdateFeaturesRequest, describe_quorum_request,
 };
 
 pub fn cases() -> Vec<Case> {
-    vec![api_versions(), elections(), reassignments(), features(), brokers(), quorum(), no_time()]
+    vec![
+        api_versions(),
+        elections(),
+        reassignments(),
+        features(),
+        features_changed(),
+        brokers(),
+        quorum(),
+    ]
 }
 
 /// The metadata log has its own name, one partition, and nothing in common with topics.
@@ -253,6 +260,48 @@ fn features() -> Case {
     case
 }
 
+/// What may really be changed back and forth.
+fn features_changed() -> Case {
+    let mut case = Case::new("features that change");
+    for (feature, level, upgrade_type) in [
+        ("transaction.version", 1, 1),
+        ("transaction.version", 1, 2),
+        ("transaction.version", 2, 1),
+    ] {
+        for validate_only in [true, false] {
+            let name = format!("{feature} to {level}, type {upgrade_type}, trial {validate_only}");
+            case.ask(2, &name, move |_| UpdateFeaturesRequest {
+                timeout_ms: 5_000,
+                feature_updates: vec![FeatureUpdateKey {
+                    feature: text(feature),
+                    max_version_level: level,
+                    upgrade_type,
+                    ..Default::default()
+                }],
+                validate_only,
+                ..Default::default()
+            });
+        }
+    }
+    case.ask(2, "one that may and one that may not", |_| {
+        let update = |feature: &str, max_version_level| FeatureUpdateKey {
+            feature: text(feature),
+            max_version_level,
+            ..Default::default()
+        };
+        UpdateFeaturesRequest {
+            timeout_ms: 5_000,
+            feature_updates: vec![update("transaction.version", 2), update("no.such", 1)],
+            ..Default::default()
+        }
+    });
+    case.ask(2, "no feature at all", |_| UpdateFeaturesRequest {
+        timeout_ms: 5_000,
+        ..Default::default()
+    });
+    case
+}
+
 fn brokers() -> Case {
     let mut case = Case::new("brokers that leave");
     for broker_id in [9, 0, -1, i32::MAX] {
@@ -261,61 +310,5 @@ fn brokers() -> Case {
             ..Default::default()
         });
     }
-    case
-}
-
-/// What a controller has no time for.
-fn no_time() -> Case {
-    let mut case = Case::new("no time");
-    case.ask(7, "create a topic", |_| CreateTopicsRequest {
-        topics: vec![create_topics_request::CreatableTopic {
-            name: text("never"),
-            num_partitions: 1,
-            replication_factor: 1,
-            ..Default::default()
-        }],
-        timeout_ms: -1,
-        ..Default::default()
-    });
-    case.ask(3, "create partitions", |_| CreatePartitionsRequest {
-        topics: vec![create_partitions_request::CreatePartitionsTopic {
-            name: text("elect"),
-            count: 9,
-            ..Default::default()
-        }],
-        timeout_ms: -1,
-        ..Default::default()
-    });
-    case.ask(2, "elect leaders", |_| ElectLeadersRequest {
-        topic_partitions: Some(vec![TopicPartitions {
-            topic: text("elect"),
-            partitions: vec![0],
-            ..Default::default()
-        }]),
-        timeout_ms: -1,
-        ..Default::default()
-    });
-    case.ask(1, "reassign", |_| AlterPartitionReassignmentsRequest {
-        timeout_ms: -1,
-        topics: vec![ReassignableTopic {
-            name: text("elect"),
-            partitions: vec![ReassignablePartition::default()],
-            ..Default::default()
-        }],
-        ..Default::default()
-    });
-    case.ask(0, "list reassignments", |_| ListPartitionReassignmentsRequest {
-        timeout_ms: -1,
-        ..Default::default()
-    });
-    case.ask(2, "update features", |_| UpdateFeaturesRequest {
-        timeout_ms: -1,
-        feature_updates: vec![FeatureUpdateKey {
-            feature: text("metadata.version"),
-            max_version_level: 99,
-            ..Default::default()
-        }],
-        ..Default::default()
-    });
     case
 }

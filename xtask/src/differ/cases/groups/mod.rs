@@ -3,11 +3,13 @@
 mod consumer;
 mod edges;
 mod membership;
+mod nowhere;
 mod offsets;
 
 use crate::differ::book::Case;
 
 pub use membership::alone;
+pub use nowhere::cases as before_all;
 
 /// Every case about groups, in the order in which they are asked.
 pub fn cases() -> Vec<Case> {

@@ -7,7 +7,7 @@ mod offsets;
 mod partitions;
 mod produce;
 mod reads;
-mod terms;
+pub mod terms;
 
 use crate::differ::book::Case;
 

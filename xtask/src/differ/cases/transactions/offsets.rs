@@ -5,16 +5,19 @@ use crate::differ::book::{Case, unknown_id};
 use crate::differ::cases::groups::alone;
 use crate::differ::cases::terms::{some, text};
 use crate::differ::known::Known;
+use ottla_wire::messages::delete_topics_request::DeleteTopicState;
 use ottla_wire::messages::offset_delete_request::{
     OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
-use ottla_wire::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use ottla_wire::messages::offset_fetch_request::{
+    OffsetFetchRequestGroup, OffsetFetchRequestTopics,
+};
 use ottla_wire::messages::txn_offset_commit_request::{
     TxnOffsetCommitRequestPartition, TxnOffsetCommitRequestTopic,
 };
 use ottla_wire::messages::{
-    DeleteGroupsRequest, DescribeGroupsRequest, OffsetDeleteRequest, OffsetFetchRequest,
-    TxnOffsetCommitRequest,
+    DeleteGroupsRequest, DeleteTopicsRequest, DescribeGroupsRequest, OffsetDeleteRequest,
+    OffsetFetchRequest, TxnOffsetCommitRequest,
 };
 
 /// The newest version of transactions of version 1, and the first of version 2.
@@ -23,7 +26,16 @@ const COMMIT_V2: i16 = 5;
 const TOPIC: &str = "txn-offsets";
 
 pub fn cases() -> Vec<Case> {
-    vec![every_version(), pending(), deleted(), refused(), of_members(), implicit(), by_id()]
+    vec![
+        every_version(),
+        pending(),
+        deleted(),
+        of_a_deleted_topic(),
+        refused(),
+        of_members(),
+        implicit(),
+        by_id(),
+    ]
 }
 
 fn partition(partition_index: i32, committed_offset: i64) -> TxnOffsetCommitRequestPartition {
@@ -175,6 +187,46 @@ fn deleted() -> Case {
     committed(&mut case, "pending-too", "of the deleted group");
     end(&mut case, "pending", true);
     committed(&mut case, "pending-too", "of the deleted group, after the end");
+    case
+}
+
+/// A topic is deleted while a transaction is about to commit offsets for it.
+fn of_a_deleted_topic() -> Case {
+    const GONE: &str = "txn-offsets-gone";
+    let mut case = Case::new("pending offsets of a deleted topic");
+    case.topic(GONE, 2, &[]);
+    init(&mut case, "topic-gone");
+    case.ask(4, "the group is added", |known| {
+        add_offsets_request("topic-gone", own(known, "topic-gone"), "topic-gone")
+    })
+    .patient();
+    case.ask(COMMIT_V1, "commits", |known| {
+        let partitions = vec![partition(0, 5), partition(1, 6)];
+        commit(("topic-gone", "topic-gone"), own(known, "topic-gone"), GONE, partitions)
+    });
+    committed(&mut case, "topic-gone", "while the topic is there");
+    case.ask(6, "the topic is deleted", |_| DeleteTopicsRequest {
+        topics: vec![DeleteTopicState { name: some(GONE), ..Default::default() }],
+        timeout_ms: 10_000,
+        ..Default::default()
+    });
+    case.ask(9, "nothing is pending any longer", |_| OffsetFetchRequest {
+        groups: vec![OffsetFetchRequestGroup {
+            group_id: text("topic-gone"),
+            topics: Some(vec![OffsetFetchRequestTopics {
+                name: text(GONE),
+                partition_indexes: vec![0],
+                ..Default::default()
+            }]),
+            ..Default::default()
+        }],
+        require_stable: true,
+        ..Default::default()
+    })
+    .until("groups[0].topics[0].partitions[0].errorCode", "0");
+    committed(&mut case, "topic-gone", "when the topic is gone");
+    end(&mut case, "topic-gone", true);
+    committed(&mut case, "topic-gone", "after the end");
     case
 }
 
