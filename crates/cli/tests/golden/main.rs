@@ -223,6 +223,11 @@ fn configs_prints_what_apaches_tool_prints() {
 }
 
 #[test]
+fn configs_of_groups_are_told_as_apaches_tool_tells_them() {
+    hold("group-configs.txt");
+}
+
+#[test]
 fn storage_prints_what_apaches_tool_prints() {
     hold("storage.txt");
 }
