@@ -174,13 +174,13 @@ impl Consumer {
             return passing(error, "metadata could not be fetched");
         }
         let image = self.cluster.metadata();
-        for topic in self.wanted_topics() {
-            match image.refused.get(topic.as_str()) {
-                Some(code) if code.is_retriable() => {
-                    tracing::warn!(%topic, code = code.name(), "the topic can't be read yet");
-                }
-                Some(code) => return Err((*code).into()),
-                None => {}
+        let wanted = self.wanted_topics();
+        if let Some(refusal) = image.refusal(wanted.iter().map(String::as_str)) {
+            return Err(refusal.into());
+        }
+        for topic in &wanted {
+            if let Some(code) = image.refused.get(topic.as_str()) {
+                tracing::warn!(%topic, code = code.name(), "the topic can't be read yet");
             }
         }
         self.topics_changed(&image);

@@ -196,16 +196,20 @@ impl Producer {
         let search = async {
             loop {
                 let names = [topic];
-                let error =
-                    match cluster.refresh_once(Topics::Named { names: &names, create: true }).await
-                    {
-                        Ok(image) if knows(&image, topic, partition) => return Ok(image),
-                        Ok(image) => match image.refused.get(topic) {
-                            Some(code) => Error::from(*code),
-                            None => ottla_wire::ErrorCode::UnknownTopicOrPartition.into(),
-                        },
-                        Err(error) => error,
-                    };
+                let error = match cluster
+                    .refresh_once(Topics::Named { names: &names, create: true })
+                    .await
+                {
+                    Ok(image) if knows(&image, topic, partition) => return Ok(image),
+                    Ok(image) => {
+                        match (image.refusal([topic].into_iter()), image.refused.get(topic)) {
+                            (Some(refusal), _) => refusal.into(),
+                            (None, Some(code)) => Error::from(*code),
+                            (None, None) => ottla_wire::ErrorCode::UnknownTopicOrPartition.into(),
+                        }
+                    }
+                    Err(error) => error,
+                };
                 retry.again(error).await?;
             }
         };

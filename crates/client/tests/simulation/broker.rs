@@ -216,7 +216,7 @@ fn versions(newest: i16) -> ApiVersionsResponse {
         (ApiKey::SyncGroup, 5),
         (ApiKey::Heartbeat, 4),
         (ApiKey::LeaveGroup, 5),
-        (ApiKey::OffsetCommit, 9),
+        (ApiKey::OffsetCommit, newest.min(10)),
         (ApiKey::OffsetFetch, 9),
         (ApiKey::ConsumerGroupHeartbeat, 1),
     ];

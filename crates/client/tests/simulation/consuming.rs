@@ -6,19 +6,17 @@ use std::time::Duration;
 
 use ottla_client::TopicPartition;
 use ottla_client::admin::OffsetAndMetadata;
-use ottla_client::cluster::Cluster;
 use ottla_client::consumer::{
     Assignor, Consumer, ConsumerConfig, ConsumerRecord, GroupProtocol, OffsetReset,
     RebalanceListener,
 };
-use ottla_world::memory::ManualClock;
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::network::Pipes;
+use crate::network::cluster;
 use crate::partition::Partition;
-use crate::scene::{Dice, Scene, TOPIC, Unrest, Weather, pass};
+use crate::scene::{Dice, Scene, TOPIC, Unrest, Weather, in_virtual_time, pass};
 
 /// Virtual time in which a group has read everything once all is well.
 const RECOVERY: Duration = Duration::from_mins(2);
@@ -88,12 +86,7 @@ impl Plan {
 
 /// Lives the lives that a seed decides; what was wrong with them.
 pub fn run(seed: u64) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    runtime.block_on(live(Dice::new(seed)))
+    in_virtual_time(live(Dice::new(seed)))
 }
 
 async fn live(dice: Dice) -> Vec<String> {
@@ -200,14 +193,8 @@ impl Life {
     }
 
     async fn begin(&self) -> Consumer {
-        let cluster = Cluster::in_world(
-            self.plan.config.client.clone(),
-            Arc::new(ManualClock::new(1_700_000_000_000)),
-            Arc::clone(&self.dice.0) as Arc<dyn ottla_world::Random>,
-            Arc::new(Pipes(Arc::clone(&self.scene))),
-        );
-        let config = self.plan.config.clone();
-        let mut consumer = Consumer::over(cluster.expect("an address"), config);
+        let cluster = cluster(&self.scene, &self.plan.config.client);
+        let mut consumer = Consumer::over(cluster, self.plan.config.clone());
         if self.plan.is_alone {
             let all: Vec<_> = self.partitions();
             consumer.assign(&all).await.expect("nothing is subscribed to");

@@ -217,6 +217,10 @@ pub fn commit(scene: &Scene, node: i32, request: &OffsetCommitRequest) -> Offset
     };
     let mut topics = Vec::new();
     for topic in &request.topics {
+        if topic.name != TOPIC && topic.topic_id != TOPIC_ID {
+            let told = format!("a commit for {:?} with id {}", topic.name, topic.topic_id);
+            state.findings.push(told);
+        }
         let mut partitions = Vec::new();
         for one in &topic.partitions {
             if allowed.is_ok() {

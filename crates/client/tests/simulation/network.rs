@@ -4,7 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_client::ClientConfig;
+use ottla_client::cluster::Cluster;
 use ottla_client::connection::{Connecting, Network, Stream};
+use ottla_world::Random;
+use ottla_world::memory::ManualClock;
 use tokio::io::duplex;
 
 use crate::broker;
@@ -13,8 +16,19 @@ use crate::scene::{Scene, Welcome, pass};
 /// What a pipe holds before a writer has to wait.
 const PIPE_BYTES: usize = 1 << 20;
 
+/// A scene's cluster, as a client knows it.
+pub fn cluster(scene: &Arc<Scene>, config: &ClientConfig) -> Cluster {
+    let cluster = Cluster::in_world(
+        config.clone(),
+        Arc::new(ManualClock::new(1_700_000_000_000)),
+        Arc::clone(&scene.dice.0) as Arc<dyn Random>,
+        Arc::new(Pipes(Arc::clone(scene))),
+    );
+    cluster.expect("an address")
+}
+
 /// The way to the brokers of a scene.
-pub struct Pipes(pub Arc<Scene>);
+struct Pipes(Arc<Scene>);
 
 impl Network for Pipes {
     fn connect<'a>(&'a self, address: &'a str, _config: &'a ClientConfig) -> Connecting<'a> {

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ottla_client::Error;
-use ottla_client::cluster::Cluster;
 use ottla_client::producer::{Acks, Producer, ProducerConfig, ProducerRecord, RecordMetadata};
-use ottla_world::memory::ManualClock;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::network::Pipes;
-use crate::scene::{Dice, Scene, TOPIC, Unrest, Weather, pass};
+use crate::network::cluster;
+use crate::scene::{Dice, Scene, TOPIC, Unrest, Weather, in_virtual_time, pass};
 
 /// What timers and tasks may take beyond the moment they are due.
 const LATE: Duration = Duration::from_millis(20);
@@ -96,25 +94,14 @@ impl Plan {
 
 /// Lives the life that a seed decides; what was wrong with it.
 pub fn run(seed: u64) -> Vec<String> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-    runtime.block_on(live(Dice::new(seed)))
+    in_virtual_time(live(Dice::new(seed)))
 }
 
 async fn live(dice: Dice) -> Vec<String> {
     let plan = Plan::draw(&dice);
     let scene = Scene::new(dice.clone(), plan.nodes, plan.partitions, plan.weather);
     let scene = Arc::new(scene);
-    let cluster = Cluster::in_world(
-        plan.config.client.clone(),
-        Arc::new(ManualClock::new(1_700_000_000_000)),
-        Arc::clone(&dice.0) as Arc<dyn ottla_world::Random>,
-        Arc::new(Pipes(Arc::clone(&scene))),
-    );
-    let producer = Producer::over(cluster.expect("an address"), plan.config.clone());
+    let producer = Producer::over(cluster(&scene, &plan.config.client), plan.config.clone());
     let unrest = {
         let kind = if plan.is_lying { Unrest::Forgetful } else { Unrest::Unclean };
         let (scene, pace) = (Arc::clone(&scene), plan.pace);

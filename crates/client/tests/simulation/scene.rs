@@ -21,6 +21,16 @@ pub async fn pass(time: Duration) {
     tokio::time::sleep_until(Instant::now() + time).await;
 }
 
+/// Lives a life in virtual time, on one thread.
+pub fn in_virtual_time<Life: Future>(life: Life) -> Life::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(life)
+}
+
 /// What a seed decides.
 #[derive(Clone)]
 pub struct Dice(pub Arc<SeededRandom>);

@@ -109,10 +109,23 @@ impl MetadataImage {
         self.nodes.get(&id).cloned().unwrap_or_else(|| Node::unreachable(id))
     }
 
+    /// Why some of these topics can't be had, whatever one waits for: those that may not be seen first.
+    pub fn refusal<'a>(&self, topics: impl Iterator<Item = &'a str> + Clone) -> Option<ApiError> {
+        let first = [ErrorCode::TopicAuthorizationFailed, ErrorCode::InvalidTopicException];
+        let codes = topics.clone().filter_map(|topic| self.refused.get(topic).copied());
+        let lasting = codes.filter(|code| !code.is_retriable());
+        let code = lasting.min_by_key(|code| {
+            first.iter().position(|known| known == code).unwrap_or(first.len())
+        })?;
+        let names: Vec<&str> =
+            topics.filter(|topic| self.refused.get(*topic) == Some(&code)).collect();
+        Some(refusal(code, &names))
+    }
+
     /// The broker that leads the partition.
     pub fn leader(&self, partition: &TopicPartition) -> Result<Node, ApiError> {
-        if let Some(refusal) = self.refused.get(&partition.topic) {
-            return Err(ApiError::new(*refusal));
+        if let Some(code) = self.refused.get(&partition.topic) {
+            return Err(refusal(*code, &[&partition.topic]));
         }
         let known = self.partition(&partition.topic, partition.partition);
         let known = known.ok_or(ErrorCode::UnknownTopicOrPartition)?;
@@ -170,6 +183,19 @@ impl MetadataImage {
         let topic = TopicMetadata { name: Arc::clone(&name), topic_id, is_internal, partitions };
         self.topics.insert(name, topic);
     }
+}
+
+/// In the words of Kafka's clients.
+fn refusal(code: ErrorCode, topics: &[&str]) -> ApiError {
+    let names = topics.join(", ");
+    let message = match code {
+        ErrorCode::TopicAuthorizationFailed => {
+            Some(format!("Not authorized to access topics: [{names}]"))
+        }
+        ErrorCode::InvalidTopicException => Some(format!("Invalid topics: [{names}]")),
+        _ => None,
+    };
+    ApiError { code, message }
 }
 
 /// How much of the cluster an answer covers.
@@ -250,6 +276,34 @@ mod tests {
         image.apply(answer(&[("c", 0, &[(0, 1, 1)])]), Scope::Everything);
         assert_eq!(leader(&image, "b", 0), None);
         assert!(image.refused.is_empty());
+    }
+
+    #[test]
+    fn topics_that_can_not_be_had_are_named() {
+        let mut image = MetadataImage::default();
+        let invalid = ErrorCode::InvalidTopicException.code();
+        let secret = ErrorCode::TopicAuthorizationFailed.code();
+        let later = ErrorCode::LeaderNotAvailable.code();
+        let told = [("a b", invalid), ("c d", invalid), ("e", secret), ("f", later)];
+        let topics: Vec<(&str, i16, &[(i32, i32, i32)])> =
+            told.map(|(name, code)| (name, code, &[] as &[_])).to_vec();
+        image.apply(answer(&topics), Scope::Part);
+        let cases: [(&[&str], Option<&str>); 5] = [
+            (&["a b"], Some("Invalid topics: [a b]")),
+            (&["a b", "c d", "f", "g"], Some("Invalid topics: [a b, c d]")),
+            (&["a b", "e"], Some("Not authorized to access topics: [e]")),
+            (&["f"], None),
+            (&["g"], None),
+        ];
+        for (names, expected) in cases {
+            let refusal = image.refusal(names.iter().copied());
+            assert_eq!(refusal.map(|found| found.to_string()).as_deref(), expected, "{names:?}");
+        }
+        let leader = image.leader(&TopicPartition::new("a b", 0));
+        assert_eq!(
+            leader.map_err(|refusal| refusal.to_string()),
+            Err("Invalid topics: [a b]".into())
+        );
     }
 
     #[test]

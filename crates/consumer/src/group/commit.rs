@@ -1,16 +1,21 @@
 //! OffsetCommit as a member, or as nobody in particular when partitions were assigned by hand.
 
 use ottla_cluster::admin::OffsetAndMetadata;
+use ottla_cluster::cluster::{MetadataImage, Topics};
 use ottla_cluster::{ApiError, Cluster, Error, TopicPartition, by_topic};
-use ottla_wire::ErrorCode;
-use ottla_wire::messages::OffsetCommitRequest;
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
 };
+use ottla_wire::messages::{OffsetCommitRequest, OffsetCommitResponse};
+use ottla_wire::{ErrorCode, Uuid};
 
 use super::heartbeat::doubt_of;
 use super::{Doubt, Membership};
 use crate::config::GroupProtocol;
+
+/// From this version on topics go by their ids, so that a topic created anew is not taken for the one before it. An id that
+/// is not known makes the whole request go by names.
+const BY_ID: i16 = 10;
 
 /// Commits, trying again what may pass, until `default.api.timeout.ms` has passed. A topic that is not there may
 /// come only if `waits_for_topics`.
@@ -24,7 +29,7 @@ pub(crate) async fn commit(
         return Ok(());
     }
     let target = membership.target();
-    let topics: Vec<OffsetCommitRequestTopic> = by_topic(offsets.iter().cloned(), partition)
+    let mut topics: Vec<OffsetCommitRequestTopic> = by_topic(offsets.iter().cloned(), partition)
         .into_iter()
         .map(|(name, partitions)| OffsetCommitRequestTopic {
             name,
@@ -36,6 +41,7 @@ pub(crate) async fn commit(
     loop {
         // With the consumer protocol the epoch may have gone up since.
         let metadata = membership.metadata();
+        let newest = if give_ids(&mut topics, &cluster.metadata()) { BY_ID } else { BY_ID - 1 };
         let build = |version| OffsetCommitRequest {
             group_id: metadata.group_id.clone(),
             generation_id_or_member_epoch: metadata.generation,
@@ -44,13 +50,8 @@ pub(crate) async fn commit(
             topics: topics.clone(),
             ..OffsetCommitRequest::default()
         };
-        // Later versions name topics by id, which a deleted topic has not.
-        let attempt = cluster.attempt(&target, &(2..=9), &build, None).await;
-        let checked = attempt.and_then(|(response, _)| {
-            let mut partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
-            let refused = partitions.find(|partition| partition.error_code != 0);
-            Ok(ApiError::check(refused.map_or(0, |partition| partition.error_code), None)?)
-        });
+        let attempt = cluster.attempt(&target, &(2..=newest), &build, None).await;
+        let checked = attempt.and_then(|(response, _)| check(&response));
         let Err(error) = checked else { return Ok(()) };
         let is_classic = membership.protocol == GroupProtocol::Classic;
         match doubt_of(&error) {
@@ -68,16 +69,41 @@ pub(crate) async fn commit(
                 retry.pause(error).await?;
             }
             None => {
-                let is_topic = error.code() == Some(ErrorCode::UnknownTopicOrPartition);
-                if is_topic && !waits_for_topics {
-                    return Err(error);
-                }
-                if !is_topic {
-                    cluster.suspect(&target, &error);
+                match error.code() {
+                    Some(ErrorCode::UnknownTopicOrPartition | ErrorCode::UnknownTopicId)
+                        if !waits_for_topics =>
+                    {
+                        return Err(error);
+                    }
+                    Some(ErrorCode::UnknownTopicOrPartition) => {}
+                    Some(ErrorCode::UnknownTopicId) => learn_ids(cluster, &topics).await,
+                    _ => cluster.suspect(&target, &error),
                 }
                 retry.again(error).await?;
             }
         }
+    }
+}
+
+fn check(response: &OffsetCommitResponse) -> Result<(), Error> {
+    let mut partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+    let refused = partitions.find(|partition| partition.error_code != 0);
+    Ok(ApiError::check(refused.map_or(0, |partition| partition.error_code), None)?)
+}
+
+/// Gives topics their ids, as far as they are known, and tells whether all of them are.
+fn give_ids(topics: &mut [OffsetCommitRequestTopic], image: &MetadataImage) -> bool {
+    for topic in &mut *topics {
+        topic.topic_id = image.topic(&topic.name).map_or(Uuid::ZERO, |known| known.topic_id);
+    }
+    topics.iter().all(|topic| topic.topic_id != Uuid::ZERO)
+}
+
+/// Asks for ids anew. Where that fails, the next attempt fails as this one did.
+async fn learn_ids(cluster: &Cluster, topics: &[OffsetCommitRequestTopic]) {
+    let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+    if let Err(error) = cluster.refresh_once(Topics::Named { names: &names, create: false }).await {
+        tracing::debug!(%error, "ids of topics not found");
     }
 }
 
