@@ -19,6 +19,8 @@ type Frame = Box<dyn Fn(&Known, i32) -> Result<Bytes, EncodeError>>;
 /// Requests that build on each other, in order.
 pub struct Case {
     pub name: String,
+    /// Lines of `server.properties` that both servers start with; cases with the same ones are neighbours.
+    pub settings: &'static str,
     pub steps: Vec<Step>,
 }
 
@@ -60,7 +62,12 @@ pub struct Step {
 impl Case {
     /// A case without steps.
     pub fn new(name: &str) -> Case {
-        Case { name: name.to_owned(), steps: Vec::new() }
+        Case::under("", name)
+    }
+
+    /// A case for servers with settings of its own.
+    pub fn under(settings: &'static str, name: &str) -> Case {
+        Case { name: name.to_owned(), settings, steps: Vec::new() }
     }
 
     /// A request in one version.

@@ -1,6 +1,6 @@
 //! `cargo xtask differ`: the same requests to Apache Kafka and to Ottla, answer against answer.
 //!
-//! Both start fresh and with the same settings. What differs by nature (ids, ports, times) becomes
+//! Both start fresh and with the same settings; a case that needs others comes with the servers that have them. What differs by nature (ids, ports, times) becomes
 //! a symbol, everything else is compared field by field. A difference that stays on purpose is an
 //! entry of `expected`, which names its row of `docs/compatibility.md`.
 //!
@@ -65,15 +65,17 @@ pub fn judge(root: &Path) -> Result<Outcome> {
 
 /// Asks the cases of both servers.
 fn compare(root: &Path, options: &Options) -> Result<Outcome> {
-    let expected = expected::read(root)?;
-    let mut pair = side::Pair::start(root, options.binary.as_deref())?;
-    let mut play = play::Play::new(&mut pair, expected, options.verbose);
-    for case in cases::all() {
-        if options.only.is_empty() || options.only.iter().any(|text| case.name.contains(text)) {
-            play.case(&case)?;
+    let mut play = play::Play::new(expected::read(root)?, options.verbose);
+    let mut cases = cases::all();
+    let is_wanted = |name: &str| options.only.iter().any(|text| name.contains(text));
+    cases.retain(|case| options.only.is_empty() || is_wanted(&case.name));
+    for alike in cases.chunk_by(|one, next| one.settings == next.settings) {
+        let settings = alike.first().map_or("", |case| case.settings);
+        let mut pair = side::Pair::start(root, options.binary.as_deref(), settings)?;
+        for case in alike {
+            play.case(&mut pair, case)?;
         }
+        pair.stop()?;
     }
-    let outcome = play.close(options.only.is_empty());
-    pair.stop()?;
-    Ok(outcome)
+    Ok(play.close(options.only.is_empty()))
 }

@@ -47,26 +47,25 @@ const READING: [ApiKey; 18] = [
 ];
 
 /// A run over cases.
-pub struct Play<'a> {
-    pair: &'a mut Pair,
+pub struct Play {
     expected: Vec<Expected>,
     verbose: bool,
     outcome: Outcome,
 }
 
-impl<'a> Play<'a> {
-    pub fn new(pair: &'a mut Pair, expected: Vec<Expected>, verbose: bool) -> Play<'a> {
-        Play { pair, expected, verbose, outcome: Outcome::default() }
+impl Play {
+    pub fn new(expected: Vec<Expected>, verbose: bool) -> Play {
+        Play { expected, verbose, outcome: Outcome::default() }
     }
 
     /// Asks every step of a case, also after one that differs.
-    pub fn case(&mut self, case: &Case) -> Result<()> {
-        for side in [&mut self.pair.kafka, &mut self.pair.ottla] {
+    pub fn case(&mut self, pair: &mut Pair, case: &Case) -> Result<()> {
+        for side in [&mut pair.kafka, &mut pair.ottla] {
             side.symbols.forget();
         }
         for step in &case.steps {
             let place = format!("{} / {} ({} v{})", case.name, step.name, step.api, step.version);
-            let Some(found) = self.step(case, step)? else { continue };
+            let Some(found) = self.step(pair, case, step)? else { continue };
             let unexplained = self.judge(case, step, &found);
             if self.verbose && unexplained.is_empty() {
                 println!("ok   {place}");
@@ -81,7 +80,7 @@ impl<'a> Play<'a> {
                 println!("     {difference}");
             }
         }
-        for (name, side) in [("kafka", &self.pair.kafka), ("ottla", &self.pair.ottla)] {
+        for (name, side) in [("kafka", &pair.kafka), ("ottla", &pair.ottla)] {
             if !side.alive() {
                 bail!("{name} ended in case {}:\n{}", case.name, side.log());
             }
@@ -99,20 +98,20 @@ impl<'a> Play<'a> {
     }
 
     /// The differences of one step; `None` when it was not asked or not answered yet.
-    fn step(&mut self, case: &Case, step: &Step) -> Result<Option<Vec<Difference>>> {
+    fn step(&self, pair: &mut Pair, case: &Case, step: &Step) -> Result<Option<Vec<Difference>>> {
         let listed = |side: &super::side::Side| {
             side.versions
                 .get(&step.api.number())
                 .is_some_and(|versions| versions.contains(&step.version))
         };
-        let both = listed(&self.pair.kafka) && listed(&self.pair.ottla);
+        let both = listed(&pair.kafka) && listed(&pair.ottla);
         if !(step.any_version || both) {
             return Ok(None);
         }
         let deadline = Instant::now() + SETTLE;
         loop {
-            let symbols = (self.pair.kafka.symbols.clone(), self.pair.ottla.symbols.clone());
-            let Some(found) = self.once(step)? else { return Ok(None) };
+            let symbols = (pair.kafka.symbols.clone(), pair.ottla.symbols.clone());
+            let Some(found) = self.once(pair, step)? else { return Ok(None) };
             let may_settle = step.mode == Mode::Ask && READING.contains(&step.api);
             let settled = !may_settle
                 || Instant::now() > deadline
@@ -120,13 +119,13 @@ impl<'a> Play<'a> {
             if settled {
                 return Ok(Some(found));
             }
-            (self.pair.kafka.symbols, self.pair.ottla.symbols) = symbols;
+            (pair.kafka.symbols, pair.ottla.symbols) = symbols;
             thread::sleep(SETTLE_PAUSE);
         }
     }
 
-    fn once(&mut self, step: &Step) -> Result<Option<Vec<Difference>>> {
-        let Pair { kafka, ottla } = &mut *self.pair;
+    fn once(&self, pair: &mut Pair, step: &Step) -> Result<Option<Vec<Difference>>> {
+        let Pair { kafka, ottla } = pair;
         let mut trees = Vec::new();
         for side in [&mut *kafka, &mut *ottla] {
             if side.send(step)?.is_none() {

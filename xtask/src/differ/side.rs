@@ -38,11 +38,12 @@ pub struct Side {
 }
 
 impl Pair {
-    /// Starts both with the same settings.
-    pub fn start(root: &Path, binary: Option<&Path>) -> Result<Pair> {
+    /// Starts both with the same settings, these among them.
+    pub fn start(root: &Path, binary: Option<&Path>, more: &str) -> Result<Pair> {
         let clients = Clients { root: root.to_owned(), cache: cache_folder()? };
         let release = root.join("target/release/ottla");
-        let (kafka, ottla) = Server::pair(&clients, binary.unwrap_or(&release), SETTINGS)?;
+        let (kafka, ottla) =
+            Server::pair(&clients, binary.unwrap_or(&release), &format!("{SETTINGS}{more}"))?;
         Ok(Pair { kafka: Side::new(kafka)?, ottla: Side::new(ottla)? })
     }
 

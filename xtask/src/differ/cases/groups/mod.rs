@@ -2,7 +2,9 @@
 
 mod consumer;
 mod edges;
+pub mod expiry;
 mod membership;
+pub mod migration;
 mod nowhere;
 mod offsets;
 

@@ -8,6 +8,7 @@ mod partitions;
 mod produce;
 mod reads;
 pub mod terms;
+pub mod unstable;
 
 use crate::differ::book::Case;
 
