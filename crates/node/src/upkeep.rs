@@ -56,6 +56,10 @@ impl Upkeep {
             due: begun + first,
             work: Work::Partitions(work),
         };
+        let mut forget_producers =
+            chore("producer.id.expiration.check.interval.ms", Partitions::expire_producers);
+        // As in Kafka not soon after the start: who writes records that are old is remembered by their time.
+        forget_producers.due = begun + forget_producers.every;
         let mut chores = [
             chore("log.retention.check.interval.ms", Partitions::run_retention),
             chore("log.flush.scheduler.interval.ms", Partitions::flush_due),
@@ -65,7 +69,7 @@ impl Upkeep {
             chore("log.flush.start.offset.checkpoint.interval.ms", |partitions, _| {
                 partitions.checkpoint_log_starts();
             }),
-            chore("producer.id.expiration.check.interval.ms", Partitions::expire_producers),
+            forget_producers,
             Chore {
                 every: REMOVAL,
                 due: begun + first,
