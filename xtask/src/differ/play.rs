@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Kafka's broker learns of a change a moment after its controller has answered. A request that
 /// only reads is asked again until both sides agree, for this long.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(10);
 const SETTLE_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a step that waits for something waits.

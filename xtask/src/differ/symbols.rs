@@ -63,7 +63,9 @@ impl Symbols {
             },
             Tree::Integer(number) => self.number(known, name, *number),
             // A random member id of the consumer protocol.
-            Tree::Text(text) if name == "memberId" && Uuid::from_str(text).is_ok() => {
+            Tree::Text(text)
+                if matches!(name, "memberId" | "leader") && Uuid::from_str(text).is_ok() =>
+            {
                 self.symbol("member", text.clone())
             }
             Tree::Text(text) => Tree::Text(self.text(text)),

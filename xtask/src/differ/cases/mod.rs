@@ -17,16 +17,14 @@ mod transactions;
 
 use super::book::Case;
 
-/// Of servers on which no group goes over to another protocol while it has members.
-const DISABLED: &str = "group.consumer.migration.policy=disabled\nunstable.api.versions.enable=true\n\
-    transaction.two.phase.commit.enable=true\n\
+/// Of servers that speak unstable versions and look for late transactions all the time.
+const UNSTABLE: &str = "unstable.api.versions.enable=true\ntransaction.two.phase.commit.enable=true\n\
     transaction.abort.timed.out.transaction.cleanup.interval.ms=50\n";
-/// Of servers whose groups go over to the consumer protocol alone.
-const UPGRADE: &str =
-    "group.consumer.migration.policy=upgrade\noffsets.retention.check.interval.ms=50\n";
-/// Of servers whose groups go over to the classic protocol alone.
-const DOWNGRADE: &str = "group.consumer.migration.policy=downgrade\n\
-    offsets.retention.check.interval.ms=50\ngroup.coordinator.append.linger.ms=50\n";
+/// Of servers that look for old offsets all the time.
+const FORGETFUL: &str = "offsets.retention.check.interval.ms=50\n";
+/// Of such servers whose coordinators of groups collect what they write.
+const LINGERING: &str =
+    "offsets.retention.check.interval.ms=50\ngroup.coordinator.append.linger.ms=50\n";
 
 /// Every case, in the order in which they are asked.
 pub fn all() -> Vec<Case> {
@@ -45,13 +43,9 @@ pub fn all() -> Vec<Case> {
         duplicates::cases(),
         groups::cases(),
         transactions::cases(),
-        groups::migration::cases("", "bidirectional"),
-        groups::migration::cases(DISABLED, "disabled"),
-        transactions::unstable::cases(DISABLED),
-        groups::migration::cases(UPGRADE, "upgrade"),
-        groups::expiry::cases(UPGRADE),
-        groups::migration::cases(DOWNGRADE, "downgrade"),
-        groups::expiry::cases(DOWNGRADE),
+        transactions::unstable::cases(UNSTABLE),
+        groups::expiry::cases(FORGETFUL),
+        groups::expiry::cases(LINGERING),
     ];
     subjects.into_iter().flatten().collect()
 }

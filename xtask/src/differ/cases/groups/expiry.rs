@@ -2,7 +2,7 @@
 
 use super::membership::alone;
 use crate::differ::book::Case;
-use crate::differ::cases::terms::{some, text};
+use crate::differ::cases::terms::{Coordinated, coordinated, some, text};
 use crate::differ::cases::transactions::terms::{add_offsets_request, end, init, own};
 use ottla_wire::messages::offset_commit_request::{
     OffsetCommitRequestPartition, OffsetCommitRequestTopic,
@@ -66,6 +66,7 @@ const FADING: &str = "groups[0].topics[0].partitions[0].committedOffset";
 fn of_groups(settings: &'static str) -> Case {
     const GROUP: &str = "fading";
     let mut case = Case::under(settings, "offsets that expire");
+    coordinated(&mut case, Coordinated::Group, GROUP);
     case.topic(TOPIC, 2, &[]);
     case.ask(COMMIT, "one that is kept", |_| commit(GROUP, 1, -1)).patient();
     case.ask(COMMIT, "one that is kept for long", |_| commit(GROUP, 0, 3_600_000));
@@ -86,6 +87,7 @@ fn of_groups(settings: &'static str) -> Case {
 fn of_members(settings: &'static str) -> Case {
     const GROUP: &str = "fading-live";
     let mut case = Case::under(settings, "offsets that expire under a living group");
+    coordinated(&mut case, Coordinated::Group, GROUP);
     alone(&mut case, GROUP, "f");
     let mine = |index, retention_time_ms| {
         move |known: &crate::differ::known::Known| OffsetCommitRequest {
@@ -103,6 +105,8 @@ fn of_members(settings: &'static str) -> Case {
 fn of_transactions(settings: &'static str) -> Case {
     const GROUP: &str = "lingering";
     let mut case = Case::under(settings, "offsets of a transaction that linger");
+    coordinated(&mut case, Coordinated::Group, GROUP);
+    coordinated(&mut case, Coordinated::Transaction, GROUP);
     init(&mut case, GROUP);
     case.ask(4, "the group is added", |known| add_offsets_request(GROUP, own(known, GROUP), GROUP))
         .patient();

@@ -3,8 +3,8 @@
 mod consumer;
 mod edges;
 pub mod expiry;
+mod foreign;
 mod membership;
-pub mod migration;
 mod nowhere;
 mod offsets;
 
@@ -15,8 +15,12 @@ pub use nowhere::cases as before_all;
 
 /// Every case about groups, in the order in which they are asked.
 pub fn cases() -> Vec<Case> {
-    [membership::cases(), offsets::cases(), edges::cases(), consumer::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let subjects = [
+        membership::cases(),
+        offsets::cases(),
+        edges::cases(),
+        consumer::cases(),
+        foreign::cases(),
+    ];
+    subjects.into_iter().flatten().collect()
 }
