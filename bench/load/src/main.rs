@@ -8,12 +8,20 @@
 //! - `peer`: a blocking connection that sends one request and reads its answer
 //! - `template`: a produce request that is patched instead of built anew
 //! - `lanes`: many connections, watched together
+//! - `pace`: requests at a fixed rate
 //! - `produce`: as fast as answers come, or at a fixed rate
 //! - `consume`: fetches behind a producer, and how old the records are when they arrive
 //! - `topics`: creating topics, and waiting until every partition acknowledges
+//! - `membership`: coordinators are found, groups joined
+//! - `heartbeat`, `gather`, `offsets`: what coordinators do, remember and load
 
 mod consume;
+mod gather;
+mod heartbeat;
 mod lanes;
+mod membership;
+mod offsets;
+mod pace;
 mod peer;
 mod produce;
 mod template;
@@ -45,6 +53,16 @@ enum Verb {
     Produce(produce::Options),
     /// Fetch behind a producer
     Consume(consume::Options),
+    /// Join groups, one member each
+    Join(heartbeat::Joining),
+    /// Send the heartbeats of members that have joined
+    Beat(heartbeat::Beating),
+    /// Make groups and open transactions
+    Gather(gather::Options),
+    /// Commit offsets of many groups of one partition
+    Commit(offsets::Committing),
+    /// Wait until a group's offsets are loaded
+    AwaitOffsets(offsets::Awaiting),
 }
 
 fn main() -> ExitCode {
@@ -68,5 +86,10 @@ fn run(verb: Verb) -> Result<serde_json::Value> {
         Verb::AckAll(options) => topics::ack_all(&options),
         Verb::Produce(options) => produce::run(&options),
         Verb::Consume(options) => consume::run(&options),
+        Verb::Join(options) => heartbeat::join_all(&options),
+        Verb::Beat(options) => heartbeat::beat(&options),
+        Verb::Gather(options) => gather::run(&options),
+        Verb::Commit(options) => offsets::commit(&options),
+        Verb::AwaitOffsets(options) => offsets::wait(&options),
     }
 }

@@ -4,6 +4,7 @@
 //! Every measurement is a line of `bench/results`, from which the table of `docs/benchmarks.md` is
 //! written. `docs/benchmarks.md` tells the method.
 
+mod coordinators;
 mod durable;
 mod fetch;
 mod groups;
@@ -78,6 +79,12 @@ enum Workload {
     H2,
     /// Transactions of 100 ms beside none
     T1,
+    /// Heartbeats of members of both protocols
+    H1,
+    /// Memory of 5,000 groups and 10,000 open transactions
+    G1,
+    /// A million offsets are loaded
+    G2,
 }
 
 impl Workload {
@@ -119,6 +126,9 @@ pub fn run(root: &Path, options: &Options) -> Result<()> {
             Workload::S3 => many::killed(&mut suite)?,
             Workload::T1 => transactions::commits(&mut suite)?,
             Workload::H2 => groups::rebalances(&mut suite)?,
+            Workload::H1 => coordinators::heartbeats(&mut suite)?,
+            Workload::G1 => coordinators::memory(&mut suite)?,
+            Workload::G2 => coordinators::loading(&mut suite)?,
         }
         suite.keep()?;
     }
