@@ -12,8 +12,15 @@ use tracing_subscriber::{Layer, Registry, fmt, reload};
 use super::log_bounds::{Facts, Lines};
 
 /// The parts of the server that log, by the targets of their log lines. Modules below are targets too.
-const PARTS: [&str; 6] =
-    ["ottla", "ottla_broker", "ottla_coordination", "ottla_hosting", "ottla_log", "ottla_node"];
+const PARTS: [&str; 7] = [
+    "ottla",
+    "ottla_broker",
+    "ottla_coordination",
+    "ottla_hosting",
+    "ottla_journal",
+    "ottla_log",
+    "ottla_node",
+];
 
 /// The levels in force, and the way to those who go by them.
 pub struct Levels {
