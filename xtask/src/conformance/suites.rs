@@ -132,10 +132,6 @@ impl Suite {
                 let file = if tools { "test_kafka_tools.py" } else { "test_groups.py" };
                 let mut command = pytest(clients, file, only)?;
                 command.env("OTTLA_KAFKA_CLASSPATH", clients.jars()?);
-                if tools {
-                    command.env("OTTLA_LIVE_TOOLS", clients.sources("tools"));
-                    command.env("OTTLA_LIVE_CLASSPATH", clients.classes(&["tools", "java"])?);
-                }
                 Ok(command)
             }
             Suite::Exchange => exchange(clients, against, only),
