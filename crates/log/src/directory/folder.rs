@@ -94,13 +94,17 @@ impl LogDirectory {
     fn take_clean_shutdown(&self) -> Result<Option<i64>> {
         let path = self.path.join(CLEAN_SHUTDOWN);
         let contents = match read_file(self.disk.as_ref(), &path, 4096) {
-            Ok(contents) => contents,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Ok(contents) => Some(contents),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        self.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+        if contents.is_some() {
+            self.disk.remove_file(&path).map_err(Error::io("remove", &path))?;
+        }
+        // Who removed it may have been killed before this: a loss of power would bring it back, and with it the
+        // belief that nothing has to be recovered.
         self.disk.sync_dir(&self.path).map_err(Error::io("sync", &self.path))?;
-        Ok(Some(broker_epoch_of(&contents)))
+        Ok(contents.as_deref().map(broker_epoch_of))
     }
 
     /// Leaves `.kafka_cleanshutdown`: every log was closed and the recovery points are checkpointed.

@@ -158,3 +158,24 @@ fn a_folder_that_was_made_with_its_parents_outlasts_a_loss_of_power() {
         assert_eq!(ends, [1], "seed {seed}");
     }
 }
+
+/// Else a log that a start after a kill has changed would pass for one that was closed in order.
+#[test]
+fn an_orderly_stop_that_a_killed_start_has_used_up_does_not_come_back() {
+    let (mut killed, mut used_up) = (0, 0);
+    for (seed, operations) in (0..40).flat_map(|seed| (0..4).map(move |after| (seed, after))) {
+        let disk = MemoryDisk::new(seed);
+        open(&disk).mark_clean_shutdown(7).unwrap();
+        disk.stop_after(operations);
+        killed +=
+            u32::from(LogDirectory::open(Arc::new(disk.clone()), Path::new("/data")).is_err());
+        disk.kill();
+        let is_clean = |disk: &MemoryDisk| open(disk).clean_shutdown_broker_epoch().is_some();
+        if !is_clean(&disk) {
+            used_up += 1;
+            disk.crash();
+            assert!(!is_clean(&disk), "seed {seed}, killed after {operations} operations");
+        }
+    }
+    assert!(killed > 40 && used_up > 40, "{killed} were killed, {used_up} stops were used up");
+}
