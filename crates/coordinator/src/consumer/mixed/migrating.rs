@@ -17,7 +17,7 @@ use crate::classic::{self, ClassicGroup};
 use crate::consumer::draft::Draft;
 use crate::consumer::refusal::Refusal;
 use crate::consumer::state::ConsumerGroup;
-use crate::consumer::state::{Assignment, Member};
+use crate::consumer::state::{Assignment, Member, State};
 use crate::coordinator::GroupCoordinator;
 use crate::group::CauseKind;
 use crate::record::Record;
@@ -45,7 +45,7 @@ impl GroupCoordinator {
         for (member, _) in &members {
             draft.write_member(member);
         }
-        let hash = self.metadata().hash_of(&draft.group.subscribed_topics());
+        let hash = self.hash_that_was_assigned(&draft.group, &members);
         draft.write_epoch(generation, hash);
         for (member, target) in &members {
             draft.write_target(&member.id, target);
@@ -60,6 +60,22 @@ impl GroupCoordinator {
         }
         draft.answers.extend(classic.refuse_all(ErrorCode::RebalanceInProgress));
         Ok(draft)
+    }
+
+    /// The metadata that a classic group's assignment goes by. Its leader may not have learned yet that a topic has
+    /// grown: the hash is nobody's then, so that all is assigned anew.
+    fn hash_that_was_assigned(
+        &self,
+        group: &ConsumerGroup,
+        members: &[(Member, Assignment)],
+    ) -> i64 {
+        let (metadata, topics) = (self.metadata(), group.subscribed_topics());
+        let is_whole = topics.iter().filter_map(|topic| metadata.id_of(topic)).all(|topic| {
+            let assigned = members.iter().filter_map(|(_, target)| target.get(&topic));
+            let assigned: BTreeSet<i32> = assigned.flatten().copied().collect();
+            (0..metadata.partition_count(topic)).all(|partition| assigned.contains(&partition))
+        });
+        if is_whole { metadata.hash_of(&topics) } else { 0 }
     }
 
     fn check_upgrade(&self, classic: &ClassicGroup) -> Result<(), Refusal> {
@@ -162,9 +178,10 @@ impl Draft<'_> {
         self.downgrade_to(leaving, true)
     }
 
-    /// The decision that makes a classic group of all members. They join again only if there is no valid assignment.
+    /// The decision that makes a classic group of all members. They join again unless each of them has just what it
+    /// is to have: else somebody would work on what another has not given up yet.
     pub(in crate::consumer) fn downgrade(self) -> Decision<GroupCoordinator> {
-        let must_rebalance = self.group.target_epoch < self.group.epoch;
+        let must_rebalance = self.group.state() != State::Stable;
         self.downgrade_to(&BTreeSet::new(), must_rebalance)
     }
 

@@ -245,3 +245,50 @@ fn a_static_member_of_the_consumer_protocol_comes_back_as_a_classic_one() {
     assert!(matches!(trial.call(4, Body::Heartbeat(Default::default())), Response::Heartbeat(_)));
     trial.check_reload();
 }
+
+/// Else what one member has not given up yet would be another's already.
+#[test]
+fn a_group_that_is_not_reconciled_rebalances_when_it_goes_back() {
+    let mut trial = trial();
+    let mut consumer =
+        Consumer { instance: Some("instance".to_owned()), ..Consumer::new("new", &["a"]) };
+    trial.join(&mut consumer);
+    assert_eq!(consumer.owns("a").len(), 6);
+    trial.join_as_classic("c", &["a"]);
+    trial.pass(1_500);
+    trial.beat(consumer.short());
+    assert_eq!(trial.describe().group_state, "Reconciling");
+    let request = JoinGroupRequest {
+        group_instance_id: Some("instance".to_owned()),
+        ..classic_join("", &["a"])
+    };
+    let token = trial.ask(9, Body::JoinGroup(request));
+    assert_eq!(code(trial.joined(token).error_code), ErrorCode::None);
+    assert_eq!(trial.state(), "PreparingRebalance");
+    let (error, _) = trial.sync_as_classic("c", 1);
+    assert_ne!(error, ErrorCode::None, "nothing is assigned before all have joined");
+}
+
+/// The leader of a classic group learns later than its coordinator that a topic has grown.
+#[test]
+fn what_a_classic_group_has_not_assigned_is_assigned_when_it_goes_over() {
+    let mut trial = trial();
+    let is_static = |mut request: JoinGroupRequest| {
+        request.group_instance_id = Some("instance".to_owned());
+        Body::JoinGroup(request)
+    };
+    let token = trial.ask(9, is_static(classic_join("", &["a"])));
+    trial.await_answer(token);
+    let joined = trial.joined(token);
+    let mut request =
+        sync_request(&joined.member_id, joined.generation_id, &[(&joined.member_id, "")]);
+    request.group_instance_id = Some("instance".to_owned());
+    request.assignments[0].assignment = assigned(&[0, 1, 2, 3]);
+    let token = trial.ask(5, Body::SyncGroup(request));
+    assert_eq!(owned(&trial.synced(token).assignment).len(), 4);
+    let mut consumer =
+        Consumer { instance: Some("instance".to_owned()), ..Consumer::new("new", &["a"]) };
+    trial.join(&mut consumer);
+    assert_eq!(consumer.owns("a"), [0, 1, 2, 3, 4, 5]);
+    trial.check_reload();
+}
