@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 /// Result of what can only fail by a fault.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// A fault: of the disk, now or before.
+/// A fault: of the disk, now or before. Exhaustive, since a log makes one of its own of each.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// The disk refused.
     #[error("cannot {operation} {}", path.display())]

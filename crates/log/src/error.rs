@@ -123,12 +123,6 @@ impl From<ottla_journal::Error> for Error {
                 Error::Io { operation, path, source }
             }
             ottla_journal::Error::Offline { path } => Error::Offline { path },
-            // Those are all there are.
-            other => Error::Io {
-                operation: "use the journal",
-                path: PathBuf::new(),
-                source: io::Error::other(other),
-            },
         }
     }
 }
