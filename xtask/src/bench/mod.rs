@@ -30,7 +30,7 @@ pub struct Options {
     /// The workloads; S1, S2, P1 and P2 when none is named
     #[arg(value_enum, ignore_case = true)]
     workloads: Vec<Workload>,
-    /// Every workload: some twenty minutes a pair
+    /// Every workload: most of an hour for one pair, since each warms up by itself
     #[arg(long, conflicts_with = "workloads")]
     all: bool,
     /// How many pairs of measurements

@@ -1,8 +1,9 @@
 //! `cargo xtask differ`: the same requests to Apache Kafka and to Ottla, answer against answer.
 //!
-//! Both start fresh and with the same settings; a case that needs others comes with the servers that have them. What differs by nature (ids, ports, times) becomes
-//! a symbol, everything else is compared field by field. A difference that stays on purpose is an
-//! entry of `expected`, which names its row of `docs/compatibility.md`.
+//! Both start fresh and with the same settings; a case that needs others comes with the servers that
+//! have them. What differs by nature (ids, ports, times) becomes a symbol, everything else is compared
+//! field by field. A difference that stays on purpose is an entry of `expected`, which names its row of
+//! `docs/compatibility.md`.
 //!
 //! # Layout
 //! - `book`, `known`: the words in which a case is written; `cases`: the cases
